@@ -1,0 +1,1 @@
+"""Foresail: a predictive autoscaler and anomaly detector for Kubernetes."""

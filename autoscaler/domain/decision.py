@@ -1,0 +1,265 @@
+"""Decisions: one tick's for all lanes as arrays, and the frozen view of one lane made when somebody reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from enum import StrEnum
+
+import numpy as np
+
+from autoscaler.domain.fleet import Fleet
+from autoscaler.domain.forecast import LEVELS, ForesightAt
+from autoscaler.domain.proposals import Proposals
+from autoscaler.domain.reasons import Reason
+from autoscaler.domain.replicas import ReplicaStatus
+from autoscaler.domain.series import Bools, DataVerdict, Floats, Ints
+from autoscaler.domain.workload import Actuation, Mode, WorkloadRef
+
+
+class State(StrEnum):
+    """What a workload's owner sees first."""
+
+    LEARNING = "Learning"
+    ADVISORY = "Advisory"
+    ACTIVE = "Active"
+    HOLDING = "Holding"
+    PAUSED = "Paused"
+
+
+@dataclass(frozen=True, slots=True)
+class DemandView:
+    """One demand of a decided workload. None = unknown or absent, never zero."""
+
+    name: str
+    source: str
+    query: str
+    capacity_per_replica: float
+    verdict: DataVerdict
+    observed: float | None
+    age_s: float | None
+    model: str | None
+    quantiles: tuple[float, ...] | None
+
+    @property
+    def sizing_quantile(self) -> float | None:
+        return None if self.quantiles is None else self.quantiles[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class GuardEffect:
+    """What one guard did to one lane."""
+
+    guard: str
+    reason: Reason
+    before: int
+    after: int
+    holds: bool
+    limit: float | None = None
+
+    @property
+    def acted(self) -> bool:
+        return self.holds or self.before != self.after
+
+    @property
+    def words(self) -> str:
+        return self.reason.words(self.before, self.after, self.limit)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Why this workload gets this number, complete enough to replay.
+
+    inputs: the lane's row of Proposals by name, so that a counterfactual runs the same guards again.
+    """
+
+    workload: WorkloadRef
+    at: datetime
+    expires: datetime
+    mode: Mode
+    actuation: Actuation
+    state: State
+    current: int
+    ready: int
+    wanted: int
+    granted: int
+    sizing: Reason
+    margin: float
+    lead_s: float
+    risk: float
+    demands: tuple[DemandView, ...]
+    effects: tuple[GuardEffect, ...]
+    inputs: Mapping[str, float]
+
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        """Where the number came from, then each guard that changed or held it, in order."""
+        return (self.sizing, *(e.reason for e in self.effects if e.acted))
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        return (
+            self.sizing.words(self.current, self.wanted),
+            *(e.words for e in self.effects if e.acted),
+        )
+
+    @property
+    def changes(self) -> bool:
+        return self.granted != self.current
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GuardTrace:
+    """One guard's effect over lanes. failed: lanes on which it raised and which therefore hold."""
+
+    guard: str
+    reason: Reason
+    before: Ints
+    after: Ints
+    holds: Bools
+    failed: Bools
+    limit: Ints | Floats | None = None
+
+    @property
+    def acted(self) -> Bools:
+        return (self.before != self.after) | self.holds
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Decisions:
+    """One tick's decisions over lanes, no-ops too.
+
+    sizing: [lane], index into SIZING_REASONS. granted: [lane], replicas after all guards.
+    """
+
+    fleet: Fleet
+    now_s: float
+    expires_s: float
+    seen: ForesightAt
+    status: ReplicaStatus
+    margin: Floats
+    sizing: Ints
+    proposals: Proposals
+    trace: tuple[GuardTrace, ...]
+    granted: Ints
+
+    def __len__(self) -> int:
+        return len(self.fleet)
+
+    @property
+    def wanted(self) -> Ints:
+        """Before guards."""
+        return self.proposals.wanted
+
+    @property
+    def held(self) -> Bools:
+        """Lanes that some guard holds."""
+        held = np.zeros(len(self), dtype=np.bool_)
+        for step in self.trace:
+            held |= step.holds
+        return held
+
+    def reason_bits(self) -> Ints:
+        """[lane], bit g set where guard g acted: what changed from tick to tick, cheaply."""
+        bits = np.zeros(len(self), dtype=np.int64)
+        for g, step in enumerate(self.trace):
+            bits |= step.acted.astype(np.int64) << g
+        return bits
+
+    def fingerprint(self) -> Ints:
+        """[lane, 6]; equal rows in two ticks mean that the same was decided for the same reasons."""
+        return np.stack(
+            [
+                self.granted,
+                self.proposals.current,
+                self.sizing,
+                self.reason_bits(),
+                self.proposals.verdict.astype(np.int64),
+                self.fleet.most_over_rows(self.seen.model),
+            ],
+            axis=1,
+        )
+
+    def __getitem__(self, lane: int) -> Decision:
+        return _view(self, lane)
+
+
+SIZING_REASONS = (
+    Reason.OBSERVED_NEED,
+    Reason.FORECAST_PEAK,
+    Reason.NO_FORECAST,
+    Reason.UNKNOWN_DEMAND,
+)
+
+
+def _view(batch: Decisions, lane: int) -> Decision:
+    fleet, seen, load = batch.fleet, batch.seen, batch.fleet.workloads[lane]
+    first = int(fleet.row_start[lane])
+    effects = tuple(_effect(step, lane) for step in batch.trace)
+    return Decision(
+        workload=load.ref,
+        at=datetime.fromtimestamp(batch.now_s, UTC),
+        expires=datetime.fromtimestamp(batch.expires_s, UTC),
+        mode=load.mode,
+        actuation=load.actuation,
+        state=_state(batch, lane, effects),
+        current=int(batch.proposals.current[lane]),
+        ready=int(batch.status.ready[lane]),
+        wanted=int(batch.wanted[lane]),
+        granted=int(batch.granted[lane]),
+        sizing=SIZING_REASONS[int(batch.sizing[lane])],
+        margin=float(batch.margin[lane]),
+        lead_s=load.lead.total_s,
+        risk=load.risk,
+        demands=tuple(_demand(batch, first + k, seen) for k in range(len(load.demands))),
+        effects=effects,
+        inputs={
+            f.name: getattr(batch.proposals, f.name)[lane].item()
+            for f in fields(batch.proposals)
+            if f.name != "now_s"
+        }
+        | {"now_s": batch.now_s},
+    )
+
+
+def _effect(step: GuardTrace, lane: int) -> GuardEffect:
+    limit = None if step.limit is None or not np.isfinite(step.limit[lane]) else float(step.limit[lane])
+    reason = Reason.GUARD_FAILED if step.failed[lane] else step.reason
+    before, after = int(step.before[lane]), int(step.after[lane])
+    return GuardEffect(step.guard, reason, before, after, bool(step.holds[lane]), limit)
+
+
+def _state(batch: Decisions, lane: int, effects: tuple[GuardEffect, ...]) -> State:
+    if any(e.reason in (Reason.PAUSED, Reason.SCALED_TO_ZERO) and e.acted for e in effects):
+        return State.PAUSED
+    if any(e.holds for e in effects):
+        return State.HOLDING
+    if not batch.proposals.predicted[lane]:
+        return State.LEARNING
+    return State.ADVISORY if batch.fleet.workloads[lane].mode is Mode.ADVISE else State.ACTIVE
+
+
+def _demand(batch: Decisions, row: int, seen: ForesightAt) -> DemandView:
+    demand = batch.fleet.demands[row]
+    served = bool(seen.present[row])
+    return DemandView(
+        name=demand.name,
+        source=demand.source,
+        query=demand.query,
+        capacity_per_replica=demand.capacity_per_replica,
+        verdict=DataVerdict(int(seen.verdict[row])),
+        observed=_known(seen.observed[row]),
+        age_s=_known(seen.age_s[row]),
+        model=seen.models[int(seen.model[row])] if served else None,
+        quantiles=tuple(seen.quantiles[row].tolist()) if served else None,
+    )
+
+
+def _known(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def level_names() -> tuple[str, ...]:
+    """p50, p90, … for faces."""
+    return tuple(f"p{level * 100:g}" for level in LEVELS)

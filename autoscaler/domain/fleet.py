@@ -1,0 +1,141 @@
+"""All workloads of one tick as arrays: lanes (workloads) and rows (their demands)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from autoscaler.domain.series import Bools, Floats, Ints
+from autoscaler.domain.workload import Demand, PauseDirection, PolicyType, ScalingRule, SelectPolicy, Workload
+
+NO_LIMIT = np.iinfo(np.int32).max
+"""Replica counts saturate here: no arithmetic wraps (an HPA once dropped from its max to 1 that way)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StepLimits:
+    """One direction of `behavior` for all lanes; policies padded to a rectangle.
+
+    pods, percent, period_s: [lane, policy]; NaN where a slot is not of that type; period 0 = empty slot.
+    unlimited: [lane], no policy at all. disabled: [lane]. pick_min: [lane], selectPolicy Min.
+    """
+
+    window_s: Floats
+    pods: Floats
+    percent: Floats
+    period_s: Floats
+    unlimited: Bools
+    disabled: Bools
+    pick_min: Bools
+
+    @staticmethod
+    def of(rules: tuple[ScalingRule, ...]) -> StepLimits:
+        slots = max((len(r.policies) for r in rules), default=0) or 1
+        pods = np.full((len(rules), slots), np.nan)
+        percent = np.full((len(rules), slots), np.nan)
+        period = np.zeros((len(rules), slots))
+        for i, rule in enumerate(rules):
+            for k, policy in enumerate(rule.policies):
+                (pods if policy.type is PolicyType.PODS else percent)[i, k] = policy.value
+                period[i, k] = policy.period_s
+        return StepLimits(
+            window_s=np.array([r.stabilization_s for r in rules], dtype=np.float64),
+            pods=pods,
+            percent=percent,
+            period_s=period,
+            unlimited=np.array([not r.policies for r in rules], dtype=np.bool_),
+            disabled=np.array([r.select is SelectPolicy.DISABLED for r in rules], dtype=np.bool_),
+            pick_min=np.array([r.select is SelectPolicy.MIN for r in rules], dtype=np.bool_),
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fleet:
+    """The workloads of a tick, in a fixed order, compiled once to arrays.
+
+    Rows are the demands of all workloads, those of one lane side by side; lane l owns rows
+    row_start[l] … row_start[l+1]-1.
+    """
+
+    workloads: tuple[Workload, ...]
+    demands: tuple[Demand, ...] = field(init=False)
+    row_lane: Ints = field(init=False)
+    row_start: Ints = field(init=False)
+    capacity: Floats = field(init=False)
+    min_replicas: Ints = field(init=False)
+    max_replicas: Ints = field(init=False)
+    lead_s: Floats = field(init=False)
+    risk: Floats = field(init=False)
+    headroom: Floats = field(init=False)
+    is_floor: Bools = field(init=False)
+    max_data_age_s: Floats = field(init=False)
+    up: StepLimits = field(init=False)
+    down: StepLimits = field(init=False)
+    pause_until_s: Floats = field(init=False)
+    pause_up: Bools = field(init=False)
+    pause_down: Bools = field(init=False)
+
+    def __post_init__(self) -> None:
+        loads = self.workloads
+        refs = [w.ref for w in loads]
+        if len(set(refs)) != len(refs):
+            twice = next(r for r in refs if refs.count(r) > 1)
+            raise ValueError(f"{twice} is in the fleet twice")
+        counts = np.array([len(w.demands) for w in loads], dtype=np.int64)
+        starts = np.zeros(len(loads), dtype=np.int64)
+        np.cumsum(counts[:-1], out=starts[1:])
+        pauses = [w.pause for w in loads]
+        arrays = {
+            "demands": tuple(d for w in loads for d in w.demands),
+            "row_lane": np.repeat(np.arange(len(loads)), counts),
+            "row_start": starts,
+            "capacity": np.array(
+                [d.capacity_per_replica for w in loads for d in w.demands], dtype=np.float64
+            ),
+            "min_replicas": np.array([w.min_replicas for w in loads], dtype=np.int64),
+            "max_replicas": np.array([w.max_replicas for w in loads], dtype=np.int64),
+            "lead_s": np.array([w.lead.total_s for w in loads], dtype=np.float64),
+            "risk": np.array([w.risk for w in loads], dtype=np.float64),
+            "headroom": np.array([w.headroom for w in loads], dtype=np.float64),
+            "is_floor": np.array([w.actuation.is_floor for w in loads], dtype=np.bool_),
+            "max_data_age_s": np.array([w.max_data_age_s for w in loads], dtype=np.float64),
+            "up": StepLimits.of(tuple(w.scale_up for w in loads)),
+            "down": StepLimits.of(tuple(w.scale_down for w in loads)),
+            "pause_until_s": np.array(
+                [p.until.timestamp() if p else -np.inf for p in pauses], dtype=np.float64
+            ),
+            "pause_up": np.array(
+                [p is not None and p.direction is not PauseDirection.DOWN for p in pauses], dtype=np.bool_
+            ),
+            "pause_down": np.array(
+                [p is not None and p.direction is not PauseDirection.UP for p in pauses], dtype=np.bool_
+            ),
+        }
+        for name, value in arrays.items():
+            object.__setattr__(self, name, value)
+
+    def __len__(self) -> int:
+        return len(self.workloads)
+
+    def lead_steps(self, step_s: int, data_delay_steps: int = 0) -> Ints:
+        """Per row: lead in whole steps, rounded up, with the delay of the data in front of it."""
+        steps = np.ceil(self.lead_s / step_s - 1e-9).astype(np.int64) + data_delay_steps
+        return np.asarray(steps[self.row_lane])
+
+    def row_keys(self) -> tuple[str, ...]:
+        """Stable identity of each row, for anchoring refits and naming series."""
+        return tuple(
+            f"{self.workloads[lane].ref}/{demand.name}"
+            for lane, demand in zip(self.row_lane.tolist(), self.demands, strict=True)
+        )
+
+    def most_over_rows(self, per_row: Ints) -> Ints:
+        """Largest value per lane of an array over rows (the largest plan wins)."""
+        return np.asarray(np.maximum.reduceat(per_row, self.row_start))
+
+    def any_over_rows(self, per_row: Bools) -> Bools:
+        return np.asarray(np.logical_or.reduceat(per_row, self.row_start))
+
+    def all_over_rows(self, per_row: Bools) -> Bools:
+        return np.asarray(np.logical_and.reduceat(per_row, self.row_start))

@@ -1,0 +1,111 @@
+"""Forecasts as quantile grids, and what one `foresee` call hands to `decide`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from autoscaler.domain.series import Bools, Codes, Floats, Ints
+
+LEVELS: tuple[float, ...] = (0.5, 0.9, 0.95)
+SIZING_LEVEL = 0.95
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PeakForecast:
+    """Peak of demand over the lead window, for a batch of rows and origins.
+
+    levels: rising, each in (0, 1).
+    quantiles: [row, origin, level], in each row's own demand unit, rising along level; read-only.
+    present: [row, origin]; where False there is no forecast and the quantiles are NaN.
+    model: [row, origin], index into `models` of the forecaster that served; -1 where absent.
+    """
+
+    levels: tuple[float, ...]
+    quantiles: Floats
+    present: Bools
+    model: Ints
+    models: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if self.quantiles.shape[-1] != len(self.levels):
+            raise ValueError(f"{self.quantiles.shape[-1]} quantiles for {len(self.levels)} levels")
+        if self.quantiles.shape[:-1] != self.present.shape or self.model.shape != self.present.shape:
+            raise ValueError("quantiles, present and model must agree on [row, origin]")
+        served = self.quantiles[self.present]
+        if not np.isfinite(served).all() or (served < 0).any():
+            raise ValueError(
+                "a forecast holds finite, non-negative numbers only; a row without one is absent"
+            )
+        if (np.diff(served, axis=-1) < 0).any():
+            raise ValueError("quantiles must rise along level")
+        for array in (self.quantiles, self.present, self.model):
+            array.setflags(write=False)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ForesightAt:
+    """One origin of a Foresight: plain arrays over rows, for the closed loop of `decide`."""
+
+    step: int
+    age_s: Floats
+    observed: Floats
+    settled: Floats
+    verdict: Codes
+    lead_steps: Ints
+    quantiles: Floats
+    present: Bools
+    model: Ints
+    models: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Foresight:
+    """What is known and expected at each origin, before anything about replicas.
+
+    first_step: absolute step of origin 0 (a decision at the start of that step); origins are consecutive.
+    data_delay_steps: how many of the newest completed steps are not in yet; at origin u the last one that
+        may be known is u - 1 - data_delay_steps.
+    observed: [row, origin], last usable demand not older than the row's limit, NaN if there is none.
+    settled: [row, origin], demand of exactly the newest step that is in, NaN = not observed (for risk control).
+    age_s: [row, origin], from the end of the sample behind `observed` to the origin; inf if there is none.
+    verdict: [row, origin], DataVerdict codes.
+    lead_steps: [row], steps from the first unknown step to the one in which a replica asked for now serves.
+    """
+
+    step_s: int
+    first_step: int
+    data_delay_steps: int
+    observed: Floats
+    settled: Floats
+    age_s: Floats
+    verdict: Codes
+    lead_steps: Ints
+    peaks: PeakForecast
+
+    def __post_init__(self) -> None:
+        shape = self.peaks.present.shape
+        for name in ("observed", "settled", "age_s", "verdict"):
+            if getattr(self, name).shape != shape:
+                raise ValueError(f"{name} {getattr(self, name).shape} must be [row, origin] = {shape}")
+
+    @property
+    def origins(self) -> int:
+        return int(self.observed.shape[1])
+
+    def at(self, origin: int) -> ForesightAt:
+        """The arrays of one origin (0-based)."""
+        peaks = self.peaks
+        return ForesightAt(
+            step=self.first_step + origin,
+            age_s=self.age_s[:, origin],
+            observed=self.observed[:, origin],
+            settled=self.settled[:, origin],
+            verdict=self.verdict[:, origin],
+            lead_steps=self.lead_steps,
+            quantiles=peaks.quantiles[:, origin],
+            present=peaks.present[:, origin],
+            model=peaks.model[:, origin],
+            models=peaks.models,
+        )

@@ -1,0 +1,111 @@
+"""What guards review and what they answer: arrays over lanes, one guard after the other.
+
+Four rules are enforced here for every guard, so that none can break them:
+a paused lane is not changed by anything; a held lane never goes below its hold level, but for the glide into
+changed limits; no guard cuts below trusted observed need unless it says that it may; counts saturate, never wrap.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from autoscaler.domain.fleet import NO_LIMIT
+from autoscaler.domain.reasons import Reason
+from autoscaler.domain.series import Bools, Codes, Floats, Ints
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Proposals:
+    """One tick's proposals, over lanes. All counts are replicas (or the floor, for a floor actuation).
+
+    current: what is written now. hold_level: what a hold keeps (for a floor: the replicas that run).
+    observed_need: replicas for the demand observed now, 0 where need_known is False.
+    predicted_need: replicas for the sizing quantile of the peak, 0 where predicted is False.
+    verdict: worst DataVerdict among the lane's demands. data_age_s: oldest newest-sample age, inf if none.
+    recent_high, recent_low: highest and lowest recommendation within each lane's stabilisation windows.
+    up_limit, down_limit: what the step limits allow this tick, counted from the start of their periods.
+    wanted: the number under review. held, frozen: state of the chain so far.
+    """
+
+    now_s: float
+    current: Ints
+    hold_level: Ints
+    observed_need: Ints
+    need_known: Bools
+    predicted_need: Ints
+    predicted: Bools
+    verdict: Codes
+    data_age_s: Floats
+    max_data_age_s: Floats
+    min_replicas: Ints
+    max_replicas: Ints
+    recent_high: Ints
+    recent_low: Ints
+    up_limit: Ints
+    down_limit: Ints
+    pause_up: Bools
+    pause_down: Bools
+    wanted: Ints
+    held: Bools
+    frozen: Bools
+
+    def one(self, lane: int) -> Proposals:
+        """The same proposals for a single lane, for isolating a guard that raises."""
+        return replace(
+            self,
+            **{name: getattr(self, name)[lane : lane + 1] for name in self.__slots__ if name != "now_s"},
+        )
+
+    @property
+    def trusted_need(self) -> Ints:
+        """Observed need where it is known, else 0: what no ordinary guard may cut below."""
+        return np.where(self.need_known, self.observed_need, 0)
+
+    def unchanged(self, reason: Reason) -> Verdicts:
+        return Verdicts(reason, self.wanted, self.held, self.frozen)
+
+    def at_least(self, level: Ints, reason: Reason) -> Verdicts:
+        """Raise to `level` where below it."""
+        return Verdicts(reason, np.maximum(self.wanted, level), self.held, self.frozen, limit=level)
+
+    def at_most(self, level: Ints, reason: Reason) -> Verdicts:
+        """Cut to `level` where above it, but never below trusted observed need."""
+        spared = np.maximum(level, self.trusted_need)
+        return Verdicts(reason, np.minimum(self.wanted, spared), self.held, self.frozen, limit=level)
+
+    def hold(self, lanes: Bools, reason: Reason, limit: Floats | None = None) -> Verdicts:
+        """Keep `lanes` at their hold level or, where it is higher, at trusted observed need."""
+        kept = np.maximum(self.hold_level, self.trusted_need)
+        return Verdicts(
+            reason, np.where(lanes, kept, self.wanted), self.held | lanes, self.frozen, limit=limit
+        )
+
+    def freeze(self, lanes: Bools, reason: Reason) -> Verdicts:
+        """Take `lanes` out of the chain at what is written now: a person said so."""
+        return Verdicts(reason, np.where(lanes, self.current, self.wanted), self.held, self.frozen | lanes)
+
+    def after(self, verdicts: Verdicts) -> Proposals:
+        """The proposals that the next guard sees."""
+        wanted = np.clip(verdicts.wanted, 0, NO_LIMIT)
+        if not verdicts.glides:
+            wanted = np.where(self.held, np.maximum(wanted, np.minimum(self.hold_level, self.wanted)), wanted)
+        if self.frozen.any():
+            wanted = np.where(self.frozen, self.wanted, wanted)
+        return replace(self, wanted=wanted, held=verdicts.held, frozen=verdicts.frozen)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Verdicts:
+    """One guard's answer, over lanes: the number it leaves, and the number it worked with.
+
+    glides: the guard may move a held lane (only the one that brings a lane back into changed limits).
+    """
+
+    reason: Reason
+    wanted: Ints
+    held: Bools
+    frozen: Bools
+    limit: Ints | Floats | None = None
+    glides: bool = False

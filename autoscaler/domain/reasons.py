@@ -1,0 +1,48 @@
+"""Why a number is what it is: one code per cause, and the sentence that every face shows for it."""
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Codes are stable: they appear in records, metrics and docs."""
+
+    OBSERVED_NEED = "ObservedNeed"
+    FORECAST_PEAK = "ForecastPeak"
+    NO_FORECAST = "NoForecast"
+    UNKNOWN_DEMAND = "UnknownDemand"
+    PAUSED = "Paused"
+    SCALED_TO_ZERO = "ScaledToZero"
+    BAD_DATA = "BadData"
+    STALE_DATA = "StaleData"
+    STABILIZING = "Stabilizing"
+    STEP_UP_LIMITED = "StepUpLimited"
+    STEP_DOWN_LIMITED = "StepDownLimited"
+    OUTSIDE_LIMITS = "OutsideLimits"
+    GUARD_FAILED = "GuardFailed"
+
+    def words(self, before: int, after: int, limit: float | None = None) -> str:
+        """One plain sentence; `limit` is the number that the guard worked with, where it has one."""
+        return _WORDS[self].format(before=before, after=after, limit=_plain(limit))
+
+
+_WORDS = {
+    Reason.OBSERVED_NEED: "the demand observed now needs {after} replicas",
+    Reason.FORECAST_PEAK: "the forecast peak of the lead window, with margin, needs {after} replicas",
+    Reason.NO_FORECAST: "no forecast qualifies yet: deciding on observed demand alone",
+    Reason.UNKNOWN_DEMAND: "demand is unknown and there is no forecast: keeping what is there",
+    Reason.PAUSED: "paused by a person: {before} → {after}",
+    Reason.SCALED_TO_ZERO: "scaled to zero by a person: left alone",
+    Reason.BAD_DATA: "data is not usable: holding at {after}, never below current",
+    Reason.STALE_DATA: "newest sample is {limit} s old, past maxDataAge: holding at {after}",
+    Reason.STABILIZING: "recent ticks wanted {limit}: waiting out the stabilisation window ({before} → {after})",
+    Reason.STEP_UP_LIMITED: "step limit upward allows {limit} now ({before} → {after})",
+    Reason.STEP_DOWN_LIMITED: "step limit downward allows {limit} now ({before} → {after})",
+    Reason.OUTSIDE_LIMITS: "outside min/max: {before} → {after}",
+    Reason.GUARD_FAILED: "a guard raised: holding at {after}",
+}
+
+
+def _plain(limit: float | None) -> str:
+    if limit is None:
+        return "-"
+    return f"{limit:.0f}" if abs(limit - round(limit)) < 1e-9 else f"{limit:.1f}"

@@ -1,0 +1,112 @@
+"""Batches of series on one grid, with a verdict for every step that says why a value is absent.
+
+Time is counted in absolute steps: step k covers [k·step_s, (k+1)·step_s) seconds since the Unix epoch, so
+that refits and seeds anchor to the calendar and never to the length of a batch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+Codes = NDArray[np.uint8]
+
+
+class DataVerdict(IntEnum):
+    """Why a sample can or cannot be used; `words` is what an SRE reads."""
+
+    OK = 0
+    MISSING = 1
+    NOT_FINITE = 2
+    NEGATIVE = 3
+    STALE = 4
+    UNREACHABLE = 5
+
+    @property
+    def words(self) -> str:
+        return _VERDICT_WORDS[self]
+
+
+_VERDICT_WORDS = {
+    DataVerdict.OK: "fresh and usable",
+    DataVerdict.MISSING: "no sample: the series is gone or was not scraped (this is not zero)",
+    DataVerdict.NOT_FINITE: "the source answered NaN or Inf (0/0 or x/0): unknown, not zero",
+    DataVerdict.NEGATIVE: "the source answered a negative demand: rejected",
+    DataVerdict.STALE: "the newest sample is older than maxDataAge",
+    DataVerdict.UNREACHABLE: "the metrics source did not answer",
+}
+
+
+def step_at(when: datetime, step_s: int) -> int:
+    """The absolute step that contains `when` (an aware datetime)."""
+    if when.tzinfo is None:
+        raise ValueError(f"{when!r} has no time zone; pass an aware datetime")
+    return int(when.timestamp() // step_s)
+
+
+def time_of(step: int, step_s: int) -> datetime:
+    """Start of an absolute step, in UTC."""
+    return datetime.fromtimestamp(step * step_s, UTC)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SeriesBatch:
+    """Several demands on one grid.
+
+    values: [row, step], in each row's own unit; NaN = not observed, and nothing else is NaN.
+    verdicts: [row, step], DataVerdict codes; OK exactly where a value is present.
+    first_step: absolute step of column 0. step_s: seconds per step.
+    """
+
+    step_s: int
+    first_step: int
+    values: Floats
+    verdicts: Codes
+
+    def __post_init__(self) -> None:
+        if self.step_s <= 0:
+            raise ValueError(f"a step must last a positive number of seconds, not {self.step_s}")
+        if self.values.ndim != 2 or self.values.shape != self.verdicts.shape:
+            raise ValueError(
+                f"values {self.values.shape} and verdicts {self.verdicts.shape} must be one 2-d shape"
+            )
+        usable = np.isfinite(self.values)
+        if not np.array_equal(usable, self.verdicts == DataVerdict.OK):
+            raise ValueError("a value is present exactly where its verdict is OK")
+        if np.isinf(self.values).any() or (self.values[usable] < 0).any():
+            raise ValueError("a batch holds finite, non-negative demand or NaN; judge raw samples first")
+        self.values.setflags(write=False)
+        self.verdicts.setflags(write=False)
+
+    @property
+    def end_step(self) -> int:
+        """First step after the batch."""
+        return self.first_step + self.values.shape[1]
+
+    @property
+    def end(self) -> datetime:
+        return time_of(self.end_step, self.step_s)
+
+    def upto(self, end_step: int) -> SeriesBatch:
+        """The same rows, cut so that nothing at or after `end_step` remains."""
+        n = max(0, min(end_step, self.end_step) - self.first_step)
+        return SeriesBatch(self.step_s, self.first_step, self.values[:, :n], self.verdicts[:, :n])
+
+    @staticmethod
+    def judge(
+        step_s: int, first_step: int, raw: Floats, absent: DataVerdict = DataVerdict.MISSING
+    ) -> SeriesBatch:
+        """Judge raw samples [row, step]: NaN → `absent`, ±Inf → NOT_FINITE, below zero → NEGATIVE."""
+        verdicts = np.full(raw.shape, DataVerdict.OK, dtype=np.uint8)
+        verdicts[np.isnan(raw)] = absent
+        verdicts[np.isinf(raw)] = DataVerdict.NOT_FINITE
+        verdicts[raw < 0] = DataVerdict.NEGATIVE
+        values = np.where(verdicts == DataVerdict.OK, raw, np.nan)
+        return SeriesBatch(step_s, first_step, values, verdicts)

@@ -1,0 +1,171 @@
+"""A workload as its owners describe it, compiled to plain values. Every duration is in seconds."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class Mode(StrEnum):
+    ADVISE = "Advise"
+    ACT = "Act"
+
+
+class Actuation(StrEnum):
+    """What we write. A floor leaves the user's HPA in charge above it; Scale leaves us alone."""
+
+    HPA_FLOOR = "HpaFloor"
+    KEDA_FLOOR = "KedaFloor"
+    SCALE = "Scale"
+
+    @property
+    def is_floor(self) -> bool:
+        return self is not Actuation.SCALE
+
+
+class PauseDirection(StrEnum):
+    BOTH = "Both"
+    DOWN = "Down"
+    UP = "Up"
+
+
+class PolicyType(StrEnum):
+    PODS = "Pods"
+    PERCENT = "Percent"
+
+
+class SelectPolicy(StrEnum):
+    MAX = "Max"
+    MIN = "Min"
+    DISABLED = "Disabled"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class WorkloadRef:
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Anything with a scale subresource."""
+
+    api_version: str
+    kind: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """One stream of work, and how much of it one Ready replica serves within its SLO (same unit)."""
+
+    name: str
+    source: str
+    query: str
+    capacity_per_replica: float
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.capacity_per_replica) and self.capacity_per_replica > 0):
+            raise ValueError(
+                f"capacity per replica must be a positive number, not {self.capacity_per_replica!r}"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class StepPolicy:
+    """At most `value` pods (or percent of the count at the period's start) per `period_s`."""
+
+    type: PolicyType
+    value: int
+    period_s: int
+
+    def __post_init__(self) -> None:
+        if self.value <= 0 or not 0 < self.period_s <= 1800:
+            raise ValueError(f"a step policy needs value > 0 and 0 < period ≤ 1800 s, not {self}")
+
+
+@dataclass(frozen=True, slots=True)
+class ScalingRule:
+    """One direction of `behavior`; the same meaning as in autoscaling/v2. No policies = no step limit."""
+
+    stabilization_s: int = 0
+    policies: tuple[StepPolicy, ...] = ()
+    select: SelectPolicy = SelectPolicy.MAX
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """Seconds from a decision until the last replica it asked for is Ready and warm, by its parts.
+
+    The age of the data and the tick are not typed here: they are measured by the service that runs.
+    """
+
+    ready_s: float
+    warmup_s: float = 0.0
+    actuation_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        for part in (self.ready_s, self.warmup_s, self.actuation_s):
+            if not (math.isfinite(part) and part >= 0):
+                raise ValueError(f"a lead time is a non-negative number of seconds, not {part!r}")
+
+    @property
+    def total_s(self) -> float:
+        return self.ready_s + self.warmup_s + self.actuation_s
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A human stop, time-boxed: who, why, and until when."""
+
+    direction: PauseDirection
+    owner: str
+    reason: str
+    until: datetime
+
+    def active(self, now: datetime) -> bool:
+        return now < self.until
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """One PredictiveAutoscaler, valid by construction."""
+
+    ref: WorkloadRef
+    target: Target
+    demands: tuple[Demand, ...]
+    min_replicas: int
+    max_replicas: int
+    lead: Lead
+    mode: Mode = Mode.ADVISE
+    actuation: Actuation = Actuation.HPA_FLOOR
+    risk: float = 0.005
+    headroom: float = 1.0
+    scale_up: ScalingRule = ScalingRule()
+    scale_down: ScalingRule = ScalingRule(300, (StepPolicy(PolicyType.PERCENT, 10, 60),))
+    max_data_age_s: float = 180.0
+    pause: Pause | None = None
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.min_replicas <= self.max_replicas:
+            raise ValueError(
+                f"{self.ref}: need 1 ≤ min ≤ max, not min={self.min_replicas}, max={self.max_replicas}"
+            )
+        if not 0 < self.risk <= 0.2:
+            raise ValueError(f"{self.ref}: risk is a share of time in (0, 0.2], not {self.risk!r}")
+        if not (math.isfinite(self.headroom) and self.headroom >= 1):
+            raise ValueError(
+                f"{self.ref}: headroom multiplies capacity need and is at least 1, not {self.headroom!r}"
+            )
+        if not self.demands:
+            raise ValueError(f"{self.ref}: at least one demand is needed")
+        if not self.max_data_age_s > 0:
+            raise ValueError(f"{self.ref}: maxDataAge must be positive, not {self.max_data_age_s!r}")
