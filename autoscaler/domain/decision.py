@@ -215,9 +215,7 @@ def _view(batch: Decisions, lane: int) -> Decision:
         demands=tuple(_demand(batch, first + k, seen) for k in range(len(load.demands))),
         effects=effects,
         inputs={
-            f.name: getattr(batch.proposals, f.name)[lane].item()
-            for f in fields(batch.proposals)
-            if f.name != "now_s"
+            f.name: getattr(batch.proposals, f.name)[lane].item() for f in fields(batch.proposals) if f.name != "now_s"
         }
         | {"now_s": batch.now_s},
     )

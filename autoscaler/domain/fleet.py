@@ -90,9 +90,7 @@ class Fleet:
             "demands": tuple(d for w in loads for d in w.demands),
             "row_lane": np.repeat(np.arange(len(loads)), counts),
             "row_start": starts,
-            "capacity": np.array(
-                [d.capacity_per_replica for w in loads for d in w.demands], dtype=np.float64
-            ),
+            "capacity": np.array([d.capacity_per_replica for w in loads for d in w.demands], dtype=np.float64),
             "min_replicas": np.array([w.min_replicas for w in loads], dtype=np.int64),
             "max_replicas": np.array([w.max_replicas for w in loads], dtype=np.int64),
             "lead_s": np.array([w.lead.total_s for w in loads], dtype=np.float64),
@@ -102,9 +100,7 @@ class Fleet:
             "max_data_age_s": np.array([w.max_data_age_s for w in loads], dtype=np.float64),
             "up": StepLimits.of(tuple(w.scale_up for w in loads)),
             "down": StepLimits.of(tuple(w.scale_down for w in loads)),
-            "pause_until_s": np.array(
-                [p.until.timestamp() if p else -np.inf for p in pauses], dtype=np.float64
-            ),
+            "pause_until_s": np.array([p.until.timestamp() if p else -np.inf for p in pauses], dtype=np.float64),
             "pause_up": np.array(
                 [p is not None and p.direction is not PauseDirection.DOWN for p in pauses], dtype=np.bool_
             ),

@@ -35,9 +35,7 @@ class PeakForecast:
             raise ValueError("quantiles, present and model must agree on [row, origin]")
         served = self.quantiles[self.present]
         if not np.isfinite(served).all() or (served < 0).any():
-            raise ValueError(
-                "a forecast holds finite, non-negative numbers only; a row without one is absent"
-            )
+            raise ValueError("a forecast holds finite, non-negative numbers only; a row without one is absent")
         if (np.diff(served, axis=-1) < 0).any():
             raise ValueError("quantiles must rise along level")
         for array in (self.quantiles, self.present, self.model):

@@ -78,9 +78,7 @@ class Proposals:
     def hold(self, lanes: Bools, reason: Reason, limit: Floats | None = None) -> Verdicts:
         """Keep `lanes` at their hold level or, where it is higher, at trusted observed need."""
         kept = np.maximum(self.hold_level, self.trusted_need)
-        return Verdicts(
-            reason, np.where(lanes, kept, self.wanted), self.held | lanes, self.frozen, limit=limit
-        )
+        return Verdicts(reason, np.where(lanes, kept, self.wanted), self.held | lanes, self.frozen, limit=limit)
 
     def freeze(self, lanes: Bools, reason: Reason) -> Verdicts:
         """Take `lanes` out of the chain at what is written now: a person said so."""

@@ -74,9 +74,7 @@ class SeriesBatch:
         if self.step_s <= 0:
             raise ValueError(f"a step must last a positive number of seconds, not {self.step_s}")
         if self.values.ndim != 2 or self.values.shape != self.verdicts.shape:
-            raise ValueError(
-                f"values {self.values.shape} and verdicts {self.verdicts.shape} must be one 2-d shape"
-            )
+            raise ValueError(f"values {self.values.shape} and verdicts {self.verdicts.shape} must be one 2-d shape")
         usable = np.isfinite(self.values)
         if not np.array_equal(usable, self.verdicts == DataVerdict.OK):
             raise ValueError("a value is present exactly where its verdict is OK")
@@ -100,9 +98,7 @@ class SeriesBatch:
         return SeriesBatch(self.step_s, self.first_step, self.values[:, :n], self.verdicts[:, :n])
 
     @staticmethod
-    def judge(
-        step_s: int, first_step: int, raw: Floats, absent: DataVerdict = DataVerdict.MISSING
-    ) -> SeriesBatch:
+    def judge(step_s: int, first_step: int, raw: Floats, absent: DataVerdict = DataVerdict.MISSING) -> SeriesBatch:
         """Judge raw samples [row, step]: NaN → `absent`, ±Inf → NOT_FINITE, below zero → NEGATIVE."""
         verdicts = np.full(raw.shape, DataVerdict.OK, dtype=np.uint8)
         verdicts[np.isnan(raw)] = absent

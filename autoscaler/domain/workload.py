@@ -74,9 +74,7 @@ class Demand:
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.capacity_per_replica) and self.capacity_per_replica > 0):
-            raise ValueError(
-                f"capacity per replica must be a positive number, not {self.capacity_per_replica!r}"
-            )
+            raise ValueError(f"capacity per replica must be a positive number, not {self.capacity_per_replica!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,15 +154,11 @@ class Workload:
 
     def __post_init__(self) -> None:
         if not 1 <= self.min_replicas <= self.max_replicas:
-            raise ValueError(
-                f"{self.ref}: need 1 ≤ min ≤ max, not min={self.min_replicas}, max={self.max_replicas}"
-            )
+            raise ValueError(f"{self.ref}: need 1 ≤ min ≤ max, not min={self.min_replicas}, max={self.max_replicas}")
         if not 0 < self.risk <= 0.2:
             raise ValueError(f"{self.ref}: risk is a share of time in (0, 0.2], not {self.risk!r}")
         if not (math.isfinite(self.headroom) and self.headroom >= 1):
-            raise ValueError(
-                f"{self.ref}: headroom multiplies capacity need and is at least 1, not {self.headroom!r}"
-            )
+            raise ValueError(f"{self.ref}: headroom multiplies capacity need and is at least 1, not {self.headroom!r}")
         if not self.demands:
             raise ValueError(f"{self.ref}: at least one demand is needed")
         if not self.max_data_age_s > 0:
