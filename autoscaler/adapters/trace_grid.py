@@ -1,0 +1,199 @@
+"""Rows of (time stamp, value) made into one regular grid; knows no files and no data frames.
+
+What may be mended is mended by a stated rule and noted; what would need a guess is refused.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+
+from autoscaler.domain.errors import BadTrace
+from autoscaler.domain.series import Bools, Floats, Ints
+
+MAX_ROWS = 50_000_000
+"""Rows of a file, and steps of a grid, above which a trace is refused."""
+
+SECOND_US = 1_000_000
+_NEAR = 0.1  # a given step this near to the file's own is the file's own, with jitter
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Samples:
+    """us: [row], microseconds since the epoch. values: [row], NaN = unknown. rows: [row], place in the file.
+
+    place: the file and, where there are several, the series. counted: what rows are called, "line" or "row".
+    """
+
+    place: str
+    counted: str
+    us: Ints
+    values: Floats
+    rows: Ints
+
+    def at(self, keep: Bools | Ints) -> Samples:
+        return Samples(self.place, self.counted, self.us[keep], self.values[keep], self.rows[keep])
+
+    def row(self, index: int) -> str:
+        return f"{self.counted} {self.rows[index]}"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Grid:
+    """values: [step] from absolute step `first_step`; NaN = unknown."""
+
+    step_s: int
+    first_step: int
+    values: Floats
+    notes: tuple[str, ...]
+
+
+def to_grid(samples: Samples, step_s: int | None) -> Grid:
+    """One value per step. A coarser `step_s` than the file's own takes the mean of each step's known samples."""
+    if step_s is not None and step_s < 1:
+        raise BadTrace(f"{samples.place}: step_s must be a positive number of seconds (got {step_s})")
+    _check_values(samples)
+    notes: list[str] = []
+    samples = _drop_duplicates(_sort(samples, notes), notes)
+    if samples.us.size < 2:
+        raise BadTrace(f"{samples.place}: {samples.us.size} row(s): two different time stamps are the least")
+    if np.isnan(samples.values).all():
+        raise BadTrace(f"{samples.place}: all {samples.values.size} values are unknown (NaN); choose another column")
+    own_s = _own_step(samples, whole=step_s is None)
+    if step_s is None:
+        step_s = round(own_s)
+    if abs(step_s - own_s) <= _NEAR * own_s:
+        slots = _snap(samples, step_s, notes)
+    elif step_s > own_s:
+        slots = samples.us // (step_s * SECOND_US)
+        notes.append(f"averaged samples of every {own_s:g} s into steps of {step_s} s (mean of the known ones)")
+    else:
+        raise BadTrace(
+            f"{samples.place}: step_s={step_s} is finer than the file, which has a sample every {own_s:g} s; "
+            f"give {own_s:g} or more, or leave it out"
+        )
+    return _fill(samples, slots, step_s, notes)
+
+
+def _check_values(samples: Samples) -> None:
+    for wrong, words, remedy in (
+        (np.isinf(samples.values), "infinite value", "write nothing (an empty cell) where the value is unknown"),
+        (samples.values < 0, "negative demand", "demand is zero or more; leave the cell empty where it is unknown"),
+    ):
+        if wrong.any():
+            first = int(np.flatnonzero(wrong)[0])
+            more = f", and {wrong.sum() - 1} more" if wrong.sum() > 1 else ""
+            raise BadTrace(
+                f"{samples.place}: {samples.row(first)}: {words} (got {samples.values[first]:g}{more}); {remedy}"
+            )
+
+
+def _sort(samples: Samples, notes: list[str]) -> Samples:
+    back = int((np.diff(samples.us) < 0).sum())
+    if not back:
+        return samples
+    notes.append(f"sorted by time: {back} row(s) stood before an earlier one")
+    return samples.at(np.argsort(samples.us, kind="stable"))
+
+
+def _drop_duplicates(samples: Samples, notes: list[str]) -> Samples:
+    same = np.diff(samples.us) == 0
+    if not same.any():
+        return samples
+    left, right = samples.values[:-1], samples.values[1:]
+    differ = same & ~((left == right) | (np.isnan(left) & np.isnan(right)))
+    if differ.any():
+        first = int(np.flatnonzero(differ)[0])
+        raise BadTrace(
+            f"{samples.place}: {samples.row(first)} and {samples.row(first + 1)}: time stamp "
+            f"{_when(samples.us[first])} stands twice with different values (got {left[first]:g} and "
+            f"{right[first]:g}); keep one of them, or name the series if there are several"
+        )
+    notes.append(f"dropped {same.sum()} repeated row(s) with the same time stamp and value")
+    return samples.at(np.concatenate(([True], ~same)))
+
+
+def _own_step(samples: Samples, *, whole: bool) -> float:
+    """Most common spacing in seconds; jittered stamps are judged by their spacing rounded to seconds."""
+    spacings = np.diff(samples.us)
+    spacing, share = _most_common(spacings)
+    if share > 0.5:
+        if whole and spacing % SECOND_US:
+            raise BadTrace(
+                f"{samples.place}: samples stand {spacing / SECOND_US:g} s apart, which is not a whole number of "
+                "seconds; pass step_s to average them into longer steps"
+            )
+        return spacing / SECOND_US
+    seconds, _ = _most_common(np.rint(spacings / SECOND_US).astype(np.int64))
+    if seconds < 1:
+        if whole:
+            raise BadTrace(f"{samples.place}: most samples stand less than a second apart; pass step_s to average them")
+        return float(np.median(spacings)) / SECOND_US
+    return float(seconds)
+
+
+def _most_common(values: Ints) -> tuple[int, float]:
+    """The most common value, the smallest of equals, and its share."""
+    found, counts = np.unique(values, return_counts=True)
+    best = int(np.argmax(counts))
+    return int(found[best]), float(counts[best] / values.size)
+
+
+def _snap(samples: Samples, step_s: int, notes: list[str]) -> Ints:
+    """Absolute step of each sample. A constant offset into the step stays in it; jitter goes to the nearest start."""
+    step_us = step_s * SECOND_US
+    phase, share = _most_common(samples.us % step_us)
+    if share <= 0.5:
+        phase = 0
+    half = step_us // 2
+    off = (samples.us - phase + half) % step_us - half
+    slots = (samples.us - off) // step_us
+    irregular = np.flatnonzero(2 * np.abs(off) >= step_us)
+    if irregular.size:
+        first = int(irregular[0])
+        raise BadTrace(
+            f"{samples.place}: {samples.row(first)}: time stamp {_when(samples.us[first])} lies half a step of "
+            f"{step_s} s off the grid; pass a coarser step_s to average the samples of each step"
+        )
+    crowded = np.flatnonzero(np.diff(slots) == 0)
+    if crowded.size:
+        first = int(crowded[0])
+        raise BadTrace(
+            f"{samples.place}: {samples.row(first)} and {samples.row(first + 1)}: time stamps "
+            f"{_when(samples.us[first])} and {_when(samples.us[first + 1])} fall into one step of {step_s} s, the most "
+            "common spacing; pass a coarser step_s to average the samples of each step"
+        )
+    if phase:
+        notes.append(f"time stamps lie {phase / SECOND_US:g} s into their steps of {step_s} s")
+    moved = np.abs(off[off != 0])
+    if moved.size:
+        notes.append(f"snapped {moved.size} time stamp(s) to the grid, by up to {moved.max() / SECOND_US:g} s")
+    return slots
+
+
+def _fill(samples: Samples, slots: Ints, step_s: int, notes: list[str]) -> Grid:
+    first, steps = int(slots[0]), int(slots[-1] - slots[0]) + 1
+    if steps > MAX_ROWS:
+        raise BadTrace(
+            f"{samples.place}: from {_when(samples.us[0])} to {_when(samples.us[-1])} are {steps:,} steps of {step_s} "
+            f"s, above the limit of {MAX_ROWS:,}; mend a wrong year, or pass a coarser step_s"
+        )
+    known = ~np.isnan(samples.values)
+    index = slots - first
+    total = np.bincount(index[known], weights=samples.values[known], minlength=steps)
+    count = np.bincount(index[known], minlength=steps)
+    values = np.full(steps, np.nan)
+    np.divide(total, count, out=values, where=count > 0)
+    absent = steps - int(np.unique(index).size)
+    if absent:
+        notes.append(f"{absent} of {steps} steps have no row: unknown")
+    unknown = int((count == 0).sum()) - absent
+    if unknown:
+        notes.append(f"{unknown} of {steps} steps have an empty value: unknown")
+    return Grid(step_s, first, values, tuple(notes))
+
+
+def _when(us: int) -> str:
+    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=int(us))).isoformat().replace("+00:00", "Z")
