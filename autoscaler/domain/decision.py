@@ -157,14 +157,16 @@ class Decisions:
         """Lanes that some guard holds."""
         held = np.zeros(len(self), dtype=np.bool_)
         for step in self.trace:
-            held |= step.holds
+            if step.before is not step.after:
+                held |= step.holds
         return held
 
     def reason_bits(self) -> Ints:
         """[lane], bit g set where guard g acted: what changed from tick to tick, cheaply."""
         bits = np.zeros(len(self), dtype=np.int64)
         for g, step in enumerate(self.trace):
-            bits |= step.acted.astype(np.int64) << g
+            if step.before is not step.after:
+                bits |= step.acted.astype(np.int64) << g
         return bits
 
     def fingerprint(self) -> Ints:

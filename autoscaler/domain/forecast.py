@@ -47,6 +47,8 @@ class ForesightAt:
     """One origin of a Foresight: plain arrays over rows, for the closed loop of `decide`."""
 
     step: int
+    step_s: int
+    data_delay_steps: int
     age_s: Floats
     observed: Floats
     settled: Floats
@@ -97,6 +99,8 @@ class Foresight:
         peaks = self.peaks
         return ForesightAt(
             step=self.first_step + origin,
+            step_s=self.step_s,
+            data_delay_steps=self.data_delay_steps,
             age_s=self.age_s[:, origin],
             observed=self.observed[:, origin],
             settled=self.settled[:, origin],

@@ -20,6 +20,7 @@ from autoscaler.domain.series import Bools, Codes, Floats, Ints
 class Proposals:
     """One tick's proposals, over lanes. All counts are replicas (or the floor, for a floor actuation).
 
+    target_known: the target was found and read. desired: its spec.replicas.
     current: what is written now. hold_level: what a hold keeps (for a floor: the replicas that run).
     observed_need: replicas for the demand observed now, 0 where need_known is False.
     predicted_need: replicas for the sizing quantile of the peak, 0 where predicted is False.
@@ -30,6 +31,8 @@ class Proposals:
     """
 
     now_s: float
+    target_known: Bools
+    desired: Ints
     current: Ints
     hold_level: Ints
     observed_need: Ints
@@ -63,34 +66,43 @@ class Proposals:
         """Observed need where it is known, else 0: what no ordinary guard may cut below."""
         return np.where(self.need_known, self.observed_need, 0)
 
-    def unchanged(self, reason: Reason) -> Verdicts:
-        return Verdicts(reason, self.wanted, self.held, self.frozen)
+    def unchanged(self, reason: Reason, limit: Ints | Floats | None = None) -> Verdicts:
+        return Verdicts(reason, self.wanted, self.held, self.frozen, limit=limit)
 
     def at_least(self, level: Ints, reason: Reason) -> Verdicts:
         """Raise to `level` where below it."""
+        if (level <= self.wanted).all():
+            return self.unchanged(reason, level)
         return Verdicts(reason, np.maximum(self.wanted, level), self.held, self.frozen, limit=level)
 
     def at_most(self, level: Ints, reason: Reason) -> Verdicts:
         """Cut to `level` where above it, but never below trusted observed need."""
+        if (level >= self.wanted).all():
+            return self.unchanged(reason, level)
         spared = np.maximum(level, self.trusted_need)
         return Verdicts(reason, np.minimum(self.wanted, spared), self.held, self.frozen, limit=level)
 
     def hold(self, lanes: Bools, reason: Reason, limit: Floats | None = None) -> Verdicts:
         """Keep `lanes` at their hold level or, where it is higher, at trusted observed need."""
+        if not lanes.any():
+            return self.unchanged(reason, limit)
         kept = np.maximum(self.hold_level, self.trusted_need)
         return Verdicts(reason, np.where(lanes, kept, self.wanted), self.held | lanes, self.frozen, limit=limit)
 
     def freeze(self, lanes: Bools, reason: Reason) -> Verdicts:
         """Take `lanes` out of the chain at what is written now: a person said so."""
+        if not lanes.any():
+            return self.unchanged(reason)
         return Verdicts(reason, np.where(lanes, self.current, self.wanted), self.held, self.frozen | lanes)
 
     def after(self, verdicts: Verdicts) -> Proposals:
         """The proposals that the next guard sees."""
-        wanted = np.clip(verdicts.wanted, 0, NO_LIMIT)
+        if verdicts.wanted is self.wanted and verdicts.held is self.held and verdicts.frozen is self.frozen:
+            return self
+        wanted = np.minimum(np.maximum(verdicts.wanted, 0), NO_LIMIT)
         if not verdicts.glides:
             wanted = np.where(self.held, np.maximum(wanted, np.minimum(self.hold_level, self.wanted)), wanted)
-        if self.frozen.any():
-            wanted = np.where(self.frozen, self.wanted, wanted)
+        wanted = np.where(self.frozen, self.wanted, wanted)
         return replace(self, wanted=wanted, held=verdicts.held, frozen=verdicts.frozen)
 
 

@@ -10,6 +10,7 @@ class Reason(StrEnum):
     FORECAST_PEAK = "ForecastPeak"
     NO_FORECAST = "NoForecast"
     UNKNOWN_DEMAND = "UnknownDemand"
+    TARGET_UNKNOWN = "TargetUnknown"
     PAUSED = "Paused"
     SCALED_TO_ZERO = "ScaledToZero"
     BAD_DATA = "BadData"
@@ -30,6 +31,7 @@ _WORDS = {
     Reason.FORECAST_PEAK: "the forecast peak of the lead window, with margin, needs {after} replicas",
     Reason.NO_FORECAST: "no forecast qualifies yet: deciding on observed demand alone",
     Reason.UNKNOWN_DEMAND: "demand is unknown and there is no forecast: keeping what is there",
+    Reason.TARGET_UNKNOWN: "the target could not be read: nothing is written",
     Reason.PAUSED: "paused by a person: {before} → {after}",
     Reason.SCALED_TO_ZERO: "scaled to zero by a person: left alone",
     Reason.BAD_DATA: "data is not usable: holding at {after}, never below current",

@@ -106,3 +106,45 @@ class SeriesBatch:
         verdicts[raw < 0] = DataVerdict.NEGATIVE
         values = np.where(verdicts == DataVerdict.OK, raw, np.nan)
         return SeriesBatch(step_s, first_step, values, verdicts)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Panel:
+    """A view of history on absolute steps, as kept by intake or cut from a recorded trace; not checked again.
+
+    values: [row, step], NaN = not observed. verdicts: [row, step]. Column 0 is absolute step `first_step`.
+    """
+
+    step_s: int
+    first_step: int
+    values: Floats
+    verdicts: Codes
+
+    @property
+    def rows(self) -> int:
+        return int(self.values.shape[0])
+
+    @property
+    def end_step(self) -> int:
+        return self.first_step + int(self.values.shape[1])
+
+    @staticmethod
+    def of(batch: SeriesBatch) -> Panel:
+        return Panel(batch.step_s, batch.first_step, batch.values, batch.verdicts)
+
+    def columns(self, first: int, end: int, rows: Ints | slice = slice(None)) -> Floats:
+        """Values of steps [first, end) as a copy [row, step]; steps outside the panel are NaN (not observed)."""
+        count = self.rows if isinstance(rows, slice) else len(rows)
+        out = np.full((count, max(0, end - first)), np.nan)
+        low, high = max(first, self.first_step), min(end, self.end_step)
+        if low < high:
+            out[:, low - first : high - first] = self.values[rows, low - self.first_step : high - self.first_step]
+        return out
+
+    def faults(self, first: int, end: int) -> Codes:
+        """Verdicts of steps [first, end); outside the panel MISSING."""
+        out = np.full((self.rows, max(0, end - first)), DataVerdict.MISSING, dtype=np.uint8)
+        low, high = max(first, self.first_step), min(end, self.end_step)
+        if low < high:
+            out[:, low - first : high - first] = self.verdicts[:, low - self.first_step : high - self.first_step]
+        return out

@@ -1,0 +1,20 @@
+"""Which decisions become writes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from autoscaler.domain.decision import Decisions
+from autoscaler.domain.replicas import ScaleRequest
+from autoscaler.domain.workload import Mode
+
+
+def requests(decisions: Decisions) -> tuple[ScaleRequest, ...]:
+    """One request per acting lane whose number differs from what is written; none in Advise mode."""
+    differs = np.flatnonzero(decisions.granted != decisions.proposals.current)
+    loads = decisions.fleet.workloads
+    return tuple(
+        ScaleRequest(lane, int(decisions.granted[lane]), decisions.expires_s)
+        for lane in differs.tolist()
+        if loads[lane].mode is Mode.ACT and decisions.proposals.target_known[lane]
+    )

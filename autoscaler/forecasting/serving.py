@@ -1,0 +1,181 @@
+"""Which forecaster serves which row: fitted on absolute anchors, ranked by recent loss, quarantined when it fails.
+
+Everything learned is a pure function of the history before an anchor, and anchors are absolute steps
+(staggered by the row's own identity), so that a block of origins and single ticks agree, a restart changes
+nothing, and no tick pays for refitting the whole fleet.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import numpy as np
+
+from autoscaler.domain.forecast import LEVELS, PeakForecast
+from autoscaler.domain.series import Floats, Ints, Panel
+from autoscaler.forecasting.conformal import Calibration, calibrate
+from autoscaler.forecasting.contract import PeakForecaster, observed_peaks
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationPlan:
+    """window_s: how far back errors are learned. sample_s: spacing of the samples (peaks of neighbouring steps
+    say nearly the same). refit_s: how often offsets and ranks are renewed. least: samples before a model serves.
+    """
+
+    window_s: int = 7 * 86400
+    sample_s: int = 300
+    refit_s: int = 3600
+    least: int = 24
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fitted:
+    """One group's calibrations at one anchor. order: [rank, row], models from the least loss up."""
+
+    anchor: int
+    keys: tuple[str, ...]
+    calibrations: tuple[Calibration | None, ...]
+    order: Ints
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Group:
+    """Rows that share a refit phase and a lead."""
+
+    phase: int
+    lead: int
+    rows: Ints
+    keys: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class PeakServer:
+    """Serves quantiles of the peak for all rows; keeps fits until the next anchor of their group.
+
+    quarantined: model name → why, for models that raised or answered with the wrong shape or values in the
+    newest call; their rows are served by the next best.
+    """
+
+    models: tuple[PeakForecaster, ...]
+    plan: CalibrationPlan = field(default_factory=CalibrationPlan)
+    levels: tuple[float, ...] = LEVELS
+    quarantined: dict[str, str] = field(default_factory=dict)
+    _fits: dict[tuple[int, int], Fitted] = field(default_factory=dict)
+    _groups: tuple[tuple[object, ...], tuple[Group, ...]] | None = None
+
+    def history_steps(self, step_s: int, lead: int) -> int:
+        """Steps of history that make a difference to a forecast."""
+        deepest = max((m.history_steps(step_s) for m in self.models), default=0)
+        return (self.plan.window_s + self.plan.refit_s) // step_s + deepest + lead + 1
+
+    def forecast(self, panel: Panel, keys: Sequence[str], leads: Ints, origins: Ints) -> PeakForecast:
+        """Quantiles of the peak over origin … origin + lead.
+
+        panel: rows of history; only steps before each origin are used. keys: identity of each row.
+        leads: [row], steps. origins: absolute steps, consecutive.
+        """
+        shape = (len(keys), len(origins))
+        quantiles = np.full((*shape, len(self.levels)), np.nan)
+        model = np.full(shape, -1, dtype=np.int64)
+        self.quarantined = {}
+        for group in self._grouped(panel.step_s, keys, leads):
+            for anchor, low, high in self._segments(panel.step_s, group.phase, origins):
+                fitted = self._fit(panel, group, anchor)
+                served, by = self._serve(panel, group, fitted, origins[low:high])
+                quantiles[group.rows, low:high] = served
+                model[group.rows, low:high] = by
+        return PeakForecast(self.levels, quantiles, model >= 0, model, tuple(m.name for m in self.models))
+
+    def _grouped(self, step_s: int, keys: Sequence[str], leads: Ints) -> tuple[Group, ...]:
+        identity = (step_s, tuple(keys), leads.tobytes())
+        if self._groups is None or self._groups[0] != identity:
+            refit = max(1, self.plan.refit_s // step_s)
+            phases = np.array([zlib.crc32(k.encode()) % refit for k in keys], dtype=np.int64)
+            pairs = sorted(set(zip(phases.tolist(), leads.tolist(), strict=True)))
+            found = []
+            for phase, lead in pairs:
+                rows = np.flatnonzero((phases == phase) & (leads == lead))
+                found.append(Group(phase, lead, rows, tuple(keys[r] for r in rows.tolist())))
+            self._groups = (identity, tuple(found))
+            self._fits = {k: f for k, f in self._fits.items() if k in set(pairs)}
+        return self._groups[1]
+
+    def _segments(self, step_s: int, phase: int, origins: Ints) -> Iterator[tuple[int, int, int]]:
+        """Split the origins at the group's anchors: (anchor step, first index, end index)."""
+        refit = max(1, self.plan.refit_s // step_s)
+        anchors = (origins - phase) // refit * refit + phase
+        cuts = np.flatnonzero(np.diff(anchors)) + 1
+        edges = [0, *cuts.tolist(), len(origins)]
+        for low, high in pairwise(edges):
+            yield int(anchors[low]), low, high
+
+    def _fit(self, panel: Panel, group: Group, anchor: int) -> Fitted:
+        """Calibrate the group on what was known before the anchor."""
+        kept = self._fits.get((group.phase, group.lead))
+        if kept is not None and kept.anchor == anchor and kept.keys == group.keys:
+            return kept
+        window, sample = self.plan.window_s // panel.step_s, max(1, self.plan.sample_s // panel.step_s)
+        first = -(-(anchor - window) // sample) * sample
+        samples = np.arange(first, anchor, sample, dtype=np.int64)
+        view = self._view(panel, group, first, anchor)
+        peak = observed_peaks(view, samples, group.lead, limit=anchor)
+        known = ~np.isnan(peak)
+        mean = np.where(known, peak, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+        found: list[Calibration | None] = []
+        for each in self.models:
+            point = self._ask(each, view, samples, group.lead)
+            found.append(None if point is None else calibrate(point, peak, mean, self.levels, self.plan.least))
+        losses = np.stack([np.full(len(group.rows), np.inf) if c is None else c.loss for c in found])
+        fitted = Fitted(anchor, group.keys, tuple(found), np.argsort(losses, axis=0, kind="stable"))
+        self._fits[group.phase, group.lead] = fitted
+        return fitted
+
+    def _view(self, panel: Panel, group: Group, first: int, end: int) -> Panel:
+        """The group's rows over [first - what the deepest model reads, end)."""
+        low = first - max((m.history_steps(panel.step_s) for m in self.models), default=0)
+        values = panel.columns(low, end, group.rows)
+        return Panel(panel.step_s, low, values, np.empty((0, 0), dtype=np.uint8))
+
+    def _serve(self, panel: Panel, group: Group, fitted: Fitted, origins: Ints) -> tuple[Floats, Ints]:
+        """Quantiles [row, origin, level] of the best-ranked model that can say, and which one it was."""
+        view = self._view(panel, group, int(origins[0]), int(origins[-1]))
+        answers: list[Floats | None] = []
+        for each, learned in zip(self.models, fitted.calibrations, strict=True):
+            point = None if learned is None else self._ask(each, view, origins, group.lead)
+            answers.append(None if point is None or learned is None else learned.quantiles(point))
+        quantiles = np.full((len(group.rows), len(origins), len(self.levels)), np.nan)
+        by = np.full((len(group.rows), len(origins)), -1, dtype=np.int64)
+        for rank in range(len(self.models)):
+            for m, answer in enumerate(answers):
+                if answer is None:
+                    continue
+                usable = (fitted.order[rank] == m)[:, None] & (by < 0) & ~np.isnan(answer).any(axis=2)
+                quantiles[usable] = answer[usable]
+                by[usable] = m
+        return quantiles, by
+
+    def _ask(self, model: PeakForecaster, view: Panel, origins: Ints, lead: int) -> Floats | None:
+        """The model's answer, or None with the model in quarantine when it is not one."""
+        try:
+            point = model.peaks(view, origins, lead)
+        except Exception as error:  # noqa: BLE001 - a model's failure costs its own answer, never the tick
+            self.quarantined[model.name] = f"raised {type(error).__name__}: {error}"
+            return None
+        wrong = _wrong(point, (view.rows, len(origins)))
+        if wrong:
+            self.quarantined[model.name] = wrong
+            return None
+        return point
+
+
+def _wrong(point: object, shape: tuple[int, int]) -> str | None:
+    if not isinstance(point, np.ndarray) or point.shape != shape or point.dtype != np.float64:
+        got = f"{point.dtype} {point.shape}" if isinstance(point, np.ndarray) else type(point).__name__
+        return f"answered {got} instead of float64 {shape}"
+    if np.isinf(point).any() or bool((point < 0).any()):
+        return "answered infinite or negative demand"
+    return None

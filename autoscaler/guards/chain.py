@@ -1,0 +1,24 @@
+"""The guards in the order in which they speak. Order is meaning: see docs/architecture.md."""
+
+from autoscaler.guards.bad_data import BadData
+from autoscaler.guards.contract import Guard
+from autoscaler.guards.min_max import MinMax
+from autoscaler.guards.pause import Pause
+from autoscaler.guards.scaled_to_zero import ScaledToZero
+from autoscaler.guards.stabilization import Stabilization
+from autoscaler.guards.stale_data import StaleData
+from autoscaler.guards.step_down import StepDown
+from autoscaler.guards.step_up import StepUp
+from autoscaler.guards.target_known import TargetKnown
+
+CHAIN: tuple[Guard, ...] = (
+    TargetKnown(),
+    Pause(),
+    ScaledToZero(),
+    BadData(),
+    StaleData(),
+    Stabilization(),
+    StepUp(),
+    StepDown(),
+    MinMax(),
+)

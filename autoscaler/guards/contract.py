@@ -1,0 +1,20 @@
+"""What a guard is."""
+
+from typing import Protocol
+
+from autoscaler.domain.proposals import Proposals, Verdicts
+from autoscaler.domain.reasons import Reason
+
+
+class Guard(Protocol):
+    """Reviews all lanes at once. A lane's answer depends on that lane alone, so a failing batch can be
+    reviewed again lane by lane.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def reason(self) -> Reason: ...
+
+    def review(self, lanes: Proposals) -> Verdicts: ...

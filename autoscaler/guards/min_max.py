@@ -1,0 +1,25 @@
+"""The last word: min and max."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from autoscaler.domain.proposals import Proposals, Verdicts
+from autoscaler.domain.reasons import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class MinMax:
+    """Inside [min, max]; from outside (limits changed under us) one permitted step nearer. Max wins over need."""
+
+    name: str = "min-max"
+    reason: Reason = Reason.OUTSIDE_LIMITS
+
+    def review(self, lanes: Proposals) -> Verdicts:
+        now, low, high = lanes.current, lanes.min_replicas, lanes.max_replicas
+        high = np.where(now > high, np.maximum(high, np.minimum(lanes.down_limit, now)), high)
+        low = np.where(now < low, np.minimum(low, np.maximum(lanes.up_limit, now)), low)
+        if ((lanes.wanted >= low) & (lanes.wanted <= high)).all():
+            return lanes.unchanged(self.reason, high)
+        wanted = np.minimum(np.maximum(lanes.wanted, low), high)
+        return Verdicts(self.reason, wanted, lanes.held, lanes.frozen, limit=high, glides=True)

@@ -1,0 +1,28 @@
+"""Stabilisation: what was wanted a moment ago still counts."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from autoscaler.domain.proposals import Proposals, Verdicts
+from autoscaler.domain.reasons import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Stabilization:
+    """Down only to the highest recommendation of its window, up only to the lowest of its window.
+
+    Source: autoscaling/v2 `stabilizationWindowSeconds` (kubernetes, horizontal.go,
+    stabilizeRecommendationWithBehaviors). Unlike there, observed need is never delayed.
+    """
+
+    name: str = "stabilization"
+    reason: Reason = Reason.STABILIZING
+
+    def review(self, lanes: Proposals) -> Verdicts:
+        stable = np.minimum(np.maximum(lanes.current, lanes.recent_low), lanes.recent_high)
+        wanted = np.maximum(stable, np.minimum(lanes.trusted_need, lanes.wanted))
+        if (lanes.held | (wanted == lanes.wanted)).all():
+            return lanes.unchanged(self.reason)
+        limit = np.where(wanted > lanes.wanted, lanes.recent_high, lanes.recent_low)
+        return Verdicts(self.reason, np.where(lanes.held, lanes.wanted, wanted), lanes.held, lanes.frozen, limit=limit)

@@ -1,0 +1,1 @@
+"""Metrics in: history on one grid, as trusted as its verdicts say. Knows the reader's port, no source."""

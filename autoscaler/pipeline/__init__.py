@@ -1,0 +1,1 @@
+"""The product's sentence: metrics in, forecast, plan, guards, actuation, one record."""

@@ -1,0 +1,149 @@
+"""The closed-loop half of a tick: need, plan, risk control, guards, decision; over lanes, for one moment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from autoscaler.domain.decision import Decisions, GuardTrace
+from autoscaler.domain.fleet import Fleet
+from autoscaler.domain.forecast import LEVELS, ForesightAt
+from autoscaler.domain.proposals import Proposals, Verdicts
+from autoscaler.domain.reasons import Reason
+from autoscaler.domain.replicas import ReplicaStatus
+from autoscaler.domain.series import Bools, DataVerdict, Ints
+from autoscaler.guards.contract import Guard
+from autoscaler.pipeline.state import LoopState
+from autoscaler.planning.margin import Settled, remember, settle
+from autoscaler.planning.need import replicas_for
+from autoscaler.planning.plan import Plan, plan
+
+EXPIRY_STEPS = 2.0
+
+
+def decide(
+    fleet: Fleet,
+    seen: ForesightAt,
+    status: ReplicaStatus,
+    state: LoopState,
+    guards: Sequence[Guard],
+    *,
+    now_s: float,
+) -> tuple[Decisions, LoopState]:
+    """Decide for every lane; the new state is what the next tick starts from.
+
+    now_s: seconds since the epoch. The decision expires after two steps: a late writer drops it.
+    """
+    state = _learned(fleet, seen, state)
+    current = np.where(fleet.is_floor, status.floor, status.desired)
+    margin = state.margin.margin
+    planned = plan(fleet, seen, LEVELS, margin, current)
+    state = state.noted(now_s, _recommended(fleet, planned, status, current), current, _horizon_s(fleet))
+    state = replace(state, margin=remember(state.margin, seen.step, planned.shadow))
+    proposals = _propose(fleet, planned, status, state, now_s=now_s)
+    trace, last = run_chain(guards, proposals)
+    decisions = Decisions(
+        fleet=fleet,
+        now_s=now_s,
+        expires_s=now_s + EXPIRY_STEPS * seen.step_s,
+        seen=seen,
+        status=status,
+        margin=margin,
+        sizing=planned.sizing,
+        proposals=proposals,
+        trace=trace,
+        granted=last.wanted,
+    )
+    return decisions, state
+
+
+def run_chain(guards: Sequence[Guard], proposals: Proposals) -> tuple[tuple[GuardTrace, ...], Proposals]:
+    """Pass the proposals through the guards, in order; a guard that raises holds its lanes only."""
+    trace = []
+    for guard in guards:
+        failed = np.zeros(len(proposals.wanted), dtype=np.bool_)
+        try:
+            verdicts = guard.review(proposals)
+        except Exception:  # noqa: BLE001 - reviewed again lane by lane; the lanes that raise hold
+            verdicts, failed = _lane_by_lane(guard, proposals)
+        after = proposals.after(verdicts)
+        holds = after.held & ~proposals.held
+        trace.append(
+            GuardTrace(guard.name, guard.reason, proposals.wanted, after.wanted, holds, failed, verdicts.limit)
+        )
+        proposals = after
+    return tuple(trace), proposals
+
+
+def _lane_by_lane(guard: Guard, proposals: Proposals) -> tuple[Verdicts, Bools]:
+    wanted, held, frozen = proposals.wanted.copy(), proposals.held.copy(), proposals.frozen.copy()
+    failed = np.zeros(len(wanted), dtype=np.bool_)
+    glides = False
+    for lane in range(len(wanted)):
+        try:
+            one = guard.review(proposals.one(lane))
+        except Exception:  # noqa: BLE001 - this lane holds, the others go on
+            failed[lane] = True
+        else:
+            wanted[lane], held[lane], frozen[lane] = one.wanted[0], one.held[0], one.frozen[0]
+            glides = one.glides
+    kept = proposals.hold(failed, Reason.GUARD_FAILED)
+    return (
+        Verdicts(guard.reason, np.where(failed, kept.wanted, wanted), held | failed, frozen, glides=glides),
+        failed,
+    )
+
+
+def _learned(fleet: Fleet, seen: ForesightAt, state: LoopState) -> LoopState:
+    """Risk control: was the newest settled step short of what we had wanted in time for it?"""
+    known = fleet.all_over_rows(~np.isnan(seen.settled))
+    needed = np.where(known, fleet.most_over_rows(replicas_for(seen.settled, fleet.capacity)), np.nan)
+    lead = fleet.lead_steps(seen.step_s)[fleet.row_start]
+    settled = Settled(seen.step - 1 - seen.data_delay_steps, needed, lead, fleet.risk, seen.step_s)
+    return replace(state, margin=settle(state.margin, settled))
+
+
+def _recommended(fleet: Fleet, planned: Plan, status: ReplicaStatus, current: Ints) -> Ints:
+    """What stabilisation remembers of this tick; where data is bad, that what runs was wanted."""
+    usable = (planned.verdict == DataVerdict.OK) & (planned.data_age_s <= fleet.max_data_age_s) & status.known
+    return np.where(usable, planned.wanted, np.maximum(planned.wanted, current))
+
+
+def _horizon_s(fleet: Fleet) -> float:
+    """Seconds of ticks that some window or period still looks at."""
+    each = (fleet.up.window_s, fleet.down.window_s, fleet.up.period_s, fleet.down.period_s)
+    return max(float(a.max(initial=0)) for a in each)
+
+
+def _propose(fleet: Fleet, planned: Plan, status: ReplicaStatus, state: LoopState, *, now_s: float) -> Proposals:
+    current = np.where(fleet.is_floor, status.floor, status.desired)
+    paused = fleet.pause_until_s > now_s
+    running = np.maximum(status.floor, np.minimum(status.desired, status.ceiling))
+    nobody = np.zeros(len(fleet), dtype=np.bool_)
+    return Proposals(
+        now_s=now_s,
+        target_known=status.known,
+        desired=status.desired,
+        current=current,
+        hold_level=np.where(fleet.is_floor, running, current),
+        observed_need=planned.observed_need,
+        need_known=planned.need_known,
+        predicted_need=planned.predicted_need,
+        predicted=planned.predicted,
+        verdict=planned.verdict,
+        data_age_s=planned.data_age_s,
+        max_data_age_s=fleet.max_data_age_s,
+        min_replicas=fleet.min_replicas,
+        max_replicas=np.minimum(fleet.max_replicas, status.ceiling),
+        recent_high=state.recent_high(now_s, fleet.down.window_s),
+        recent_low=state.recent_low(now_s, fleet.up.window_s),
+        up_limit=state.step_limit(now_s, fleet.up, current, upward=True),
+        down_limit=state.step_limit(now_s, fleet.down, current, upward=False),
+        pause_up=fleet.pause_up & paused,
+        pause_down=fleet.pause_down & paused,
+        wanted=planned.wanted,
+        held=nobody,
+        frozen=nobody,
+    )

@@ -1,0 +1,127 @@
+"""What the closed loop remembers between ticks, as frozen arrays over lanes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from autoscaler.domain.fleet import NO_LIMIT, Fleet, StepLimits
+from autoscaler.domain.series import Bools, Floats, Ints
+from autoscaler.domain.workload import WorkloadRef
+from autoscaler.planning.margin import MarginState
+
+MOST_ENTRIES = 512
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LoopState:
+    """times_s: [entry], rising. high, low: [entry, lane], recommendations (folded by max and min when there
+    are too many entries). counts: [entry, lane], what was written before that tick's decision.
+    """
+
+    lanes: tuple[WorkloadRef, ...]
+    margin: MarginState
+    times_s: Floats
+    high: Ints
+    low: Ints
+    counts: Ints
+
+    @staticmethod
+    def fresh(fleet: Fleet, step_s: int) -> LoopState:
+        none = np.empty((0, len(fleet)), dtype=np.int64)
+        longest = int(fleet.lead_steps(step_s).max(initial=0))
+        lanes = tuple(w.ref for w in fleet.workloads)
+        return LoopState(lanes, MarginState.fresh(len(fleet), longest), np.empty(0), none, none, none)
+
+    def for_fleet(self, fleet: Fleet, step_s: int) -> LoopState:
+        """The same memory for a changed fleet: lanes that stay keep theirs, new ones start fresh."""
+        lanes = tuple(w.ref for w in fleet.workloads)
+        depth = int(fleet.lead_steps(step_s).max(initial=0)) + 2
+        if lanes == self.lanes and depth <= self.margin.shadow.shape[0]:
+            return self
+        where = {ref: i for i, ref in enumerate(self.lanes)}
+        old = np.array([where.get(ref, -1) for ref in lanes], dtype=np.int64)
+        stays = old >= 0
+        start = MarginState.fresh(len(fleet), depth - 2)
+        shadow = np.full((max(depth, self.margin.shadow.shape[0]), len(fleet)), np.nan)
+        shadow[: self.margin.shadow.shape[0], stays] = self.margin.shadow[:, old[stays]]
+        log_margin = start.log_margin.copy()
+        log_margin[stays] = self.margin.log_margin[old[stays]]
+        margin = MarginState(log_margin, shadow, self.margin.step, self.margin.settled_step)
+
+        def carried(entries: Ints, blank: int) -> Ints:
+            out = np.full((entries.shape[0], len(fleet)), blank, dtype=np.int64)
+            out[:, stays] = entries[:, old[stays]]
+            return out
+
+        return LoopState(
+            lanes, margin, self.times_s, carried(self.high, -1), carried(self.low, NO_LIMIT), carried(self.counts, -1)
+        )
+
+    def noted(self, now_s: float, recommended: Ints, current: Ints, horizon_s: float) -> LoopState:
+        """With one more tick, without what is older than `horizon_s`.
+
+        A lane that is seen for the first time starts as if its current count had been recommended all along:
+        a restart never drops at once what a window was still keeping.
+        """
+        new = self._unseen()
+        kept: Bools = self.times_s > now_s - horizon_s
+        times = np.append(self.times_s[kept], now_s)
+        upper: Ints = np.where(new, np.maximum(recommended, current), recommended)
+        lower: Ints = np.where(new, np.minimum(recommended, current), recommended)
+        high: Ints = np.concatenate((self.high[kept], upper[np.newaxis, :]))
+        low: Ints = np.concatenate((self.low[kept], lower[np.newaxis, :]))
+        counts: Ints = np.concatenate((self.counts[kept], current[np.newaxis, :]))
+        if len(times) > MOST_ENTRIES:
+            high[1], low[1] = np.maximum(high[0], high[1]), np.minimum(low[0], low[1])
+            times, high, low, counts = times[1:], high[1:], low[1:], counts[1:]
+        return replace(self, times_s=times, high=high, low=low, counts=counts)
+
+    def recent_high(self, now_s: float, window_s: Floats) -> Ints:
+        """[lane], highest recommendation within each lane's window, the newest always included."""
+        inside = self._inside(now_s, window_s)
+        return np.where(inside, self.high, -1).max(axis=0)
+
+    def recent_low(self, now_s: float, window_s: Floats) -> Ints:
+        inside = self._inside(now_s, window_s)
+        return np.where(inside, self.low, NO_LIMIT).min(axis=0)
+
+    def step_limit(self, now_s: float, limits: StepLimits, current: Ints, *, upward: bool) -> Ints:
+        """[lane], the count that `behavior` allows now, from the count at the start of each policy's period.
+
+        Percent rounds as autoscaling/v2 does: up, in either direction of the move (72 at 10 % may lose 8).
+        """
+        edge = NO_LIMIT if upward else 0
+        if limits.unlimited.all():
+            return np.full_like(current, edge)
+        allowed: list[Floats] = []
+        for k in range(limits.pods.shape[1]):
+            start = self._count_at_start(now_s, limits.period_s[:, k], current)
+            pods, percent = limits.pods[:, k], limits.percent[:, k]
+            share = start * percent / 100
+            moved = np.where(np.isnan(pods), np.ceil(share - 1e-9), pods)
+            reached = start + moved if upward else start - moved
+            allowed.append(np.where(limits.period_s[:, k] > 0, reached, np.nan))
+        stacked = np.stack(allowed)
+        high, low = np.fmax.reduce(stacked), np.fmin.reduce(stacked)
+        widest, tightest = (high, low) if upward else (low, high)
+        limit = np.where(limits.pick_min, tightest, widest)
+        limit = np.where(limits.unlimited, edge, limit)
+        limit = np.where(limits.disabled, current, limit)
+        limit = np.maximum(limit, current) if upward else np.minimum(limit, current)
+        return np.minimum(np.maximum(limit, 0), NO_LIMIT).astype(np.int64)
+
+    def _unseen(self) -> Bools:
+        never: Bools = self.counts < 0
+        return np.asarray(never.all(axis=0)) if len(self.times_s) else np.ones(len(self.lanes), dtype=np.bool_)
+
+    def _inside(self, now_s: float, window_s: Floats) -> Bools:
+        return (self.times_s[:, None] > now_s - window_s) | (self.times_s[:, None] >= now_s)
+
+    def _count_at_start(self, now_s: float, period_s: Floats, current: Ints) -> Ints:
+        """[lane], what was written at the start of the period that ends now."""
+        inside = (self.times_s[:, None] > now_s - period_s) & (self.counts >= 0)
+        first = np.argmax(inside, axis=0)
+        start = self.counts[first, np.arange(len(first))]
+        return np.where(inside.any(axis=0), start, current)

@@ -1,0 +1,48 @@
+"""One tick of the service: the product's sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from autoscaler.actuation.requests import requests
+from autoscaler.domain.decision import Decisions
+from autoscaler.domain.fleet import Fleet
+from autoscaler.domain.series import step_at
+from autoscaler.forecasting.serving import PeakServer
+from autoscaler.guards.contract import Guard
+from autoscaler.intake.history import History
+from autoscaler.pipeline.decide import decide
+from autoscaler.pipeline.foresee import foresee
+from autoscaler.pipeline.state import LoopState
+from autoscaler.ports.cluster import Cluster
+from autoscaler.ports.metrics import MetricsReader
+from autoscaler.ports.records import DecisionWriter
+
+
+@dataclass(slots=True)
+class Pipeline:
+    """The ports and stages of one service, and what it remembers between ticks."""
+
+    metrics: MetricsReader
+    cluster: Cluster
+    records: DecisionWriter
+    history: History
+    server: PeakServer
+    guards: Sequence[Guard]
+    state: LoopState | None = None
+
+    def tick(self, fleet: Fleet, now: datetime) -> Decisions:
+        """Metrics in, forecast, plan, guards, actuation, one record. `now` is aware; nothing reads a clock."""
+        step_s = self.history.step_s
+        step = step_at(now, step_s)
+        panel = self.history.collect(self.metrics, fleet, step)
+        delay = step - panel.end_step
+        foresight = foresee(panel, fleet, self.server, step, data_delay_steps=delay)
+        status = self.cluster.observe(fleet)
+        remembered = (self.state or LoopState.fresh(fleet, step_s)).for_fleet(fleet, step_s)
+        decisions, self.state = decide(fleet, foresight.at(0), status, remembered, self.guards, now_s=now.timestamp())
+        self.cluster.apply(fleet, requests(decisions), now.timestamp())
+        self.records.append(decisions)
+        return decisions

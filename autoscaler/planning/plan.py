@@ -1,0 +1,75 @@
+"""The plan of one tick: observed need, predicted need, and what is wanted before any guard."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from autoscaler.domain.decision import SIZING_REASONS
+from autoscaler.domain.fleet import Fleet
+from autoscaler.domain.forecast import SIZING_LEVEL, ForesightAt
+from autoscaler.domain.reasons import Reason
+from autoscaler.domain.series import Bools, Codes, Floats, Ints
+from autoscaler.planning.need import replicas_for
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """All [lane]. shadow: what our own wanted is for risk control, before headroom, holds and limits; NaN
+    where there is no forecast to be judged. wanted and sizing answer "how many, and because of what".
+    """
+
+    observed_need: Ints
+    need_known: Bools
+    predicted_need: Ints
+    predicted: Bools
+    shadow: Floats
+    wanted: Ints
+    sizing: Ints
+    verdict: Codes
+    data_age_s: Floats
+
+
+def plan(fleet: Fleet, seen: ForesightAt, levels: tuple[float, ...], margin: Floats, current: Ints) -> Plan:
+    """Size every lane.
+
+    A floor actuation wants the predicted need alone (the HPA under it is the reactive part); Scale wants
+    the larger of observed and predicted need. Where neither is known, what is there stays.
+    """
+    sizing_quantile = seen.quantiles[:, levels.index(SIZING_LEVEL)]
+    per_row_margin = margin[fleet.row_lane]
+    headroom = fleet.headroom[fleet.row_lane]
+    row_known = ~np.isnan(seen.observed)
+
+    observed_need = fleet.most_over_rows(replicas_for(seen.observed, fleet.capacity))
+    need_known = fleet.any_over_rows(row_known)
+    predicted = fleet.any_over_rows(seen.present)
+    bare = fleet.most_over_rows(replicas_for(sizing_quantile * per_row_margin, fleet.capacity))
+    roomy = np.where(row_known, seen.observed, 0.0)
+    observed_with_room = fleet.most_over_rows(replicas_for(roomy * headroom, fleet.capacity))
+    predicted_need = fleet.most_over_rows(replicas_for(sizing_quantile * per_row_margin * headroom, fleet.capacity))
+
+    reactive = np.where(fleet.is_floor, fleet.min_replicas, np.where(need_known, observed_with_room, current))
+    wanted = np.maximum(np.where(predicted, predicted_need, 0), reactive)
+    return Plan(
+        observed_need=np.where(need_known, observed_need, 0),
+        need_known=need_known,
+        predicted_need=np.where(predicted, predicted_need, 0),
+        predicted=predicted,
+        shadow=np.where(predicted & need_known, np.maximum(observed_need, bare), np.nan),
+        wanted=wanted,
+        sizing=_sizing(predicted, need_known, predicted_need >= reactive),
+        verdict=np.maximum.reduceat(seen.verdict, fleet.row_start),
+        data_age_s=np.maximum.reduceat(seen.age_s, fleet.row_start),
+    )
+
+
+def _sizing(predicted: Bools, need_known: Bools, by_forecast: Bools) -> Ints:
+    """[lane], index into SIZING_REASONS."""
+    code = {reason: i for i, reason in enumerate(SIZING_REASONS)}
+    return np.select(
+        [predicted & by_forecast, predicted, need_known],
+        [code[Reason.FORECAST_PEAK], code[Reason.OBSERVED_NEED], code[Reason.NO_FORECAST]],
+        code[Reason.UNKNOWN_DEMAND],
+    ).astype(np.int64)
