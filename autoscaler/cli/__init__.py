@@ -1,0 +1,1 @@
+"""The terminal face: reads, shows and asks; decides nothing."""
