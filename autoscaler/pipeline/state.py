@@ -104,9 +104,10 @@ class LoopState:
             reached = start + moved if upward else start - moved
             allowed.append(np.where(limits.period_s[:, k] > 0, reached, np.nan))
         stacked = np.stack(allowed)
-        high, low = np.fmax.reduce(stacked), np.fmin.reduce(stacked)
+        high: Floats = np.fmax.reduce(stacked)
+        low: Floats = np.fmin.reduce(stacked)
         widest, tightest = (high, low) if upward else (low, high)
-        limit = np.where(limits.pick_min, tightest, widest)
+        limit: Floats = np.asarray(np.where(limits.pick_min, tightest, widest))
         limit = np.where(limits.unlimited, edge, limit)
         limit = np.where(limits.disabled, current, limit)
         limit = np.maximum(limit, current) if upward else np.minimum(limit, current)

@@ -1,0 +1,113 @@
+"""Our own metrics, all declared here, on a registry that is handed in. Labels: workloads, never pods."""
+
+from __future__ import annotations
+
+import numpy as np
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from autoscaler.domain.decision import Decisions
+from autoscaler.domain.forecast import LEVELS
+from autoscaler.domain.series import DataVerdict
+from autoscaler.domain.workload import WorkloadRef
+
+WORKLOAD = ("namespace", "name")
+
+
+class Telemetry:
+    """Counts and gauges of one service; `observe` renders a tick's decisions into them."""
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        self.registry = r = registry or CollectorRegistry()
+        self._seen: set[WorkloadRef] = set()
+        self.ticks = Counter("foresail_ticks", "Ticks by result: ok, failed, skipped.", ("result",), registry=r)
+        self.tick_seconds = Histogram(
+            "foresail_tick_duration_seconds",
+            "Time that one tick takes.",
+            registry=r,
+            buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+        )
+        self.last_tick = Gauge("foresail_last_tick_timestamp_seconds", "Time of the newest finished tick.", registry=r)
+        self.dropped = Gauge("foresail_records_dropped", "Ticks lost to the record since start.", registry=r)
+        self.problems = Gauge("foresail_spec_problems", "Problems in the fleet files in force.", registry=r)
+        self.quarantined = Gauge(
+            "foresail_models_quarantined", "Forecasters that failed in the newest tick.", registry=r
+        )
+        self.reasons = Counter(
+            "foresail_guard_actions", "Times a guard changed or held a number.", (*WORKLOAD, "reason"), registry=r
+        )
+        self._gauges = {
+            name: Gauge(f"foresail_{name}", text, WORKLOAD, registry=r)
+            for name, text in {
+                "current_replicas": "What is written now (replicas, or the floor).",
+                "wanted_replicas": "Wanted before guards.",
+                "granted_replicas": "Granted by the guards.",
+                "ready_replicas": "Replicas that serve.",
+                "observed_need_replicas": "Replicas for the demand observed now; absent while unknown.",
+                "margin_ratio": "Margin on the sizing quantile.",
+                "held": "1 while a guard holds the workload.",
+                "data_ok": "1 while every demand of the workload is usable.",
+            }.items()
+        }
+        self._peak = Gauge(
+            "foresail_forecast_peak",
+            "Quantile of the coming peak, in demand units.",
+            (*WORKLOAD, "demand", "quantile"),
+            registry=r,
+        )
+
+    def observe(self, decisions: Decisions) -> None:
+        """Render one tick; what is unknown is removed, not set to zero."""
+        refs = [w.ref for w in decisions.fleet.workloads]
+        for gone in self._seen - set(refs):
+            self._forget(gone)
+        self._seen = set(refs)
+        facts = decisions.proposals
+        columns = {
+            "current_replicas": facts.current,
+            "wanted_replicas": decisions.wanted,
+            "granted_replicas": decisions.granted,
+            "ready_replicas": decisions.status.ready,
+            "margin_ratio": decisions.margin,
+            "held": decisions.held,
+            "data_ok": facts.verdict == DataVerdict.OK,
+        }
+        for name, column in columns.items():
+            gauge = self._gauges[name]
+            for ref, value in zip(refs, column.tolist(), strict=True):
+                gauge.labels(ref.namespace, ref.name).set(value)
+        self._where_known(refs, decisions)
+        for step in decisions.trace:
+            for lane in np.flatnonzero(step.acted).tolist():
+                self.reasons.labels(refs[lane].namespace, refs[lane].name, step.reason.value).inc()
+
+    def _where_known(self, refs: list[WorkloadRef], decisions: Decisions) -> None:
+        need = self._gauges["observed_need_replicas"]
+        for lane, ref in enumerate(refs):
+            if decisions.proposals.need_known[lane]:
+                need.labels(ref.namespace, ref.name).set(int(decisions.proposals.observed_need[lane]))
+            else:
+                _drop(need, ref.namespace, ref.name)
+        for row, demand in enumerate(decisions.fleet.demands):
+            ref = refs[int(decisions.fleet.row_lane[row])]
+            for k, level in enumerate(LEVELS):
+                labels = (ref.namespace, ref.name, demand.name, f"{level:g}")
+                if decisions.seen.present[row]:
+                    self._peak.labels(*labels).set(float(decisions.seen.quantiles[row, k]))
+                else:
+                    _drop(self._peak, *labels)
+
+    def _forget(self, ref: WorkloadRef) -> None:
+        for gauge in self._gauges.values():
+            _drop(gauge, ref.namespace, ref.name)
+        for metric in (self._peak, self.reasons):
+            for sample in [s for m in metric.collect() for s in m.samples]:
+                labels = sample.labels
+                if (labels.get("namespace"), labels.get("name")) == (ref.namespace, ref.name):
+                    _drop(metric, *(labels[key] for key in metric._labelnames))  # noqa: SLF001 - no public reader
+
+
+def _drop(metric: Gauge | Counter, *labels: str) -> None:
+    try:
+        metric.remove(*labels)
+    except KeyError:
+        return

@@ -1,0 +1,70 @@
+"""The fleet files in force: read again when they change, never replaced by something broken."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from autoscaler.domain.errors import Problem
+from autoscaler.domain.fleet import Fleet
+from autoscaler.domain.workload import Workload, WorkloadRef
+from autoscaler.spec.compile import Recording
+from autoscaler.spec.reader import load_valid
+
+
+@dataclass(slots=True)
+class FleetFiles:
+    """generation: how often what is in force has changed. problems: what is wrong in the files now.
+
+    A refused object is not a deleted one: its last valid form stays in force until it is mended or removed.
+    """
+
+    paths: Sequence[Path]
+    generation: int = 0
+    problems: tuple[Problem, ...] = ()
+    fleet: Fleet = field(default_factory=lambda: Fleet(()))
+    recordings: dict[str, Recording] = field(default_factory=dict)
+    _stamp: tuple[tuple[str, int, int], ...] | None = None
+
+    def refresh(self) -> bool:
+        """Read the files if they have changed; True if what is in force or what is wrong did."""
+        stamp = tuple(sorted(_stamps(self.paths)))
+        if stamp == self._stamp:
+            return False
+        self._stamp = stamp
+        loaded = load_valid(self.paths)
+        valid = {w.ref: w for w in loaded.fleet.compile()}
+        refused = {(r.namespace, r.name) for r in loaded.refused if r.kind == "PredictiveAutoscaler"}
+        unreadable = any(not p.path for p in loaded.problems)
+        kept: dict[WorkloadRef, Workload] = {
+            w.ref: w
+            for w in self.fleet.workloads
+            if w.ref not in valid and (unreadable or (w.ref.namespace, w.ref.name) in refused)
+        }
+        sources = {r.name: r for r in loaded.fleet.recordings}
+        lost = {r.name for r in loaded.refused if r.kind == "MetricsSource"}
+        stay = {n: r for n, r in self.recordings.items() if n not in sources and (unreadable or n in lost)}
+        self.recordings = stay | sources
+        self.problems = loaded.problems
+        workloads = tuple(sorted((*valid.values(), *kept.values()), key=lambda w: w.ref))
+        if workloads != self.fleet.workloads:
+            self.fleet = Fleet(workloads)
+        self.generation += 1
+        return True
+
+
+def _stamps(paths: Sequence[Path]) -> list[tuple[str, int, int]]:
+    found = []
+    for path in paths:
+        inside = sorted(path.iterdir()) if path.is_dir() else [path]
+        for file in inside:
+            if path.is_dir() and file.suffix not in {".yaml", ".yml"}:
+                continue
+            try:
+                stat = file.stat()
+            except OSError:
+                found.append((str(file), 0, 0))
+            else:
+                found.append((str(file), stat.st_mtime_ns, stat.st_size))
+    return found

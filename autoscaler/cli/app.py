@@ -1,0 +1,136 @@
+"""The `foresail` command: options and exit codes. Every command loads what it needs when it runs.
+
+Exit codes: 0 ok, 1 findings, 2 usage or bad input, 3 a backend cannot be reached.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="foresail",
+    help="Foresail sees load before it arrives: a predictive autoscaler for Kubernetes that explains itself.",
+    no_args_is_help=True,
+    add_completion=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+DEFAULT_STORE = Path("foresail.db")
+
+FleetPaths = Annotated[list[Path], typer.Argument(help="YAML files or folders with PredictiveAutoscalers.")]
+Store = Annotated[Path, typer.Option(help="File of the decision record (SQLite).")]
+Output = Annotated[str, typer.Option("--output", "-o", help="table or json.")]
+When = Annotated[str | None, typer.Option(help="A moment, RFC 3339 with a zone, e.g. 2026-06-10T09:00:00Z.")]
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)] = False,
+) -> None:
+    """Options before a command."""
+    if version:
+        from importlib.metadata import version as installed
+
+        typer.echo(f"foresail {installed('foresail')}")
+        raise typer.Exit
+
+
+@app.command()
+def demo(
+    trace: Annotated[Path | None, typer.Option(help="Recorded demand (CSV or Parquet) instead of the shop.")] = None,
+    column: Annotated[str | None, typer.Option(help="Value column of the trace (default: value).")] = None,
+    series: Annotated[str | None, typer.Option(help="Which series of a trace in long format.")] = None,
+    start: Annotated[str | None, typer.Option("--from", help="Show from this moment of the trace on.")] = None,
+    days: Annotated[int | None, typer.Option(help="Show this many days (default: 7).")] = None,
+    capacity: Annotated[float | None, typer.Option(help="Demand that one replica serves.")] = None,
+    lead: Annotated[str, typer.Option(help="Time until a new replica is Ready.")] = "3m",
+    risk: Annotated[str, typer.Option(help="Accepted share of time short of capacity.")] = "0.5%",
+    hpa_target: Annotated[int, typer.Option(help="Target of the HPA under our floor, percent.")] = 85,
+    out: Annotated[Path, typer.Option(help="Folder for the picture and the decision record.")] = Path("out/demo"),
+    seconds: Annotated[float, typer.Option(help="How long the shown week takes in a terminal.")] = 40.0,
+    seed: Annotated[int, typer.Option(help="Seed of the synthetic load and of start-up failures.")] = 7,
+) -> None:
+    """An accelerated week of the real pipeline, without any cluster: watch it decide, then compare."""
+    from autoscaler.cli.demo import DemoOptions, run_demo
+
+    options = DemoOptions(
+        trace=trace, column=column, series=series, start=start, days=days, capacity=capacity, lead=lead, risk=risk,
+        hpa_target=hpa_target, out=out, seconds=seconds, seed=seed,
+    )  # fmt: skip
+    run_demo(options)
+
+
+@app.command()
+def run(
+    fleet: FleetPaths,
+    store: Store = DEFAULT_STORE,
+    step: Annotated[str, typer.Option(help="Grid of the demand history.")] = "60s",
+    tick: Annotated[str, typer.Option(help="How often to decide.")] = "15s",
+    listen: Annotated[str, typer.Option(help="HOST:PORT of /metrics and /healthz, or 'off'.")] = "127.0.0.1:9464",
+    replay_from: Annotated[str | None, typer.Option(help="Run on a past clock from this moment on.")] = None,
+    speed: Annotated[float, typer.Option(help="With --replay-from: how much faster than time.")] = 1.0,
+) -> None:
+    """Decide for a fleet until told to stop (SIGTERM or Ctrl-C)."""
+    from autoscaler.cli.run import RunOptions, run_service
+
+    run_service(RunOptions(tuple(fleet), store, step, tick, listen, replay_from, speed))
+
+
+@app.command()
+def once(
+    fleet: FleetPaths,
+    store: Store = DEFAULT_STORE,
+    step: Annotated[str, typer.Option(help="Grid of the demand history.")] = "60s",
+    at: Annotated[str | None, typer.Option(help="Decide as of this moment; 'newest' = end of the data.")] = None,
+    output: Output = "table",
+) -> None:
+    """Decide once for a fleet, print the decisions and exit."""
+    from autoscaler.cli.run import decide_once
+
+    decide_once(tuple(fleet), store, step, at, output)
+
+
+@app.command()
+def explain(
+    workload: Annotated[str, typer.Argument(help="NAMESPACE/NAME, or NAME where it is the only one.")],
+    store: Store = DEFAULT_STORE,
+    at: When = None,
+    output: Output = "table",
+) -> None:
+    """Why this workload had this number at that time, in plain words."""
+    from autoscaler.cli.record import explain_workload
+
+    explain_workload(workload, store, at, output)
+
+
+@app.command()
+def history(
+    workload: Annotated[str, typer.Argument(help="NAMESPACE/NAME, or NAME where it is the only one.")],
+    store: Store = DEFAULT_STORE,
+    since: When = None,
+    until: When = None,
+    limit: Annotated[int, typer.Option(help="At most this many of the newest runs.", min=1)] = 50,
+    output: Output = "table",
+) -> None:
+    """Recorded decisions, one line per run of unchanged ones."""
+    from autoscaler.cli.record import show_history
+
+    show_history(workload, store, since, until, limit, output)
+
+
+def main() -> None:
+    """Run the command; errors of ours are one clear message on stderr, never a stack trace."""
+    try:
+        app()
+    except Exception as error:
+        from autoscaler.domain.errors import AutoscalerError, Retryable
+
+        if not isinstance(error, AutoscalerError):
+            raise
+        typer.echo(f"foresail: {error}", err=True)
+        sys.exit(3 if isinstance(error, Retryable) else 2)

@@ -1,0 +1,45 @@
+"""Reading option values: moments, durations, outputs; each error names the option and the way out."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from autoscaler.domain.errors import Refused
+from autoscaler.spec.scalars import duration_s
+
+
+def moment(option: str, text: str | None) -> datetime | None:
+    """An aware datetime from RFC 3339 text; None stays None."""
+    if text is None:
+        return None
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError:
+        raise Refused(f"{option} {text!r} is not a moment; write e.g. 2026-06-10T09:00:00Z") from None
+    if when.tzinfo is None:
+        raise Refused(f"{option} {text!r} has no time zone; append Z for UTC, or an offset such as +02:00")
+    return when
+
+
+def seconds(option: str, text: str, least: float = 0.0) -> float:
+    """A duration such as 15s, 3m or 1h30m."""
+    try:
+        value = duration_s(text)
+    except ValueError as error:
+        raise Refused(f"{option} {text!r}: {error}") from None
+    if value < least:
+        raise Refused(f"{option} {text!r} must be at least {least:g}s")
+    return value
+
+
+def whole_seconds(option: str, text: str) -> int:
+    value = seconds(option, text, least=1.0)
+    if value != int(value):
+        raise Refused(f"{option} {text!r} must be whole seconds")
+    return int(value)
+
+
+def output_kind(text: str) -> str:
+    if text not in {"table", "json"}:
+        raise Refused(f"--output {text!r} is not known; use table or json")
+    return text

@@ -1,0 +1,80 @@
+"""`foresail explain` and `foresail history`: reading the record of a service, running or not."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from autoscaler.cli.inputs import moment, output_kind
+from autoscaler.domain.errors import Refused
+
+if TYPE_CHECKING:
+    from autoscaler.domain.workload import WorkloadRef
+    from autoscaler.ports.records import DecisionReader
+
+
+def explain_workload(workload: str, store: Path, at: str | None, output: str) -> None:
+    """Print the decision in force at that time, with each guard's effect and what it would be without it."""
+    from autoscaler.adapters.store import DecisionStore
+    from autoscaler.guards.chain import CHAIN
+    from autoscaler.pipeline.counterfactual import counterfactuals
+    from autoscaler.reporting.words import explain, explain_dict
+
+    output_kind(output)
+    when = moment("--at", at)
+    record = DecisionStore.open_read_only(store)
+    try:
+        ref = _chosen(record, workload, store)
+        run = record.run_at(ref, when)
+    finally:
+        record.close()
+    if run is None:
+        raise Refused(f"nothing is recorded for {ref} at or before {when}; see `foresail history {ref}`")
+    without = counterfactuals(run.decision, CHAIN)
+    if output == "json":
+        print(json.dumps(explain_dict(run, when, without), indent=2))  # noqa: T201
+    else:
+        print(explain(run, when, without))  # noqa: T201
+
+
+def show_history(workload: str, store: Path, since: str | None, until: str | None, limit: int, output: str) -> None:
+    """Print runs of unchanged decisions, oldest first."""
+    from autoscaler.adapters.store import DecisionStore
+    from autoscaler.reporting.words import HISTORY_COLUMNS, history_dicts, history_table
+
+    output_kind(output)
+    record = DecisionStore.open_read_only(store)
+    try:
+        ref = _chosen(record, workload, store)
+        runs = record.history(ref, moment("--since", since), moment("--until", until), limit)
+    finally:
+        record.close()
+    if output == "json":
+        print(json.dumps(history_dicts(runs), indent=2))  # noqa: T201
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for name in HISTORY_COLUMNS:
+        table.add_column(name)
+    for row in history_table(runs):
+        table.add_row(*row)
+    Console().print(table)
+
+
+def _chosen(record: DecisionReader, text: str, store: Path) -> WorkloadRef:
+    """NAMESPACE/NAME, or NAME where only one namespace has it; else an error that lists what is there."""
+    from difflib import get_close_matches
+
+    known = {str(ref): ref for ref in record.workloads()}
+    if text in known:
+        return known[text]
+    by_name = [ref for ref in known.values() if ref.name == text]
+    if len(by_name) == 1:
+        return by_name[0]
+    near = get_close_matches(text, known, n=1)
+    hint = f"did you mean {near[0]}? " if near else ""
+    names = ", ".join(sorted(known)[:10]) or "none"
+    raise Refused(f"{store} has no workload {text!r}; {hint}It has: {names}")

@@ -1,0 +1,161 @@
+"""`foresail run` and `foresail once`."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import threading
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from autoscaler.cli.inputs import moment, output_kind, seconds, whole_seconds
+from autoscaler.domain.errors import Refused
+
+if TYPE_CHECKING:
+    from autoscaler.bootstrap.service import Service
+    from autoscaler.domain.decision import Decision, Decisions
+
+log = logging.getLogger("foresail")
+TWIN_NOTE = "replicas are those of a simulated cluster: this version reads and writes no Kubernetes"
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    fleet: tuple[Path, ...]
+    store: Path
+    step: str
+    tick: str
+    listen: str
+    replay_from: str | None
+    speed: float
+
+
+def run_service(options: RunOptions) -> None:
+    """Tick until SIGTERM or SIGINT, then end cleanly with everything recorded."""
+    from autoscaler.bootstrap.schedule import Schedule, until_told
+    from autoscaler.bootstrap.service import service
+    from autoscaler.bootstrap.settings import ServiceSettings
+    from autoscaler.web.app import WebServer, web_app
+
+    if not options.speed > 0:
+        raise Refused(f"--speed {options.speed:g} must be positive")
+    if options.speed != 1 and options.replay_from is None:
+        raise Refused("--speed needs --replay-from: live time cannot be hurried")
+    settings = ServiceSettings(
+        fleet=options.fleet,
+        store=options.store,
+        step_s=whole_seconds("--step", options.step),
+        tick_s=seconds("--tick", options.tick, least=0.1),
+        listen=_address(options.listen),
+        replay_from=moment("--replay-from", options.replay_from),
+        speed=options.speed,
+    )
+    _log_to_stderr()
+    running = service(settings)
+    log.info("started: %s", TWIN_NOTE)
+    server = None
+    try:
+        if settings.listen is not None:
+            server = WebServer(web_app(running.telemetry.registry, running.health), *settings.listen)
+            log.info("listening http://%s:%d/metrics and /healthz", settings.listen[0], server.port)
+
+        def tick() -> None:
+            decisions = running.tick()
+            if decisions is not None:
+                _log_changes(decisions)
+
+        schedule = Schedule(tick, settings.real_tick_s, running.skipped)
+        schedule.start()
+        until_told(threading.Event())
+        schedule.stop()
+    finally:
+        if server is not None:
+            server.close()
+        running.close()
+    log.info("stopped")
+
+
+def decide_once(fleet: tuple[Path, ...], store: Path, step: str, at: str | None, output: str) -> None:
+    """One tick; exit code 1 when something in the files is wrong or a workload is held."""
+    from autoscaler.bootstrap.service import service
+    from autoscaler.bootstrap.settings import ServiceSettings
+    from autoscaler.simulator.clock import VirtualClock
+
+    output_kind(output)
+    step_s = whole_seconds("--step", step)
+    settings = ServiceSettings(fleet=fleet, store=store, step_s=step_s, tick_s=float(step_s), listen=None)
+    clock = VirtualClock(datetime.now(UTC))
+    _log_to_stderr(logging.WARNING)
+    running = service(settings, clock)
+    try:
+        clock.at = _as_of(at, running, step_s) or clock.at
+        decisions = running.tick()
+        if decisions is None:
+            raise Refused(f"the tick failed: {running.last_error}")
+    finally:
+        running.close()
+    found = [decisions[lane] for lane in range(len(decisions))]
+    if output == "json":
+        from autoscaler.reporting.words import decision_dict
+
+        print(json.dumps({"at": clock.at.isoformat(), "decisions": [decision_dict(d) for d in found]}, indent=2))  # noqa: T201
+    else:
+        _table(found)
+        for source, why in running.metrics.errors.items():
+            print(f"source {source}: {why}", file=sys.stderr)  # noqa: T201
+        print(f"note: {TWIN_NOTE}", file=sys.stderr)  # noqa: T201
+    if running.files.problems or bool(decisions.held.any()):
+        raise SystemExit(1)
+
+
+def _as_of(at: str | None, running: Service, step_s: int) -> datetime | None:
+    if at != "newest":
+        return moment("--at", at)
+    newest_s = running.metrics.newest_end_s(step_s)
+    if newest_s is None:
+        why = "; ".join(running.metrics.errors.values()) or "no file source"
+        raise Refused(f"--at newest: no file can be read ({why})")
+    return datetime.fromtimestamp(newest_s, UTC)
+
+
+def _address(text: str) -> tuple[str, int] | None:
+    if text == "off":
+        return None
+    host, colon, port = text.rpartition(":")
+    if not colon or not host or not port.isdigit() or int(port) > 65535:
+        raise Refused(f"--listen {text!r} is not HOST:PORT; write e.g. 127.0.0.1:9464, or off")
+    return host, int(port)
+
+
+def _log_to_stderr(level: int = logging.INFO) -> None:
+    logging.basicConfig(stream=sys.stderr, level=level, format="%(asctime)s %(levelname)s %(message)s")
+
+
+def _log_changes(decisions: Decisions) -> None:
+    """One line per workload whose number changes or that is newly held; silence means nothing did."""
+    differs = decisions.granted != decisions.proposals.current
+    for lane in differs.nonzero()[0].tolist():
+        found = decisions[lane]
+        log.info(
+            "decision workload=%s %d->%d mode=%s %s",
+            found.workload, found.current, found.granted, found.mode, "; ".join(found.words),
+        )  # fmt: skip
+
+
+def _table(found: list[Decision]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for name in ("WORKLOAD", "STATE", "CURRENT", "WANTED", "GRANTED", "PEAK P95", "WHY"):
+        table.add_column(name, justify="right" if name in {"CURRENT", "WANTED", "GRANTED", "PEAK P95"} else "left")
+    for each in found:
+        peaks = [d.sizing_quantile for d in each.demands if d.sizing_quantile is not None]
+        table.add_row(
+            str(each.workload), each.state, str(each.current), str(each.wanted), str(each.granted),
+            " + ".join(f"{p:.4g}" for p in peaks) or "-", "; ".join(each.words),
+        )  # fmt: skip
+    Console().print(table)

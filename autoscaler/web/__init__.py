@@ -1,0 +1,1 @@
+"""Our own HTTP: /metrics and /healthz. Read-only."""

@@ -1,0 +1,55 @@
+"""The pages of a running service, and the thread that serves them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import uvicorn
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from autoscaler.domain.errors import Refused
+
+START_S = 10.0
+
+
+def web_app(registry: CollectorRegistry, health: Callable[[], Mapping[str, Any]]) -> Starlette:
+    """health answers {"ok": bool, …}; not ok is a 503, so that a kubelet or load balancer can read it."""
+
+    def metrics(_: Request) -> Response:
+        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+    def healthz(_: Request) -> Response:
+        body = dict(health())
+        return JSONResponse(body, status_code=200 if body["ok"] else 503)
+
+    return Starlette(routes=[Route("/metrics", metrics), Route("/healthz", healthz)])
+
+
+class WebServer:
+    """Serves an app from a thread of its own until closed. Port 0 takes a free one; `port` tells which."""
+
+    def __init__(self, app: Starlette, host: str, port: int) -> None:
+        config = uvicorn.Config(app, host=host, port=port, log_level="warning", access_log=False, lifespan="off")
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, name="foresail-web", daemon=True)
+        self._thread.start()
+        deadline = time.monotonic() + START_S
+        while not self._server.started:
+            if not self._thread.is_alive() or time.monotonic() > deadline:
+                raise Refused(f"cannot listen on {host}:{port}; choose another with --listen HOST:PORT")
+            time.sleep(0.01)
+
+    @property
+    def port(self) -> int:
+        return int(self._server.servers[0].sockets[0].getsockname()[1])
+
+    def close(self) -> None:
+        self._server.should_exit = True
+        self._thread.join(timeout=START_S)
