@@ -1,0 +1,99 @@
+"""Valid models to the domain's values: the one place where written text gets its numbers and defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from autoscaler.domain.workload import (
+    Actuation,
+    Demand,
+    Lead,
+    Pause,
+    PolicyType,
+    ScalingRule,
+    StepPolicy,
+    Target,
+    Workload,
+    WorkloadRef,
+)
+from autoscaler.spec.behavior import BehaviorSpec, StepPolicySpec
+from autoscaler.spec.kinds import LeadSpec, MetricsSource, ObjectiveSpec, PauseSpec, PredictiveAutoscaler
+from autoscaler.spec.scalars import (
+    checked_risk,
+    duration_s,
+    headroom_of,
+    instant_of,
+    quantity_of,
+    risk_of,
+    whole_seconds,
+)
+
+DEFAULT_RISK = "0.5%"
+HPA_SCALE_UP = (StepPolicy(PolicyType.PERCENT, 100, 15), StepPolicy(PolicyType.PODS, 4, 15))
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A MetricsSource that is a file: the path as the process can open it, the step in seconds if it was told."""
+
+    name: str
+    path: Path
+    step_s: int | None
+
+
+def to_workload(autoscaler: PredictiveAutoscaler) -> Workload:
+    spec = autoscaler.spec
+    return Workload(
+        ref=WorkloadRef(autoscaler.metadata.namespace, autoscaler.metadata.name),
+        target=Target(spec.target.api_version, spec.target.kind, spec.target.name),
+        demands=tuple(Demand(d.name, d.source, d.query, quantity_of(d.capacity.per_replica)) for d in spec.demands),
+        min_replicas=spec.replicas.min,
+        max_replicas=spec.replicas.max,
+        lead=_lead(spec.lead),
+        mode=spec.mode,
+        actuation=spec.actuation,
+        risk=_risk(spec.objective),
+        headroom=headroom_of(spec.headroom),
+        scale_up=_scale_up(spec.behavior, spec.actuation),
+        scale_down=_scale_down(spec.behavior),
+        max_data_age_s=duration_s(spec.max_data_age),
+        pause=_pause(spec.pause) if spec.pause else None,
+    )
+
+
+def to_recording(source: MetricsSource, folder: Path) -> Recording:
+    """`folder` is where the source's own document lies; a relative path starts there."""
+    file = source.spec.file
+    return Recording(source.metadata.name, folder / file.path, None if file.step is None else whole_seconds(file.step))
+
+
+def _risk(objective: ObjectiveSpec) -> float:
+    if objective.costs is not None:
+        return checked_risk(objective.costs.replica / objective.costs.shortage)
+    return risk_of(objective.risk or DEFAULT_RISK)
+
+
+def _lead(lead: LeadSpec) -> Lead:
+    return Lead(duration_s(lead.ready), duration_s(lead.warmup), duration_s(lead.actuation))
+
+
+def _steps(policies: Iterable[StepPolicySpec]) -> tuple[StepPolicy, ...]:
+    return tuple(StepPolicy(p.type, p.value, p.period_seconds) for p in policies)
+
+
+def _scale_up(behavior: BehaviorSpec, actuation: Actuation) -> ScalingRule:
+    rules = behavior.scale_up
+    by_default = HPA_SCALE_UP if actuation is Actuation.SCALE else ()
+    policies = by_default if rules.policies is None else _steps(rules.policies)
+    return ScalingRule(rules.stabilization_window_seconds, policies, rules.select_policy)
+
+
+def _scale_down(behavior: BehaviorSpec) -> ScalingRule:
+    rules = behavior.scale_down
+    return ScalingRule(rules.stabilization_window_seconds, _steps(rules.policies), rules.select_policy)
+
+
+def _pause(pause: PauseSpec) -> Pause:
+    return Pause(pause.direction, pause.owner, pause.reason, instant_of(pause.until))

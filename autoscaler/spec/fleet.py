@@ -1,0 +1,213 @@
+"""All documents together: each validated by its kind, then the rules that hold between them.
+
+A rule between documents looks at what is written, valid or not: a rival's slip elsewhere must not hide a clash.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from pydantic import ValidationError
+
+from autoscaler.domain.errors import Problem
+from autoscaler.domain.workload import Workload
+from autoscaler.spec.compile import Recording, to_recording, to_workload
+from autoscaler.spec.complaints import complaints, problem_at
+from autoscaler.spec.kinds import API_VERSION, KINDS, MetricsSource, PredictiveAutoscaler
+from autoscaler.spec.nodes import Document, Table, plain
+from autoscaler.spec.words import did_you_mean, path_words, printable, shown
+
+_TOP = ("apiVersion", "kind", "metadata", "spec")
+
+
+class ObjectRef(NamedTuple):
+    """Which object a document is; the namespace is empty for cluster-scoped kinds."""
+
+    kind: str
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        inside = f"{self.namespace}/{self.name}" if self.namespace else self.name
+        return f"{self.kind} {printable(inside)}"
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedFleet:
+    """Objects that are valid each and together, in the order of the files."""
+
+    autoscalers: tuple[PredictiveAutoscaler, ...] = ()
+    sources: tuple[MetricsSource, ...] = ()
+    recordings: tuple[Recording, ...] = ()
+
+    def compile(self) -> tuple[Workload, ...]:
+        return tuple(to_workload(autoscaler) for autoscaler in self.autoscalers)
+
+
+@dataclass(frozen=True, slots=True)
+class PartialLoad:
+    """What holds, what is wrong, and which objects are refused.
+
+    knock_on: why objects without a problem of their own are refused: what they name is refused.
+    A refused object is not a deleted one: whoever runs keeps its last valid form in force.
+    """
+
+    fleet: LoadedFleet
+    problems: tuple[Problem, ...] = ()
+    knock_on: tuple[Problem, ...] = ()
+    refused: tuple[ObjectRef, ...] = ()
+
+
+@dataclass(slots=True, eq=False)
+class _Candidate:
+    document: Document
+    ref: ObjectRef | None = None
+    model: PredictiveAutoscaler | MetricsSource | None = None
+    problems: list[Problem] = field(default_factory=list)
+    knock_on: list[Problem] = field(default_factory=list)
+
+    @property
+    def holds(self) -> bool:
+        return not self.problems and not self.knock_on
+
+    @property
+    def place(self) -> str:
+        _, place = self.document.find(("metadata", "name"))
+        return f"{self.document.file}:{place.line}"
+
+
+def judge(documents: Iterable[Document], known_sources: Sequence[str] = ()) -> PartialLoad:
+    """Validates every document by itself and against all others."""
+    candidates = [_candidate(document) for document in documents]
+    named = [c for c in candidates if c.ref is not None]
+    _refuse_shared(named, lambda c: c.ref, ("metadata", "name"), _same_object)
+    autoscalers = [c for c in named if c.ref and c.ref.kind == "PredictiveAutoscaler"]
+    _refuse_shared(autoscalers, _target_of, ("spec", "target"), _same_target)
+    sources = {c.ref.name: c for c in named if c.ref and c.ref.kind == "MetricsSource"}
+    for candidate in autoscalers:
+        _check_sources(candidate, sources, known_sources)
+    return _gather(candidates)
+
+
+def _candidate(document: Document) -> _Candidate:
+    candidate = _Candidate(document, problems=list(document.problems))
+    if document.root is None:
+        return candidate
+    if not isinstance(document.root, Table):
+        message, remedy = "a document must be a mapping", "start with apiVersion, kind, metadata and spec"
+        candidate.problems.append(problem_at(document, (), message, value=shown(plain(document.root)), remedy=remedy))
+        return candidate
+    kind = document.text("kind")
+    model = KINDS.get(kind or "")
+    if kind is None or model is None:
+        candidate.problems += _unknown_kind(document, kind)
+        return candidate
+    candidate.ref = _ref(document, kind)
+    try:
+        candidate.model = model.model_validate(plain(document.root))
+    except ValidationError as error:
+        candidate.problems += complaints(document, model, error)
+    return candidate
+
+
+def _ref(document: Document, kind: str) -> ObjectRef | None:
+    name = document.text("metadata", "name")
+    if name is None:
+        return None
+    namespaced = kind == "PredictiveAutoscaler"
+    return ObjectRef(kind, (document.text("metadata", "namespace") or "default") if namespaced else "", name)
+
+
+def _unknown_kind(document: Document, kind: str | None) -> Iterable[Problem]:
+    root = document.root
+    version = document.text("apiVersion")
+    entries = root.entries if isinstance(root, Table) else {}
+    for key, entry in list(entries.items())[:20]:
+        if key not in _TOP:
+            remedy = did_you_mean(key, _TOP, "fields here")
+            yield Problem(document.file, *entry.key, path_words([key]), f"unknown field {shown(key)}", None, remedy)
+    node, _ = document.find(("kind",))
+    if kind is None:
+        blank = node is None or plain(node) is None or isinstance(plain(node), str)
+        message = "kind is missing" if blank else "kind must be text"
+        yield problem_at(document, ("kind",), message, remedy=f"write one of {', '.join(sorted(KINDS))}")
+        return
+    remedy = did_you_mean(kind, KINDS, "kinds")
+    if version is not None and version.partition("/")[0] != API_VERSION.partition("/")[0]:
+        remedy += f"; apiVersion: {API_VERSION} (this document says {shown(version)})"
+    yield problem_at(document, ("kind",), "unknown kind", value=shown(kind), remedy=remedy)
+
+
+def _refuse_shared(
+    candidates: Sequence[_Candidate],
+    identity: Callable[[_Candidate], object],
+    at: tuple[str, ...],
+    words: Callable[[_Candidate, str], tuple[str, str]],
+) -> None:
+    """Every member of a group that shares an identity is refused, naming another and its place."""
+    groups: dict[object, list[_Candidate]] = defaultdict(list)
+    for candidate in candidates:
+        if (key := identity(candidate)) is not None:
+            groups[key].append(candidate)
+    for members in groups.values():
+        for index, candidate in enumerate(members if len(members) > 1 else ()):
+            other = members[0] if index else members[1]
+            also = f" and {len(members) - 2} more" if len(members) > 2 else ""
+            message, remedy = words(other, also)
+            candidate.problems.append(problem_at(candidate.document, at, message, remedy=remedy))
+
+
+def _same_object(other: _Candidate, also: str) -> tuple[str, str]:
+    return f"{other.ref} is also defined at {other.place}{also}", "keep one of them"
+
+
+def _same_target(other: _Candidate, also: str) -> tuple[str, str]:
+    message = f"the target is also that of {other.ref} at {other.place}{also}: two plans would fight over it"
+    return message, "keep one of them, with both demands"
+
+
+def _target_of(candidate: _Candidate) -> tuple[str, ...] | None:
+    """Namespace, group, kind and name; the version of an API does not make another object."""
+    document, ref = candidate.document, candidate.ref
+    version, kind, name = (document.text("spec", "target", part) for part in ("apiVersion", "kind", "name"))
+    if ref is None or version is None or kind is None or name is None:
+        return None
+    return (ref.namespace, version.rpartition("/")[0], kind, name)
+
+
+def _check_sources(candidate: _Candidate, sources: dict[str, _Candidate], known: Sequence[str]) -> None:
+    document = candidate.document
+    for index in document.items("spec", "demands"):
+        path = ("spec", "demands", index, "source")
+        name = document.text(*path)
+        if name is None or name in known:
+            continue
+        source = sources.get(name)
+        if source is None:
+            remedy = did_you_mean(name, [*sources, *known], "MetricsSource")
+            problem = problem_at(document, path, "no such MetricsSource", value=shown(name), remedy=remedy)
+            candidate.problems.append(problem)
+        elif source.problems:
+            message = f"the MetricsSource at {source.place} is itself refused"
+            candidate.knock_on.append(problem_at(document, path, message, value=shown(name), remedy="mend that one"))
+
+
+def _gather(candidates: Sequence[_Candidate]) -> PartialLoad:
+    for candidate in candidates:
+        candidate.problems.sort(key=lambda p: (p.line, p.column))
+    valid = [c for c in candidates if c.holds]
+    autoscalers = tuple(c.model for c in valid if isinstance(c.model, PredictiveAutoscaler))
+    placed = [(c.model, Path(c.document.file).parent) for c in valid if isinstance(c.model, MetricsSource)]
+    fleet = LoadedFleet(
+        autoscalers,
+        tuple(source for source, _ in placed),
+        tuple(to_recording(source, folder) for source, folder in placed),
+    )
+    refused = dict.fromkeys(c.ref for c in candidates if not c.holds and c.ref is not None)
+    problems = tuple(p for c in candidates for p in c.problems)
+    knock_on = tuple(p for c in candidates for p in c.knock_on)
+    return PartialLoad(fleet, problems, knock_on, tuple(refused))

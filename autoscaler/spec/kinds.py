@@ -1,0 +1,288 @@
+"""The kinds that users write. One model each serves files and, later, the cluster's custom resources.
+
+A model holds what was written ("0.5%", "3m"); `compile` gives it its meaning. Rules that need more than one
+document are in `fleet`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+
+from autoscaler.domain.workload import Actuation, Mode, PauseDirection
+from autoscaler.spec import scalars
+from autoscaler.spec.behavior import INT32_MAX, BehaviorSpec, Part
+
+API_VERSION = "foresail.dev/v1alpha1"
+
+
+def _without_nulls(value: Any) -> Any:
+    return {k: v for k, v in value.items() if v is not None} if isinstance(value, dict) else value
+
+
+Labels = Annotated[dict[str, str], BeforeValidator(_without_nulls), AfterValidator(scalars.check_label_values)]
+Annotations = Annotated[dict[str, str], BeforeValidator(_without_nulls), AfterValidator(scalars.check_metadata_keys)]
+
+
+class ClusterMetadata(Part):
+    """Metadata of a cluster-scoped object: it has a name and no namespace."""
+
+    name: scalars.Subdomain = Field(description="Name of the object, unique in the cluster.", examples=["prod"])
+    labels: Labels = Field(default={}, description="Labels, as on any object.", examples=[{"team": "platform"}])
+    annotations: Annotations = Field(
+        default={}, description="Annotations, as on any object.", examples=[{"example.com/owner": "platform"}]
+    )
+
+
+class Metadata(ClusterMetadata):
+    """Metadata of a namespaced object."""
+
+    name: scalars.Subdomain = Field(description="Name of the object, unique in its namespace.", examples=["web"])
+    namespace: scalars.Label = Field(
+        default="default", description="Namespace of the object and of its target.", examples=["shop"]
+    )
+
+
+class TargetSpec(Part):
+    """The object whose replicas are planned: anything with a scale subresource, in the same namespace."""
+
+    api_version: scalars.ApiVersion = Field(description="API group and version of the target.", examples=["apps/v1"])
+    kind: scalars.KindName = Field(description="Kind of the target.", examples=["Deployment"])
+    name: scalars.Subdomain = Field(description="Name of the target.", examples=["web"])
+
+
+class CapacitySpec(Part):
+    """What one replica can do."""
+
+    per_replica: scalars.Quantity = Field(
+        description=(
+            "Demand that one Ready replica serves within its SLO, in the unit of the query: a quoted Kubernetes "
+            "quantity, or a plain positive number."
+        ),
+        examples=["45", "1500m", "2k", 45],
+    )
+
+
+class DemandSpec(Part):
+    """One stream of work; of several, the one that needs most replicas counts."""
+
+    name: scalars.Label = Field(description="Short name, unique in this object.", examples=["requests"])
+    source: scalars.Subdomain = Field(description="Name of the MetricsSource to ask; never a URL.", examples=["prod"])
+    query: scalars.Query = Field(
+        description="What to ask the source for; for a file, the name of the series in it.",
+        examples=["web_requests"],
+    )
+    capacity: CapacitySpec = Field(description="What one replica serves.", examples=[{"perReplica": "45"}])
+
+
+class CostsSpec(Part):
+    """Two prices in one unit; the accepted risk is replica ÷ shortage."""
+
+    shortage: float = Field(
+        gt=0, allow_inf_nan=False, description="Cost of one missing replica for one hour.", examples=[20]
+    )
+    replica: float = Field(gt=0, allow_inf_nan=False, description="Cost of one replica for one hour.", examples=[0.1])
+
+
+class ObjectiveSpec(Part):
+    """How much shortage is accepted: a share of time, or the two costs it follows from."""
+
+    risk: scalars.Risk | None = Field(
+        default=None,
+        description='Share of time short of capacity that is accepted, above 0 and up to 20 %. Default "0.5%".',
+        examples=["0.5%", "0.005"],
+    )
+    costs: CostsSpec | None = Field(
+        default=None,
+        description="Costs to derive the risk from, instead of risk.",
+        examples=[{"shortage": 20, "replica": 0.1}],
+    )
+
+    @model_validator(mode="after")
+    def _one_way(self) -> ObjectiveSpec:
+        if self.risk is not None and self.costs is not None:
+            raise scalars.slip("takes either risk or costs, not both", "remove one of them")
+        if self.costs is not None:
+            try:
+                scalars.checked_risk(self.costs.replica / self.costs.shortage)
+            except PydanticCustomError as bad:
+                message = f"risk = replica ÷ shortage: {bad.message()}"
+                raise scalars.slip(
+                    message, "a missing replica should cost more than a running one", ("costs",)
+                ) from bad
+        return self
+
+
+class ReplicasSpec(Part):
+    """The limits that no plan leaves."""
+
+    min: int = Field(default=1, ge=1, le=INT32_MAX, description="Fewest replicas. Default 1.", examples=[2])
+    max: int = Field(ge=1, le=INT32_MAX, description="Most replicas.", examples=[60])
+
+    @model_validator(mode="after")
+    def _in_order(self) -> ReplicasSpec:
+        if self.min > self.max:
+            raise scalars.slip(f"min {self.min} is above max {self.max}", "raise max or lower min")
+        return self
+
+
+class LeadSpec(Part):
+    """Time from a decision until what it asked for is serving, by its parts; measured values replace these."""
+
+    ready: scalars.Duration = Field(
+        default="3m", description="From the request until the last new replica is Ready.", examples=["3m"]
+    )
+    warmup: scalars.Duration = Field(
+        default="0s", description="From Ready until a replica serves its full capacity.", examples=["30s"]
+    )
+    actuation: scalars.Duration = Field(
+        default="0s",
+        description="From our write until the cluster acts on it, such as the HPA's sync.",
+        examples=["15s"],
+    )
+
+
+class PauseSpec(Part):
+    """A human stop with an owner and an end."""
+
+    direction: Annotated[PauseDirection, Field(strict=False)] = Field(
+        default=PauseDirection.BOTH, description="Which moves stop: Both, Down or Up.", examples=["Down"]
+    )
+    owner: scalars.OneLine = Field(description="Who paused it.", examples=["mia@example.com"])
+    reason: scalars.OneLine = Field(description="Why it is paused.", examples=["load test"])
+    until: scalars.Instant = Field(
+        description="When the pause ends by itself: RFC 3339 with a zone, in quotes.", examples=["2026-03-01T06:00:00Z"]
+    )
+
+
+Demands = Annotated[tuple[DemandSpec, ...], Field(strict=False, min_length=1, max_length=8)]
+Acknowledgements = Annotated[tuple[Literal["NoReactiveBackup"], ...], Field(strict=False, max_length=8)]
+
+
+class PredictiveAutoscalerSpec(Part):
+    target: TargetSpec = Field(
+        description="The workload to plan for.",
+        examples=[{"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}],
+    )
+    mode: Annotated[Mode, Field(strict=False)] = Field(
+        default=Mode.ADVISE,
+        description="Advise decides and records; Act also writes. Default Advise.",
+        examples=["Act"],
+    )
+    actuation: Annotated[Actuation, Field(strict=False)] = Field(
+        default=Actuation.HPA_FLOOR,
+        description="What is written: the HPA's minReplicas, the ScaledObject's minReplicaCount, or the scale itself.",
+        examples=["HpaFloor"],
+    )
+    acknowledge: Acknowledgements = Field(
+        default=(),
+        validate_default=True,
+        description="What is accepted knowingly: NoReactiveBackup, required for actuation Scale.",
+        examples=[["NoReactiveBackup"]],
+    )
+    demands: Demands = Field(
+        description="One to eight streams of work.",
+        examples=[
+            [{"name": "requests", "source": "prod", "query": "web_requests", "capacity": {"perReplica": "45"}}],
+        ],
+    )
+    objective: ObjectiveSpec = Field(
+        default_factory=ObjectiveSpec,
+        description='Accepted shortage. Default {risk: "0.5%"}.',
+        examples=[{"risk": "0.5%"}],
+    )
+    replicas: ReplicasSpec = Field(description="Fewest and most replicas.", examples=[{"min": 2, "max": 60}])
+    lead: LeadSpec = Field(
+        default_factory=LeadSpec, description="Time from decision to serving capacity.", examples=[{"ready": "3m"}]
+    )
+    headroom: scalars.Headroom = Field(
+        default="0%", description='Capacity on top of the plan, "0%" to "300%". Default "0%".', examples=["20%"]
+    )
+    max_data_age: scalars.PositiveDuration = Field(
+        default="3m", description="Age of the newest sample past which the data is stale. Default 3m.", examples=["3m"]
+    )
+    behavior: BehaviorSpec = Field(
+        default_factory=BehaviorSpec,
+        description="Step limits and stabilisation.",
+        examples=[{"scaleDown": {"stabilizationWindowSeconds": 600}}],
+    )
+    pause: PauseSpec | None = Field(
+        default=None,
+        description="Stops moves until a given time.",
+        examples=[{"owner": "mia@example.com", "reason": "load test", "until": "2026-03-01T06:00:00Z"}],
+    )
+
+    @field_validator("acknowledge")
+    @classmethod
+    def _alone_knowingly(cls, given: Acknowledgements, info: ValidationInfo) -> Acknowledgements:
+        if info.data.get("actuation") is Actuation.SCALE and "NoReactiveBackup" not in given:
+            message = "actuation Scale needs an acknowledgement: no HPA stays behind to react if we are wrong or absent"
+            raise scalars.slip(message, "write acknowledge: [NoReactiveBackup], or use actuation: HpaFloor")
+        return given
+
+    @field_validator("demands")
+    @classmethod
+    def _distinct_names(cls, demands: Demands) -> Demands:
+        seen: set[str] = set()
+        for index, demand in enumerate(demands):
+            if demand.name in seen:
+                message = "another demand of this object has the same name"
+                raise scalars.slip(message, "give each its own", (index, "name"))
+            seen.add(demand.name)
+        return demands
+
+
+class FileSpec(Part):
+    """Recorded demand: a CSV or Parquet file with columns ts and value and, for several series, series."""
+
+    path: scalars.FilePath = Field(
+        description="Path of a .csv, .csv.gz, .parquet or .pq file; relative to the folder of this document.",
+        examples=["demand/web.csv"],
+    )
+    step: scalars.WholeSeconds | None = Field(
+        default=None, description="Time between samples, in whole seconds. Default: found in the file.", examples=["1m"]
+    )
+
+
+class MetricsSourceSpec(Part):
+    file: FileSpec = Field(
+        description="Take demand from a recording; a demand's query names the series in it.",
+        examples=[{"path": "demand/web.csv", "step": "1m"}],
+    )
+
+
+class PredictiveAutoscaler(Part):
+    """A workload whose replicas are planned ahead of its demand."""
+
+    api_version: Literal["foresail.dev/v1alpha1"] = Field(description="API group and version.", examples=[API_VERSION])
+    kind: Literal["PredictiveAutoscaler"] = Field(description="This kind.", examples=["PredictiveAutoscaler"])
+    metadata: Metadata = Field(description="Name and namespace.", examples=[{"name": "web", "namespace": "shop"}])
+    spec: PredictiveAutoscalerSpec = Field(
+        description="What to plan, and within which limits.",
+        examples=[
+            {
+                "target": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"},
+                "demands": [
+                    {"name": "requests", "source": "prod", "query": "web_requests", "capacity": {"perReplica": "45"}},
+                ],
+                "replicas": {"min": 2, "max": 60},
+            },
+        ],
+    )
+
+
+class MetricsSource(Part):
+    """Where demand comes from. Cluster-scoped."""
+
+    api_version: Literal["foresail.dev/v1alpha1"] = Field(description="API group and version.", examples=[API_VERSION])
+    kind: Literal["MetricsSource"] = Field(description="This kind.", examples=["MetricsSource"])
+    metadata: ClusterMetadata = Field(description="Name; there is no namespace.", examples=[{"name": "prod"}])
+    spec: MetricsSourceSpec = Field(description="How to reach it.", examples=[{"file": {"path": "demand/web.csv"}}])
+
+
+KINDS: dict[str, type[PredictiveAutoscaler | MetricsSource]] = {
+    "PredictiveAutoscaler": PredictiveAutoscaler,
+    "MetricsSource": MetricsSource,
+}
