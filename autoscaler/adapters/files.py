@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from autoscaler.adapters.traces import Trace, read_series
+from autoscaler.adapters.traces import Trace, read_each
 from autoscaler.domain.errors import BadTrace
 from autoscaler.domain.series import DataVerdict, SeriesBatch
 from autoscaler.domain.workload import Demand
@@ -19,13 +19,14 @@ class _Read:
     stamp: tuple[int, int]
     step_s: int
     traces: Mapping[str, Trace]
+    refused: Mapping[str, str]
 
 
 @dataclass(slots=True)
 class FileMetrics:
     """paths: file of each source. A file is read again when it has changed, so it may grow while we run.
 
-    errors: source → why its file could not be read; its rows are UNREACHABLE and the others go on.
+    errors: source, or source and series → why it could not be read; its rows are UNREACHABLE, the others go on.
     """
 
     paths: Mapping[str, Path]
@@ -47,7 +48,7 @@ class FileMetrics:
                         low - trace.first_step : high - trace.first_step
                     ]
         batch = SeriesBatch.judge(step_s, first_step, raw)
-        dark = np.array([traces[d.source] is None for d in demands], dtype=np.bool_)
+        dark = np.array([traces[d.source] is None or self._refused(d) for d in demands], dtype=np.bool_)
         verdicts = np.where(dark[:, np.newaxis], np.uint8(DataVerdict.UNREACHABLE), batch.verdicts)
         return SeriesBatch(step_s, first_step, batch.values, verdicts)
 
@@ -61,10 +62,14 @@ class FileMetrics:
         found = []
         for demand in demands:
             traces = self._traces(demand.source, step_s)
-            if traces is not None and demand.query not in traces:
+            if traces is not None and demand.query not in traces and not self._refused(demand):
                 names = ", ".join(sorted(traces)[:5])
                 found.append(f"{self.paths[demand.source]} has no series {demand.query!r}; it has {names}")
         return tuple(found)
+
+    def _refused(self, demand: Demand) -> bool:
+        kept = self._kept.get(demand.source)
+        return kept is not None and demand.query in kept.refused
 
     def _traces(self, source: str, step_s: int) -> Mapping[str, Trace] | None:
         path = self.paths.get(source)
@@ -76,10 +81,12 @@ class FileMetrics:
             stamp = (stat.st_mtime_ns, stat.st_size)
             kept = self._kept.get(source)
             if kept is None or kept.stamp != stamp or kept.step_s != step_s:
-                kept = _Read(stamp, step_s, read_series(path, step_s=step_s))
+                kept = _Read(stamp, step_s, *read_each(path, step_s=step_s))
                 self._kept[source] = kept
+                self.errors = {k: why for k, why in self.errors.items() if not k.startswith(f"{source}, ")}
         except (BadTrace, OSError) as error:
             self.errors[source] = str(error)
             return None
         self.errors.pop(source, None)
+        self.errors |= {f"{source}, series {name}": why for name, why in kept.refused.items()}
         return kept.traces

@@ -84,16 +84,30 @@ def read_trace(
 
 def read_series(path: str | Path, step_s: int | None = None, column: str | None = None) -> Mapping[str, Trace]:
     """Every series of a file by name, under the rules of `read_trace`; a file without names gives its own."""
+    good, refused = read_each(path, step_s, column)
+    for why in refused.values():
+        raise BadTrace(why)
+    return good
+
+
+def read_each(
+    path: str | Path, step_s: int | None = None, column: str | None = None
+) -> tuple[Mapping[str, Trace], Mapping[str, str]]:
+    """Every series that can be read, and why each other one cannot: one bad series costs only itself."""
     table = read_table(path, column, MAX_ROWS)
     names = table.names or (_stem(path),)
     order = np.argsort(table.codes, kind="stable")
     ends = np.cumsum(np.bincount(table.codes, minlength=len(names)))
     several = len(names) > 1
-    traces = {}
+    good: dict[str, Trace] = {}
+    refused: dict[str, str] = {}
     for name, rows in zip(names, np.split(order, ends[:-1]), strict=True):
         samples = table.samples.at(rows)
-        traces[name] = _gridded(samples, name, table.notes, step_s, several=several)
-    return traces
+        try:
+            good[name] = _gridded(samples, name, table.notes, step_s, several=several)
+        except BadTrace as error:
+            refused[name] = str(error)
+    return good, refused
 
 
 def _trace(table: Table, code: int, name: str, step_s: int | None) -> Trace:

@@ -204,9 +204,9 @@ class DemoView:
 
 def final_table(figures: Mapping[str, Figures], title: str = "") -> Table:
     """The closing comparison; the first is ours, and the others' cost is given relative to it."""
-    table = Table(box=box.SIMPLE_HEAD, title=title or None, title_justify="left")
-    table.add_column("")
-    for head in ("replica-hours", "short min", "short of time", "unserved", "longest short", "changes/h"):
+    table = Table(box=box.SIMPLE_HEAD, title=title or None, title_justify="left", padding=(0, 1, 0, 0))
+    table.add_column("", no_wrap=True)
+    for head in ("replica-hours", "short min", "of time", "unserved", "longest", "changes/h"):
         table.add_column(head, justify="right")
     base = next(iter(figures.values())).replica_hours if figures else 0.0
     for k, (name, f) in enumerate(figures.items()):

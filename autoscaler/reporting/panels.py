@@ -119,15 +119,15 @@ def bars(axes: Axes, runs: Sequence[Run], title: str, values: Sequence[float]) -
     top = max(1e-9, *values)
     for k, (run, value) in enumerate(zip(runs, values, strict=True)):
         axes.barh(k + 0.12, value, height=0.46, color=palette.run_colour(k), zorder=2)
-        apart = bool(k and values[0])
-        plain: dict[str, Any] = {"textcoords": "offset points", "va": "center"}
-        number = axes.annotate(_number(value), (value, k + 0.12), xytext=(6, 7 if apart else 0), fontsize=11.5, **plain)
-        number.set_fontweight("bold")
-        if apart:
-            words = f"{value / values[0] - 1:+.0%}" if value < 2 * values[0] else f"×{value / values[0]:.1f}"
-            axes.annotate(words, (value, k + 0.12), xytext=(6, -8), fontsize=9.5, color=palette.FAINT, **plain)
-        axes.text(0, k - 0.17, f" {run.name}", va="bottom", fontsize=10, color=palette.INK)
-    axes.set_xlim(0, top * 1.3)
+        words = _number(value)
+        if k and values[0]:
+            words += f"  ({value / values[0] - 1:+.0%})" if value < 2 * values[0] else f"  (×{value / values[0]:.1f})"
+        axes.annotate(
+            words, (value, k + 0.12), xytext=(6, 0), textcoords="offset points", va="center", fontsize=10.5,
+            fontweight="bold" if k == 0 else "normal",
+        )  # fmt: skip
+        axes.text(0, k - 0.14, f" {run.name}", va="bottom", fontsize=10, color=palette.INK)
+    axes.set_xlim(0, top * 1.5)
     axes.set_ylim(len(runs) - 0.5, -0.55)
     axes.set_title(title, **PANEL_TITLE, pad=20)
     axes.set_xticks([])

@@ -20,7 +20,7 @@ START_S = 10.0
 
 
 def web_app(registry: CollectorRegistry, health: Callable[[], Mapping[str, Any]]) -> Starlette:
-    """health answers {"ok": bool, …}; not ok is a 503, so that a kubelet or load balancer can read it."""
+    """Health answers {"ok": bool, …}; not ok is a 503, so that a kubelet or load balancer can read it."""
 
     def metrics(_: Request) -> Response:
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,62 @@
+# Two commands do all set-up: `make demo` (the main job) and `make test` (the tests).
+# They need Python >= 3.11, make and git; everything else is installed into .tools and .venv, from the lock file.
+
+SHELL := /bin/bash
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+UV := .tools/bin/uv
+BIN := .venv/bin
+JOBS ?= 2
+export UV_PYTHON_DOWNLOADS := never
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check lint types unit format bench clean lock
+
+help: ## Say what can be done here
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(UV):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Foresail needs Python >= 3.11; $(PYTHON) is $$($(PYTHON) -V 2>&1). Point to another: make PYTHON=python3.12 ..."; exit 2; }
+	@echo "installing uv $(UV_VERSION) into .tools"
+	@$(PYTHON) -m venv .tools || { echo "python's venv module is missing; on Debian: apt-get install python3-venv"; exit 2; }
+	@.tools/bin/python -m pip install --quiet --disable-pip-version-check "uv==$(UV_VERSION)"
+
+.venv/.synced: $(UV) uv.lock pyproject.toml
+	@echo "installing Foresail and what it needs into .venv (about a minute when nothing is cached)"
+	@$(UV) sync --quiet --locked --all-extras --python $(PYTHON)
+	@touch $@
+
+setup: .venv/.synced ## Install everything into .venv
+
+demo: .venv/.synced ## Watch an accelerated week: forecast, decide, hold, compare (DEMO_ARGS="--trace FILE")
+	@$(BIN)/foresail demo $(DEMO_ARGS)
+
+test: lint types ## All tests, as CI runs them
+	@$(BIN)/pytest -n $(JOBS) --dist worksteal
+
+check: lint types unit ## The quick part of the tests; run it before each commit
+
+lint: .venv/.synced
+	@$(BIN)/ruff format --check --quiet . || { echo "run: make format"; exit 1; }
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/lint-imports --no-logo > .venv/imports.log 2>&1 || { cat .venv/imports.log; exit 1; }
+
+types: .venv/.synced
+	@$(BIN)/mypy --no-error-summary
+
+unit: .venv/.synced
+	@$(BIN)/pytest -q -n $(JOBS) --dist worksteal -m "not slow" --ignore tests/integration
+
+format: .venv/.synced ## Format the code and mend what can be mended
+	@$(BIN)/ruff format --quiet .
+	@$(BIN)/ruff check --quiet --fix .
+
+bench: .venv/.synced ## Measure what the docs claim (minutes)
+	@$(BIN)/python tests/bench/bench_pipeline.py
+
+lock: $(UV) ## Renew uv.lock after a change of dependencies
+	@$(UV) lock --python $(PYTHON)
+
+clean: ## Remove everything that was installed or made here
+	@rm -rf .venv .tools out .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,5 @@
+"""`python -m autoscaler` is the `foresail` command."""
+
+from autoscaler.cli.app import main
+
+main()
