@@ -194,9 +194,9 @@ def _compared(ours: Figures, rival: RunLog) -> str:
 def _zoom(story: Story) -> tuple[int, int] | None:
     """Around the flash crowd, where there is one."""
     for event in story.events:
-        if event.name == "flash crowd":
+        if event.name == "flash crowd" and event.end_step < story.scene.end_step:
             hours = 3600 // story.scene.step_s
-            return event.first_step - 3 * hours, event.end_step + 4 * hours
+            return event.first_step - 3 * hours, min(event.end_step + 4 * hours, story.scene.end_step)
     return None
 
 
@@ -222,7 +222,14 @@ def _shop(options: DemoOptions) -> Story:
         capacity=_capacity(options.capacity) or SHOP_CAPACITY,
     )
     note = f"{LABEL}: nothing here is measured; seed {options.seed}"
-    return Story(scene, f"{LABEL}, one week", UNIT, synthetic=True, events=load.events, notes=(note,))
+    return Story(
+        scene,
+        f"{LABEL}, one week",
+        UNIT,
+        synthetic=True,
+        events=tuple(e for e in load.events if e.first_step < end),
+        notes=(note,),
+    )
 
 
 def _recorded(options: DemoOptions, path: Path) -> Story:
