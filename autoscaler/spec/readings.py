@@ -28,7 +28,7 @@ _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
 _INT_11 = re.compile(r"[-+]?(?:0|[1-9][0-9_]*)")
 _OCTAL_11 = re.compile(r"[-+]?0[0-7_]+")
 _BASED_11 = re.compile(r"[-+]?0(?:b[01_]+|x[0-9a-fA-F_]+)")
-_FLOAT_11 = re.compile(r"[-+]?(?:[0-9][0-9_]*\.[0-9_]*|\.[0-9][0-9_]*)(?:[eE][-+][0-9]+)?")
+_FLOAT_11 = re.compile(r"(?:[-+]?[0-9][0-9_]*\.[0-9_]*|\.[0-9][0-9_]*)(?:[eE][-+][0-9]+)?")  # "-.5": text to PyYAML
 _SEXAGESIMAL_11 = re.compile(
     r"[-+]?[1-9][0-9_]*(?::[0-5]?[0-9])+|[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+\.[0-9_]*",
 )
@@ -102,7 +102,7 @@ def _read_11(text: str) -> Plain:
     sign, digits = (-1, bare[1:]) if bare[:1] == "-" else (1, bare.lstrip("+"))
     if _INT_11.fullmatch(text):
         return int(bare)
-    if _OCTAL_11.fullmatch(text) and digits != "0":
+    if _OCTAL_11.fullmatch(text):
         return sign * int(digits, 8)
     if _BASED_11.fullmatch(text) and len(digits) > 2:
         return sign * int(digits[2:], 2 if digits[1] == "b" else 16)

@@ -229,10 +229,30 @@ def test_P02_quoted_quantities_are_read_as_kubernetes_does(text: str, expected: 
 
 @pytest.mark.parametrize(
     "plain",
-    ["0x1F", "007", "-.5", "1.5e+3", ".inf", "true", "null", "~", "2k", "00:10", "1.2.3", "_", "-", "0x_", "._"],
+    ["0x1F", "007", "-0.5", "1.5e+3", ".inf", "true", "null", "~", "2k", "00:10", "1.2.3", "_", "-", "0x_", "._"],
 )
 def test_P02_scalars_that_both_versions_read_alike_are_no_clash(plain: str) -> None:
     assert ambiguity(plain) is None
+
+
+@pytest.mark.parametrize(
+    ("plain", "theirs"),
+    [
+        *(
+            ("0_", "number 0"),
+            ("-010", "number -8"),
+            ("08", 'text "08"'),
+            ("-.5", 'text "-.5"'),
+            ("1_0.5", "number 10.5"),
+        ),
+        *(("1:30.5", "number 90.5"), ("Off", "truth value false"), ("Y", "truth value true"), ("1E2", 'text "1E2"')),
+        *(("2026-1-1 10:00:00", "a date"), ("2026-01-01T00:00:00.5+01:00", "a date"), ("0b_1", "number 1")),
+    ],
+)
+def test_P02_scalars_that_other_readers_take_otherwise_say_how(plain: str, theirs: str) -> None:
+    clash = ambiguity(plain)
+    assert clash is not None
+    assert f"{theirs} to YAML 1.1 readers" in clash[0]
 
 
 P07_REQUIRED: list[Row] = [
