@@ -57,7 +57,7 @@ def _lines(run: RecordedRun, at: datetime | None, counterfactuals: Mapping[str, 
 
 def history_table(runs: Sequence[RecordedRun]) -> list[tuple[str, ...]]:
     """One row of text per run, in the order of HISTORY_COLUMNS."""
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for run in runs:
         d = run.decision
         same_day = run.first_at.astimezone(UTC).date() == run.last_at.astimezone(UTC).date()
@@ -150,7 +150,7 @@ def _beyond(run: RecordedRun, at: datetime | None) -> Iterator[str]:
         yield "this run began only after that"
     elif at > run.last_at + (run.decision.expires - run.decision.at):
         silent = duration((at - run.last_at).total_seconds())
-        yield f"nothing was recorded for {silent} before that: this had expired, and nothing was written on its behalf"
+        yield f"nothing was recorded for {silent} before that: this decision had expired by then"
 
 
 def _demand_lines(d: Decision, demand: DemandView, observed: Range, sizing: Range) -> Iterator[str]:
@@ -175,10 +175,10 @@ def _size_lines(run: RecordedRun) -> Iterator[str]:
     else:
         yield "what observed demand needs is unknown"
     if d.inputs.get("predicted", True):
-        chosen = f"lead {duration(d.lead_s)}, accepted risk {d.risk:.3g} of time"
+        chosen = f"lead {duration(d.lead_s)}, accepted risk {100 * d.risk:.3g} % of time"
         yield f"forecast {level_names()[-1]} × margin {d.margin:.3g} needs {_count(d, 'predicted_need')} ({chosen})"
     else:
-        yield f"no forecast counts here (lead {duration(d.lead_s)}, accepted risk {d.risk:.3g} of time)"
+        yield f"no forecast counts here (lead {duration(d.lead_s)}, accepted risk {100 * d.risk:.3g} % of time)"
     yield f"wanted {d.wanted}{_span(run.wanted)}: {d.sizing.words(d.current, d.wanted)}"
 
 
@@ -189,8 +189,10 @@ def _count(d: Decision, name: str) -> str:
 def _effect(effect: GuardEffect) -> str:
     if not effect.acted:
         return "no effect"
-    what = f"{effect.before} → {effect.after}" if effect.before != effect.after else f"stays {effect.after}"
-    return f"{what}{', holds' if effect.holds else ''}: {effect.words}"
+    if "→" in effect.words:
+        return effect.words
+    moved = f"{effect.before} → {effect.after}" if effect.before != effect.after else f"stays {effect.after}"
+    return f"{moved}: {effect.words}"
 
 
 def _differing(d: Decision, counterfactuals: Mapping[str, int]) -> dict[str, int]:

@@ -57,7 +57,7 @@ def prune(connection: Connection, retention: Retention, newest: int) -> Pruned:
         return Pruned(0, more=False, workloads_gone=False)
     with connection.begin():
         orphans = connection.execute(delete(workload).where(~exists().where(run.c.workload_id == workload.c.id)))
-        _shrink(connection)
+    _shrink(connection)
     return Pruned(gone, more, workloads_gone=orphans.rowcount > 0)
 
 
@@ -88,10 +88,9 @@ def _delete_batch(connection: Connection, before: int) -> int:
 
 def _shrink(connection: Connection) -> None:
     """Give free pages back to the file system."""
-    if connection.dialect.name == "sqlite":
-        raw = connection.connection.cursor()
-        try:
-            raw.execute(f"PRAGMA incremental_vacuum({_VACUUM_PAGES})")
-            raw.fetchall()  # each page freed is one step
-        finally:
-            raw.close()
+    if connection.dialect.name != "sqlite":
+        return
+    # as a script: `execute` and `fetchall` would step once, and each page freed is a step
+    raw = connection.connection.driver_connection
+    if raw is not None:
+        raw.executescript(f"BEGIN IMMEDIATE; PRAGMA incremental_vacuum({_VACUUM_PAGES}); COMMIT")
