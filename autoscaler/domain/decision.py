@@ -192,6 +192,7 @@ SIZING_REASONS = (
     Reason.FORECAST_PEAK,
     Reason.NO_FORECAST,
     Reason.UNKNOWN_DEMAND,
+    Reason.AT_MINIMUM,
 )
 
 

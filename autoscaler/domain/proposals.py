@@ -1,8 +1,9 @@
 """What guards review and what they answer: arrays over lanes, one guard after the other.
 
-Four rules are enforced here for every guard, so that none can break them:
-a paused lane is not changed by anything; a held lane never goes below its hold level, but for the glide into
-changed limits; no guard cuts below trusted observed need unless it says that it may; counts saturate, never wrap.
+Four rules are enforced here for every guard, so that none can break them: a frozen lane is not changed by
+anything, and a lane paused in one direction never moves that way; a hold is absorbing and never goes below its
+level; no guard cuts below trusted observed need (both but for the one that brings a lane back into changed
+limits); counts saturate, never wrap.
 """
 
 from __future__ import annotations
@@ -101,9 +102,15 @@ class Proposals:
             return self
         wanted = np.minimum(np.maximum(verdicts.wanted, 0), NO_LIMIT)
         if not verdicts.glides:
-            wanted = np.where(self.held, np.maximum(wanted, np.minimum(self.hold_level, self.wanted)), wanted)
+            need = self.trusted_need
+            kept = np.minimum(np.where(self.held, np.maximum(self.hold_level, need), need), self.wanted)
+            wanted = np.where(verdicts.frozen, wanted, np.maximum(wanted, kept))
+        if self.pause_down.any():
+            wanted = np.where(self.pause_down, np.maximum(wanted, self.current), wanted)
+        if self.pause_up.any():
+            wanted = np.where(self.pause_up, np.minimum(wanted, self.current), wanted)
         wanted = np.where(self.frozen, self.wanted, wanted)
-        return replace(self, wanted=wanted, held=verdicts.held, frozen=verdicts.frozen)
+        return replace(self, wanted=wanted, held=self.held | verdicts.held, frozen=self.frozen | verdicts.frozen)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

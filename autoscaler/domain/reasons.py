@@ -10,6 +10,7 @@ class Reason(StrEnum):
     FORECAST_PEAK = "ForecastPeak"
     NO_FORECAST = "NoForecast"
     UNKNOWN_DEMAND = "UnknownDemand"
+    AT_MINIMUM = "AtMinimum"
     TARGET_UNKNOWN = "TargetUnknown"
     PAUSED = "Paused"
     SCALED_TO_ZERO = "ScaledToZero"
@@ -30,7 +31,8 @@ _WORDS = {
     Reason.OBSERVED_NEED: "the demand observed now needs {after} replicas",
     Reason.FORECAST_PEAK: "the forecast peak of the lead window, with margin, needs {after} replicas",
     Reason.NO_FORECAST: "no forecast qualifies yet: deciding on observed demand alone",
-    Reason.UNKNOWN_DEMAND: "demand is unknown and there is no forecast: keeping what is there",
+    Reason.UNKNOWN_DEMAND: "demand is unknown and no forecast asks for more: keeping what is there",
+    Reason.AT_MINIMUM: "the forecast peak needs no more than the minimum of {after}",
     Reason.TARGET_UNKNOWN: "the target could not be read: nothing is written",
     Reason.PAUSED: "paused by a person: {before} → {after}",
     Reason.SCALED_TO_ZERO: "scaled to zero by a person: left alone",

@@ -161,5 +161,7 @@ class Workload:
             raise ValueError(f"{self.ref}: headroom multiplies capacity need and is at least 1, not {self.headroom!r}")
         if not self.demands:
             raise ValueError(f"{self.ref}: at least one demand is needed")
-        if not self.max_data_age_s > 0:
-            raise ValueError(f"{self.ref}: maxDataAge must be positive, not {self.max_data_age_s!r}")
+        if len({d.name for d in self.demands}) != len(self.demands):
+            raise ValueError(f"{self.ref}: demands need different names, not {[d.name for d in self.demands]}")
+        if not (math.isfinite(self.max_data_age_s) and self.max_data_age_s > 0):
+            raise ValueError(f"{self.ref}: maxDataAge is a positive number of seconds, not {self.max_data_age_s!r}")

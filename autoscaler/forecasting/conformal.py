@@ -28,8 +28,10 @@ class Calibration:
 
     def quantiles(self, point: Floats) -> Floats:
         """[row, origin, level] from point forecasts [row, origin]; NaN where either is unknown."""
-        scale = error_scale(point, self.mean[:, None])
-        return np.maximum(point[:, :, None] + scale[:, :, None] * self.offsets[:, None, :], 0.0)
+        with np.errstate(over="ignore", invalid="ignore"):
+            scale = error_scale(point, self.mean[:, None])
+            found = np.maximum(point[:, :, None] + scale[:, :, None] * self.offsets[:, None, :], 0.0)
+        return np.where(np.isinf(found), np.nan, found)
 
 
 def error_scale(point: Floats, mean: Floats) -> Floats:
@@ -43,8 +45,8 @@ def calibrate(point: Floats, peak: Floats, mean: Floats, levels: tuple[float, ..
     least: errors that a row needs before it gets offsets; never fewer than the highest level asks for,
     ⌈level/(1-level)⌉, below which the finite-sample quantile would be infinite.
     """
-    scale = error_scale(point, mean[:, None])
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        scale = error_scale(point, mean[:, None])
         errors = np.sort(np.where(scale > 0, (peak - point) / scale, np.nan), axis=1)
     count = (~np.isnan(errors)).sum(axis=1)
     needed = max(least, *(int(np.ceil(q / (1 - q) - 1e-9)) for q in levels))
@@ -53,9 +55,10 @@ def calibrate(point: Floats, peak: Floats, mean: Floats, levels: tuple[float, ..
     ranks = np.clip(ranks, 0, np.maximum(count, 1)[:, None] - 1)
     offsets = np.where(enough[:, None], np.take_along_axis(errors, ranks, axis=1), np.nan)
     top = levels[-1]
-    miss = (peak - point) - offsets[:, -1:] * scale
-    pinball = np.where(miss > 0, top * miss, (top - 1) * miss)
-    used = ~np.isnan(pinball)
-    total = np.where(used, pinball, 0.0).sum(axis=1)
+    with np.errstate(invalid="ignore", over="ignore"):
+        miss = (peak - point) - offsets[:, -1:] * scale
+        pinball = np.where(miss > 0, top * miss, (top - 1) * miss)
+        used = ~np.isnan(pinball)
+        total = np.where(used, pinball, 0.0).sum(axis=1)
     loss = np.where(enough, total / np.maximum(used.sum(axis=1), 1), np.inf)
     return Calibration(mean, offsets, loss)

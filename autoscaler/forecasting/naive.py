@@ -67,4 +67,6 @@ class SeasonalNaive:
             return peak
         last = LastValue()
         moved = last.peaks(panel, origins, lead) - last.peaks(panel, origins - season, lead)
-        return np.maximum(peak + moved, 0.0)
+        with np.errstate(over="ignore"):
+            peak = np.maximum(peak + moved, 0.0)
+        return np.where(np.isinf(peak), np.nan, peak)

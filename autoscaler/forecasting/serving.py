@@ -23,23 +23,28 @@ from autoscaler.forecasting.contract import PeakForecaster, observed_peaks
 @dataclass(frozen=True, slots=True)
 class CalibrationPlan:
     """window_s: how far back errors are learned. sample_s: spacing of the samples (peaks of neighbouring steps
-    say nearly the same). refit_s: how often offsets and ranks are renewed. least: samples before a model serves.
+    say nearly the same). refit_s: how often offsets and ranks are renewed; the rows are spread over `slots` turns
+    of it. least: samples before a model serves.
     """
 
     window_s: int = 7 * 86400
     sample_s: int = 300
-    refit_s: int = 3600
+    refit_s: int = 7200
+    slots: int = 12
     least: int = 24
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fitted:
-    """One group's calibrations at one anchor. order: [rank, row], models from the least loss up."""
+    """One group's calibrations at one anchor. order: [rank, row], models from the least loss up.
+    faults: model name → why it could not be calibrated.
+    """
 
     anchor: int
     keys: tuple[str, ...]
     calibrations: tuple[Calibration | None, ...]
     order: Ints
+    faults: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,10 +59,11 @@ class Group:
 
 @dataclass(slots=True)
 class PeakServer:
-    """Serves quantiles of the peak for all rows; keeps fits until the next anchor of their group.
+    """Serves quantiles of the peak for all rows; keeps fits until the next anchor of their group, so that one
+    server belongs to one history.
 
-    quarantined: model name → why, for models that raised or answered with the wrong shape or values in the
-    newest call; their rows are served by the next best.
+    quarantined: model name → why, for models that in the newest call, or in the fits that it used, raised or
+    answered with the wrong shape or values; what they could not say is served by the next best.
     """
 
     models: tuple[PeakForecaster, ...]
@@ -94,7 +100,9 @@ class PeakServer:
         identity = (step_s, tuple(keys), leads.tobytes())
         if self._groups is None or self._groups[0] != identity:
             refit = max(1, self.plan.refit_s // step_s)
-            phases = np.array([zlib.crc32(k.encode()) % refit for k in keys], dtype=np.int64)
+            slots = min(self.plan.slots, refit)
+            turns = np.array([zlib.crc32(k.encode()) % slots for k in keys], dtype=np.int64)
+            phases = turns * refit // slots
             pairs = sorted(set(zip(phases.tolist(), leads.tolist(), strict=True)))
             found = []
             for phase, lead in pairs:
@@ -117,6 +125,7 @@ class PeakServer:
         """Calibrate the group on what was known before the anchor."""
         kept = self._fits.get((group.phase, group.lead))
         if kept is not None and kept.anchor == anchor and kept.keys == group.keys:
+            self.quarantined |= kept.faults
             return kept
         window, sample = self.plan.window_s // panel.step_s, max(1, self.plan.sample_s // panel.step_s)
         first = -(-(anchor - window) // sample) * sample
@@ -124,20 +133,25 @@ class PeakServer:
         view = self._view(panel, group, first, anchor)
         peak = observed_peaks(view, samples, group.lead, limit=anchor)
         known = ~np.isnan(peak)
-        mean = np.where(known, peak, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+        with np.errstate(over="ignore"):
+            mean = np.where(known, peak, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
         found: list[Calibration | None] = []
+        faults: dict[str, str] = {}
         for each in self.models:
-            point = self._ask(each, view, samples, group.lead)
+            point = _ask(each, view, samples, group.lead, faults)
             found.append(None if point is None else calibrate(point, peak, mean, self.levels, self.plan.least))
-        losses = np.stack([np.full(len(group.rows), np.inf) if c is None else c.loss for c in found])
-        fitted = Fitted(anchor, group.keys, tuple(found), np.argsort(losses, axis=0, kind="stable"))
+        losses = [np.full(len(group.rows), np.inf) if c is None else c.loss for c in found]
+        order = np.argsort(np.reshape(losses, (len(found), len(group.rows))), axis=0, kind="stable")
+        fitted = Fitted(anchor, group.keys, tuple(found), order, faults)
         self._fits[group.phase, group.lead] = fitted
+        self.quarantined |= faults
         return fitted
 
     def _view(self, panel: Panel, group: Group, first: int, end: int) -> Panel:
         """The group's rows over [first - what the deepest model reads, end)."""
         low = first - max((m.history_steps(panel.step_s) for m in self.models), default=0)
         values = panel.columns(low, end, group.rows)
+        values.setflags(write=False)
         return Panel(panel.step_s, low, values, np.empty((0, 0), dtype=np.uint8))
 
     def _serve(self, panel: Panel, group: Group, fitted: Fitted, origins: Ints) -> tuple[Floats, Ints]:
@@ -145,7 +159,7 @@ class PeakServer:
         view = self._view(panel, group, int(origins[0]), int(origins[-1]))
         answers: list[Floats | None] = []
         for each, learned in zip(self.models, fitted.calibrations, strict=True):
-            point = None if learned is None else self._ask(each, view, origins, group.lead)
+            point = None if learned is None else _ask(each, view, origins, group.lead, self.quarantined)
             answers.append(None if point is None or learned is None else learned.quantiles(point))
         quantiles = np.full((len(group.rows), len(origins), len(self.levels)), np.nan)
         by = np.full((len(group.rows), len(origins)), -1, dtype=np.int64)
@@ -158,24 +172,21 @@ class PeakServer:
                 by[usable] = m
         return quantiles, by
 
-    def _ask(self, model: PeakForecaster, view: Panel, origins: Ints, lead: int) -> Floats | None:
-        """The model's answer, or None with the model in quarantine when it is not one."""
-        try:
-            point = model.peaks(view, origins, lead)
-        except Exception as error:  # noqa: BLE001 - a model's failure costs its own answer, never the tick
-            self.quarantined[model.name] = f"raised {type(error).__name__}: {error}"
-            return None
-        wrong = _wrong(point, (view.rows, len(origins)))
-        if wrong:
-            self.quarantined[model.name] = wrong
-            return None
-        return point
 
-
-def _wrong(point: object, shape: tuple[int, int]) -> str | None:
+def _ask(model: PeakForecaster, view: Panel, origins: Ints, lead: int, faults: dict[str, str]) -> Floats | None:
+    """The model's answer, or None when it is not one; single impossible numbers become NaN. `faults` says why."""
+    try:
+        point: object = model.peaks(view, origins, lead)
+    except Exception as error:  # noqa: BLE001 - a model's failure costs its own answer, never the tick
+        faults[model.name] = f"raised {type(error).__name__}: {error}"
+        return None
+    shape = (view.rows, len(origins))
     if not isinstance(point, np.ndarray) or point.shape != shape or point.dtype != np.float64:
         got = f"{point.dtype} {point.shape}" if isinstance(point, np.ndarray) else type(point).__name__
-        return f"answered {got} instead of float64 {shape}"
-    if np.isinf(point).any() or bool((point < 0).any()):
-        return "answered infinite or negative demand"
-    return None
+        faults[model.name] = f"answered {got} instead of float64 {shape}"
+        return None
+    impossible = np.isinf(point) | (point < 0)
+    if impossible.any():
+        faults[model.name] = "answered infinite or negative demand"
+        return np.where(impossible, np.nan, point)
+    return np.ascontiguousarray(point)

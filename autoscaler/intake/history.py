@@ -63,7 +63,7 @@ class History:
             values[here, : self.keep_steps] = old.columns(start, now_step, there)
             verdicts[here, : self.keep_steps] = old.faults(start, now_step)[there]
         before = self._end
-        self._demands, self._first, self._end = rows, start, now_step
+        self._demands, self._first, self._end = rows, start, min(max(start, before), now_step) if same else start
         self._values, self._verdicts = values, verdicts
         fresh = [i for i, row in enumerate(rows) if row not in kept]
         for which, first in ((fresh, start), ([i for i, _ in same], max(start, before - self.late_steps))):
@@ -102,10 +102,11 @@ class History:
 
 
 def _read(reader: MetricsReader, demands: Sequence[Demand], first: int, end: int, step_s: int) -> SeriesBatch:
-    """Ask the reader; one that raises or answers another shape costs this tick's data, not the tick."""
+    """Ask the reader; one that raises or answers another grid costs this tick's data, not the tick."""
     try:
         batch = reader.load(demands, first, end, step_s)
-        if batch.first_step == first and batch.values.shape[0] == len(demands) and batch.end_step <= end:
+        fits = batch.step_s == step_s and batch.first_step == first and batch.end_step <= end
+        if fits and batch.values.shape[0] == len(demands):
             return batch
     except Exception:  # noqa: BLE001 - whatever the source did, the answer is "unknown"
         batch = None

@@ -40,7 +40,7 @@ def decide(
     current = np.where(fleet.is_floor, status.floor, status.desired)
     margin = state.margin.margin
     planned = plan(fleet, seen, LEVELS, margin, current)
-    state = state.noted(now_s, _recommended(fleet, planned, status, current), current, _horizon_s(fleet))
+    state = state.noted(now_s, _recommended(fleet, planned, current), current, status.known, _horizon_s(fleet))
     state = replace(state, margin=remember(state.margin, seen.step, planned.shadow))
     proposals = _propose(fleet, planned, status, state, now_s=now_s)
     trace, last = run_chain(guards, proposals)
@@ -65,7 +65,7 @@ def run_chain(guards: Sequence[Guard], proposals: Proposals) -> tuple[tuple[Guar
     for guard in guards:
         failed = np.zeros(len(proposals.wanted), dtype=np.bool_)
         try:
-            verdicts = guard.review(proposals)
+            verdicts = _reviewed(guard, proposals)
         except Exception:  # noqa: BLE001 - reviewed again lane by lane; the lanes that raise hold
             verdicts, failed = _lane_by_lane(guard, proposals)
         after = proposals.after(verdicts)
@@ -77,23 +77,32 @@ def run_chain(guards: Sequence[Guard], proposals: Proposals) -> tuple[tuple[Guar
     return tuple(trace), proposals
 
 
+def _reviewed(guard: Guard, proposals: Proposals) -> Verdicts:
+    """The guard's answer; one of another type or shape (a NaN makes it floating) counts as a guard that raises."""
+    verdicts = guard.review(proposals)
+    if verdicts.wanted is not proposals.wanted:
+        shape = proposals.wanted.shape
+        whole = verdicts.wanted.dtype.kind == "i" and verdicts.wanted.shape == shape
+        if not whole or verdicts.held.shape != shape or verdicts.frozen.shape != shape:
+            raise TypeError(f"{guard.name} answered {verdicts.wanted.dtype} {verdicts.wanted.shape}, not whole {shape}")
+    return verdicts
+
+
 def _lane_by_lane(guard: Guard, proposals: Proposals) -> tuple[Verdicts, Bools]:
+    """Each lane as if it were alone; those that raise hold, and stay inside the limits that they were in."""
     wanted, held, frozen = proposals.wanted.copy(), proposals.held.copy(), proposals.frozen.copy()
     failed = np.zeros(len(wanted), dtype=np.bool_)
-    glides = False
     for lane in range(len(wanted)):
+        alone = proposals.one(lane)
         try:
-            one = guard.review(proposals.one(lane))
+            one = alone.after(_reviewed(guard, alone))
         except Exception:  # noqa: BLE001 - this lane holds, the others go on
             failed[lane] = True
         else:
             wanted[lane], held[lane], frozen[lane] = one.wanted[0], one.held[0], one.frozen[0]
-            glides = one.glides
-    kept = proposals.hold(failed, Reason.GUARD_FAILED)
-    return (
-        Verdicts(guard.reason, np.where(failed, kept.wanted, wanted), held | failed, frozen, glides=glides),
-        failed,
-    )
+    kept = proposals.hold(failed, Reason.GUARD_FAILED).wanted
+    kept = np.minimum(kept, np.maximum(proposals.max_replicas, proposals.current))
+    return Verdicts(guard.reason, np.where(failed, kept, wanted), held | failed, frozen, glides=True), failed
 
 
 def _learned(fleet: Fleet, seen: ForesightAt, state: LoopState) -> LoopState:
@@ -105,9 +114,9 @@ def _learned(fleet: Fleet, seen: ForesightAt, state: LoopState) -> LoopState:
     return replace(state, margin=settle(state.margin, settled))
 
 
-def _recommended(fleet: Fleet, planned: Plan, status: ReplicaStatus, current: Ints) -> Ints:
+def _recommended(fleet: Fleet, planned: Plan, current: Ints) -> Ints:
     """What stabilisation remembers of this tick; where data is bad, that what runs was wanted."""
-    usable = (planned.verdict == DataVerdict.OK) & (planned.data_age_s <= fleet.max_data_age_s) & status.known
+    usable = (planned.verdict == DataVerdict.OK) & (planned.data_age_s <= fleet.max_data_age_s)
     return np.where(usable, planned.wanted, np.maximum(planned.wanted, current))
 
 
@@ -136,7 +145,7 @@ def _propose(fleet: Fleet, planned: Plan, status: ReplicaStatus, state: LoopStat
         data_age_s=planned.data_age_s,
         max_data_age_s=fleet.max_data_age_s,
         min_replicas=fleet.min_replicas,
-        max_replicas=np.minimum(fleet.max_replicas, status.ceiling),
+        max_replicas=np.maximum(np.minimum(fleet.max_replicas, status.ceiling), 1),
         recent_high=state.recent_high(now_s, fleet.down.window_s),
         recent_low=state.recent_low(now_s, fleet.up.window_s),
         up_limit=state.step_limit(now_s, fleet.up, current, upward=True),

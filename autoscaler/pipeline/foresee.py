@@ -27,22 +27,24 @@ def foresee(
     first_unknown = np.arange(first_step, first_step + origins, dtype=np.int64) - data_delay_steps
     peaks = server.forecast(panel, fleet.row_keys(), leads, first_unknown)
 
-    limit_steps = np.maximum(1, (fleet.max_data_age_s[fleet.row_lane] / step_s)).astype(np.int64)
+    limit_s = fleet.max_data_age_s[fleet.row_lane][:, None]
+    limit_steps = np.maximum(1, limit_s / step_s).astype(np.int64)
     reach = int(limit_steps.max(initial=1)) + 1
     low, high = int(first_unknown[0]) - reach, int(first_unknown[-1])
     values, faults = panel.columns(low, high), panel.faults(low, high)
     position = np.where(faults == DataVerdict.OK, np.arange(high - low), -1)
     newest = np.maximum.accumulate(position, axis=1)[:, reach - 1 :]
     rows = np.arange(len(fleet.demands))[:, None]
-    age_steps = np.where(newest >= 0, np.arange(reach, high - low + 1) - newest - 1, reach) + data_delay_steps
-    fresh = (newest >= 0) & (age_steps * step_s <= fleet.max_data_age_s[fleet.row_lane][:, None])
+    within = newest >= np.arange(origins) + reach - 1 - limit_steps
+    age_steps = np.arange(reach, reach + origins) - newest - 1 + data_delay_steps
+    fresh = within & (age_steps * step_s <= limit_s)
     return Foresight(
         step_s=step_s,
         first_step=first_step,
         data_delay_steps=data_delay_steps,
         observed=np.where(fresh, values[rows, newest], np.nan),
         settled=values[:, reach - 1 :],
-        age_s=np.where(newest >= 0, age_steps * float(step_s), np.inf),
+        age_s=np.where(within, age_steps * float(step_s), np.inf),
         verdict=faults[:, reach - 1 :],
         lead_steps=leads,
         peaks=peaks,

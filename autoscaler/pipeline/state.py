@@ -9,15 +9,16 @@ import numpy as np
 from autoscaler.domain.fleet import NO_LIMIT, Fleet, StepLimits
 from autoscaler.domain.series import Bools, Floats, Ints
 from autoscaler.domain.workload import WorkloadRef
-from autoscaler.planning.margin import MarginState
+from autoscaler.planning.margin import MarginState, shadow_depth
 
 MOST_ENTRIES = 512
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LoopState:
-    """times_s: [entry], rising. high, low: [entry, lane], recommendations (folded by max and min when there
-    are too many entries). counts: [entry, lane], what was written before that tick's decision.
+    """times_s: [entry], rising. high, low: [entry, lane], recommendations; ticks that lie closer than a
+    MOST_ENTRIES-th of the horizon share an entry (max and min). counts: [entry, lane], what was written before
+    that tick's decision. Blank (high and counts -1, low NO_LIMIT) where the lane was not there or not known.
     """
 
     lanes: tuple[WorkloadRef, ...]
@@ -30,21 +31,21 @@ class LoopState:
     @staticmethod
     def fresh(fleet: Fleet, step_s: int) -> LoopState:
         none = np.empty((0, len(fleet)), dtype=np.int64)
-        longest = int(fleet.lead_steps(step_s).max(initial=0))
+        longest = _longest_lead(fleet, step_s)
         lanes = tuple(w.ref for w in fleet.workloads)
         return LoopState(lanes, MarginState.fresh(len(fleet), longest), np.empty(0), none, none, none)
 
     def for_fleet(self, fleet: Fleet, step_s: int) -> LoopState:
         """The same memory for a changed fleet: lanes that stay keep theirs, new ones start fresh."""
         lanes = tuple(w.ref for w in fleet.workloads)
-        depth = int(fleet.lead_steps(step_s).max(initial=0)) + 2
-        if lanes == self.lanes and depth <= self.margin.shadow.shape[0]:
+        longest = _longest_lead(fleet, step_s)
+        if lanes == self.lanes and shadow_depth(longest) <= self.margin.shadow.shape[0]:
             return self
         where = {ref: i for i, ref in enumerate(self.lanes)}
         old = np.array([where.get(ref, -1) for ref in lanes], dtype=np.int64)
         stays = old >= 0
-        start = MarginState.fresh(len(fleet), depth - 2)
-        shadow = np.full((max(depth, self.margin.shadow.shape[0]), len(fleet)), np.nan)
+        start = MarginState.fresh(len(fleet), longest)
+        shadow = np.full((max(start.shadow.shape[0], self.margin.shadow.shape[0]), len(fleet)), np.nan)
         shadow[: self.margin.shadow.shape[0], stays] = self.margin.shadow[:, old[stays]]
         log_margin = start.log_margin.copy()
         log_margin[stays] = self.margin.log_margin[old[stays]]
@@ -59,24 +60,32 @@ class LoopState:
             lanes, margin, self.times_s, carried(self.high, -1), carried(self.low, NO_LIMIT), carried(self.counts, -1)
         )
 
-    def noted(self, now_s: float, recommended: Ints, current: Ints, horizon_s: float) -> LoopState:
+    def noted(self, now_s: float, recommended: Ints, current: Ints, known: Bools, horizon_s: float) -> LoopState:
         """With one more tick, without what is older than `horizon_s`.
 
         A lane that is seen for the first time starts as if its current count had been recommended all along:
-        a restart never drops at once what a window was still keeping.
+        a restart never drops at once what a window was still keeping. A lane that is not known notes nothing:
+        its numbers would be the start of a period later.
         """
         new = self._unseen()
-        kept: Bools = self.times_s > now_s - horizon_s
-        times = np.append(self.times_s[kept], now_s)
         upper: Ints = np.where(new, np.maximum(recommended, current), recommended)
         lower: Ints = np.where(new, np.minimum(recommended, current), recommended)
-        high: Ints = np.concatenate((self.high[kept], upper[np.newaxis, :]))
-        low: Ints = np.concatenate((self.low[kept], lower[np.newaxis, :]))
-        counts: Ints = np.concatenate((self.counts[kept], current[np.newaxis, :]))
-        if len(times) > MOST_ENTRIES:
-            high[1], low[1] = np.maximum(high[0], high[1]), np.minimum(low[0], low[1])
-            times, high, low, counts = times[1:], high[1:], low[1:], counts[1:]
-        return replace(self, times_s=times, high=high, low=low, counts=counts)
+        count = current
+        if not known.all():
+            upper, count = np.where(known, upper, -1), np.where(known, count, -1)
+            lower = np.where(known, lower, NO_LIMIT)
+        kept = np.flatnonzero(self.times_s > now_s - horizon_s)
+        if len(kept) and self._shares_entry(now_s, horizon_s):
+            upper, lower = np.maximum(upper, self.high[-1]), np.minimum(lower, self.low[-1])
+            count = np.where(self.counts[-1] < 0, count, self.counts[-1])
+            kept = kept[:-1]
+        return replace(
+            self,
+            times_s=np.append(self.times_s[kept], now_s),
+            high=np.concatenate((self.high[kept], upper[np.newaxis, :])),
+            low=np.concatenate((self.low[kept], lower[np.newaxis, :])),
+            counts=np.concatenate((self.counts[kept], count[np.newaxis, :])),
+        )
 
     def recent_high(self, now_s: float, window_s: Floats) -> Ints:
         """[lane], highest recommendation within each lane's window, the newest always included."""
@@ -113,6 +122,11 @@ class LoopState:
         limit = np.maximum(limit, current) if upward else np.minimum(limit, current)
         return np.minimum(np.maximum(limit, 0), NO_LIMIT).astype(np.int64)
 
+    def _shares_entry(self, now_s: float, horizon_s: float) -> bool:
+        """Whether a tick at now_s falls into the newest entry's slot; slots are fixed, so that none creeps on."""
+        slot_s = horizon_s / MOST_ENTRIES
+        return bool(slot_s > 0 and now_s // slot_s == self.times_s[-1] // slot_s)
+
     def _unseen(self) -> Bools:
         never: Bools = self.counts < 0
         return np.asarray(never.all(axis=0)) if len(self.times_s) else np.ones(len(self.lanes), dtype=np.bool_)
@@ -126,3 +140,7 @@ class LoopState:
         first = np.argmax(inside, axis=0)
         start = self.counts[first, np.arange(len(first))]
         return np.where(inside.any(axis=0), start, current)
+
+
+def _longest_lead(fleet: Fleet, step_s: int) -> int:
+    return int(fleet.lead_steps(step_s).max(initial=0))

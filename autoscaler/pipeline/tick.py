@@ -38,7 +38,7 @@ class Pipeline:
         step_s = self.history.step_s
         step = step_at(now, step_s)
         panel = self.history.collect(self.metrics, fleet, step)
-        delay = step - panel.end_step
+        delay = max(0, step - panel.end_step)  # below zero after a clock was set back
         foresight = foresee(panel, fleet, self.server, step, data_delay_steps=delay)
         status = self.cluster.observe(fleet)
         remembered = (self.state or LoopState.fresh(fleet, step_s)).for_fleet(fleet, step_s)

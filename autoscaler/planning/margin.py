@@ -18,6 +18,8 @@ from autoscaler.domain.series import Floats, Ints
 LEAST_MARGIN, GREATEST_MARGIN, FIRST_MARGIN = 0.75, 8.0, 1.1
 LOG_LEAST, LOG_GREATEST = math.log(LEAST_MARGIN), math.log(GREATEST_MARGIN)
 DAY_S = 86400
+MOST_DELAY_STEPS = 15
+"""Steps by which settled demand may lag the newest tick and still teach."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,11 +35,17 @@ class MarginState:
 
     @staticmethod
     def fresh(lanes: int, longest_lead: int) -> MarginState:
-        return MarginState(np.full(lanes, np.log(FIRST_MARGIN)), np.full((longest_lead + 2, lanes), np.nan), -1, -1)
+        shadow = np.full((shadow_depth(longest_lead), lanes), np.nan)
+        return MarginState(np.full(lanes, np.log(FIRST_MARGIN)), shadow, -1, -1)
 
     @property
     def margin(self) -> Floats:
         return np.exp(self.log_margin)
+
+
+def shadow_depth(longest_lead: int) -> int:
+    """Entries that hold a whole lead window even behind the largest delay of the data."""
+    return longest_lead + 2 + MOST_DELAY_STEPS
 
 
 def gain(risk: Floats, step_s: int) -> Floats:
@@ -67,7 +75,7 @@ def settle(state: MarginState, settled: Settled) -> MarginState:
     behind = age - (state.step - settled.step)
     window = (behind >= 0) & (behind <= settled.lead_steps)
     ready = np.where(window, state.shadow, np.inf).min(axis=0)
-    usable = np.isfinite(ready) & ~np.isnan(needed)
+    usable = np.isfinite(ready) & ~np.isnan(needed) & (state.step - settled.step <= MOST_DELAY_STEPS)
     miss = needed > ready
     push = np.where(miss, 1.0, -risk / (1 - risk)) * gain(risk, settled.step_s)
     moved = np.minimum(np.maximum(state.log_margin + push, LOG_LEAST), LOG_GREATEST)

@@ -19,5 +19,5 @@ def replicas_for(demand: Floats, capacity: Floats) -> Ints:
     """
     with np.errstate(over="ignore", invalid="ignore"):
         count = demand / capacity
-    bounded = np.fmax(np.fmin(count, NO_LIMIT), 0.0)
-    return np.ceil(np.where(np.isnan(count), 0.0, bounded) * (1 - ROUNDING)).astype(np.int64)
+    bounded = np.fmax(np.fmin(count * (1 - ROUNDING), NO_LIMIT), 0.0)
+    return np.ceil(np.where(np.isnan(count), 0.0, bounded)).astype(np.int64)

@@ -45,10 +45,12 @@ def plan(fleet: Fleet, seen: ForesightAt, levels: tuple[float, ...], margin: Flo
     observed_need = fleet.most_over_rows(replicas_for(seen.observed, fleet.capacity))
     need_known = fleet.any_over_rows(row_known)
     predicted = fleet.any_over_rows(seen.present)
-    bare = fleet.most_over_rows(replicas_for(sizing_quantile * per_row_margin, fleet.capacity))
-    roomy = np.where(row_known, seen.observed, 0.0)
-    observed_with_room = fleet.most_over_rows(replicas_for(roomy * headroom, fleet.capacity))
-    predicted_need = fleet.most_over_rows(replicas_for(sizing_quantile * per_row_margin * headroom, fleet.capacity))
+    with np.errstate(over="ignore"):
+        peak = sizing_quantile * per_row_margin
+        roomy_peak, roomy = peak * headroom, np.where(row_known, seen.observed, 0.0) * headroom
+    bare = fleet.most_over_rows(replicas_for(peak, fleet.capacity))
+    observed_with_room = fleet.most_over_rows(replicas_for(roomy, fleet.capacity))
+    predicted_need = fleet.most_over_rows(replicas_for(roomy_peak, fleet.capacity))
 
     reactive = np.where(fleet.is_floor, fleet.min_replicas, np.where(need_known, observed_with_room, current))
     wanted = np.maximum(np.where(predicted, predicted_need, 0), reactive)
@@ -59,17 +61,18 @@ def plan(fleet: Fleet, seen: ForesightAt, levels: tuple[float, ...], margin: Flo
         predicted=predicted,
         shadow=np.where(predicted & need_known, np.maximum(observed_need, bare), np.nan),
         wanted=wanted,
-        sizing=_sizing(predicted, need_known, predicted_need >= reactive),
+        sizing=_sizing(fleet, predicted, need_known, predicted_need >= reactive),
         verdict=np.maximum.reduceat(seen.verdict, fleet.row_start),
         data_age_s=np.maximum.reduceat(seen.age_s, fleet.row_start),
     )
 
 
-def _sizing(predicted: Bools, need_known: Bools, by_forecast: Bools) -> Ints:
+_CODE = {reason: i for i, reason in enumerate(SIZING_REASONS)}
+
+
+def _sizing(fleet: Fleet, predicted: Bools, need_known: Bools, by_forecast: Bools) -> Ints:
     """[lane], index into SIZING_REASONS."""
-    code = {reason: i for i, reason in enumerate(SIZING_REASONS)}
-    return np.select(
-        [predicted & by_forecast, predicted, need_known],
-        [code[Reason.FORECAST_PEAK], code[Reason.OBSERVED_NEED], code[Reason.NO_FORECAST]],
-        code[Reason.UNKNOWN_DEMAND],
-    ).astype(np.int64)
+    reactive = np.where(fleet.is_floor, _CODE[Reason.AT_MINIMUM], _CODE[Reason.OBSERVED_NEED])
+    reactive = np.where(predicted, reactive, _CODE[Reason.NO_FORECAST])
+    reactive = np.where(need_known | (fleet.is_floor & predicted), reactive, _CODE[Reason.UNKNOWN_DEMAND])
+    return np.where(predicted & by_forecast, _CODE[Reason.FORECAST_PEAK], reactive)
