@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -54,6 +55,11 @@ class Place:
             raise Refused(f"{where}: a record in memory cannot be read by others; give a file path")
         return Place(url, Path(str(url.database)), str(url.database))
 
+    @property
+    def log(self) -> Path:
+        """The write-ahead log beside the file; it is there while somebody writes."""
+        return Path(f"{self.path}-wal")
+
     def must_exist(self) -> None:
         if self.path is not None and not self.path.exists():
             raise Refused(
@@ -90,7 +96,10 @@ class Place:
         url = self.url
         if self.path is not None:
             name = f"file:{quote(str(self.path.absolute()))}"
-            url = URL.create("sqlite", database=name, query={"mode": "ro", "uri": "true"})
+            query = {"mode": "ro", "uri": "true"}
+            if not os.access(self.path.absolute().parent, os.W_OK) and not self.log.exists():
+                query["immutable"] = "1"  # no writer is at work, and SQLite could not create the log it would share
+            url = URL.create("sqlite", database=name, query=query)
         return self._engine(url, (), "BEGIN")
 
     def writing(self) -> Engine:

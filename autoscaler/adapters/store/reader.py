@@ -107,7 +107,7 @@ class StoredDecisions:
         path = self._place.path
         if path is None:
             return used
-        files = (path, path.with_name(path.name + "-wal"))
+        files = (path, self._place.log)
         return sum(file.stat().st_size for file in files if file.exists())
 
     def _recorded(self, row: Row[Any], ref: WorkloadRef) -> RecordedRun:

@@ -1,5 +1,6 @@
 """Readers beside the writer, after a restart, and over a row that cannot be read."""
 
+import os
 import sqlite3
 import threading
 
@@ -89,3 +90,14 @@ def test_a_file_that_breaks_under_a_reader_is_refused_by_name(opened, make, tmp_
         reader.workloads()
     assert str(path) in str(refused.value)
     reader.close()
+
+
+def test_a_record_in_a_folder_that_may_not_be_written(opened, make, tmp_path, monkeypatch):
+    store = opened()
+    store.append(make.decisions(make.fleet()))
+    store.close()
+    monkeypatch.setattr(os, "access", lambda _path, mode: mode != os.W_OK)
+    reader = DecisionStore.open_read_only(tmp_path / "foresail.db")
+    assert reader.run_at(WEB) is not None
+    reader.close()
+    assert [file.name for file in tmp_path.iterdir()] == ["foresail.db"], "nothing was created beside it"
