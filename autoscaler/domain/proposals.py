@@ -104,11 +104,12 @@ class Proposals:
         if not verdicts.glides:
             need = self.trusted_need
             kept = np.minimum(np.where(self.held, np.maximum(self.hold_level, need), need), self.wanted)
+            kept = np.where(self.pause_up, np.minimum(kept, self.current), kept)
             wanted = np.where(verdicts.frozen, wanted, np.maximum(wanted, kept))
         if self.pause_down.any():
-            wanted = np.where(self.pause_down, np.maximum(wanted, self.current), wanted)
+            wanted = np.where(self.pause_down, np.maximum(wanted, np.minimum(self.current, self.wanted)), wanted)
         if self.pause_up.any():
-            wanted = np.where(self.pause_up, np.minimum(wanted, self.current), wanted)
+            wanted = np.where(self.pause_up, np.minimum(wanted, np.maximum(self.current, self.wanted)), wanted)
         wanted = np.where(self.frozen, self.wanted, wanted)
         return replace(self, wanted=wanted, held=self.held | verdicts.held, frozen=self.frozen | verdicts.frozen)
 

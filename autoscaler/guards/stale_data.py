@@ -14,4 +14,4 @@ class StaleData:
     reason: Reason = Reason.STALE_DATA
 
     def review(self, lanes: Proposals) -> Verdicts:
-        return lanes.hold(lanes.data_age_s > lanes.max_data_age_s, self.reason, limit=lanes.data_age_s)
+        return lanes.hold(~(lanes.data_age_s <= lanes.max_data_age_s), self.reason, limit=lanes.data_age_s)

@@ -89,7 +89,7 @@ def _reviewed(guard: Guard, proposals: Proposals) -> Verdicts:
 
 
 def _lane_by_lane(guard: Guard, proposals: Proposals) -> tuple[Verdicts, Bools]:
-    """Each lane as if it were alone; those that raise hold, and stay inside the limits that they were in."""
+    """Each lane as if it were alone; those that raise hold, within max and a pause upward."""
     wanted, held, frozen = proposals.wanted.copy(), proposals.held.copy(), proposals.frozen.copy()
     failed = np.zeros(len(wanted), dtype=np.bool_)
     for lane in range(len(wanted)):
@@ -101,7 +101,8 @@ def _lane_by_lane(guard: Guard, proposals: Proposals) -> tuple[Verdicts, Bools]:
         else:
             wanted[lane], held[lane], frozen[lane] = one.wanted[0], one.held[0], one.frozen[0]
     kept = proposals.hold(failed, Reason.GUARD_FAILED).wanted
-    kept = np.minimum(kept, np.maximum(proposals.max_replicas, proposals.current))
+    most = np.where(proposals.pause_up, proposals.current, np.maximum(proposals.max_replicas, proposals.current))
+    kept = np.minimum(kept, most)
     return Verdicts(guard.reason, np.where(failed, kept, wanted), held | failed, frozen, glides=True), failed
 
 

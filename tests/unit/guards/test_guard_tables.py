@@ -1,0 +1,118 @@
+"""Each guard's worked examples: ten replicas run unless a row says otherwise."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from autoscaler.domain.proposals import Proposals
+from autoscaler.domain.reasons import Reason
+from autoscaler.domain.series import DataVerdict
+from autoscaler.guards.bad_data import BadData
+from autoscaler.guards.chain import CHAIN
+from autoscaler.guards.contract import Guard
+from autoscaler.guards.min_max import MinMax
+from autoscaler.guards.pause import Pause
+from autoscaler.guards.scaled_to_zero import ScaledToZero
+from autoscaler.guards.stabilization import Stabilization
+from autoscaler.guards.stale_data import StaleData
+from autoscaler.guards.step_down import StepDown
+from autoscaler.guards.step_up import StepUp
+from autoscaler.guards.target_known import TargetKnown
+from autoscaler.pipeline.decide import run_chain
+
+Case = tuple[Guard, Reason, str, dict[str, Any], int, bool]
+
+CASES: list[Case] = [
+    (TargetKnown(), Reason.TARGET_UNKNOWN, "known", {"wanted": 4}, 4, False),
+    (TargetKnown(), Reason.TARGET_UNKNOWN, "unknown stays", {"wanted": 40, "target_known": False}, 10, False),
+    (Pause(), Reason.PAUSED, "none", {"wanted": 4}, 4, False),
+    (Pause(), Reason.PAUSED, "both, wants less", {"wanted": 4, "pause_up": True, "pause_down": True}, 10, False),
+    (Pause(), Reason.PAUSED, "both beats need", {
+        "wanted": 40, "observed_need": 40, "pause_up": True, "pause_down": True}, 10, False),
+    (Pause(), Reason.PAUSED, "down keeps", {"wanted": 4, "pause_down": True}, 10, False),
+    (Pause(), Reason.PAUSED, "down lets grow", {"wanted": 14, "pause_down": True}, 14, False),
+    (Pause(), Reason.PAUSED, "up caps even need", {"wanted": 14, "observed_need": 14, "pause_up": True}, 10, False),
+    (Pause(), Reason.PAUSED, "up lets shrink", {"wanted": 4, "pause_up": True}, 4, False),
+    (ScaledToZero(), Reason.SCALED_TO_ZERO, "runs", {"wanted": 4}, 4, False),
+    (ScaledToZero(), Reason.SCALED_TO_ZERO, "D03 stays", {
+        "wanted": 12, "observed_need": 12, "desired": 0, "current": 0}, 0, False),
+    (ScaledToZero(), Reason.SCALED_TO_ZERO, "D03 floor stays written", {
+        "wanted": 12, "desired": 0, "current": 3}, 3, False),
+    (BadData(), Reason.BAD_DATA, "usable", {"wanted": 4}, 4, False),
+    (BadData(), Reason.BAD_DATA, "M03 missing", {"wanted": 4, "verdict": DataVerdict.MISSING}, 10, True),
+    (BadData(), Reason.BAD_DATA, "M04 NaN", {"wanted": 4, "verdict": DataVerdict.NOT_FINITE}, 10, True),
+    (BadData(), Reason.BAD_DATA, "M05 negative", {"wanted": 4, "verdict": DataVerdict.NEGATIVE}, 10, True),
+    (BadData(), Reason.BAD_DATA, "unreachable", {"wanted": 40, "verdict": DataVerdict.UNREACHABLE}, 10, True),
+    (BadData(), Reason.BAD_DATA, "grows to trusted need", {
+        "wanted": 40, "observed_need": 13, "verdict": DataVerdict.MISSING}, 13, True),
+    (BadData(), Reason.BAD_DATA, "need unknown", {
+        "wanted": 40, "observed_need": 0, "need_known": False, "verdict": DataVerdict.MISSING}, 10, True),
+    (BadData(), Reason.BAD_DATA, "a floor holds what runs", {
+        "wanted": 2, "current": 2, "hold_level": 10, "verdict": DataVerdict.MISSING}, 10, True),
+    (StaleData(), Reason.STALE_DATA, "at the limit", {"wanted": 4, "data_age_s": 180.0}, 4, False),
+    (StaleData(), Reason.STALE_DATA, "past it", {"wanted": 4, "data_age_s": 180.1}, 10, True),
+    (StaleData(), Reason.STALE_DATA, "never seen", {"wanted": 4, "data_age_s": np.inf}, 10, True),
+    (StaleData(), Reason.STALE_DATA, "age unknown", {"wanted": 4, "data_age_s": np.nan}, 10, True),
+    (Stabilization(), Reason.STABILIZING, "steady", {"wanted": 4}, 4, False),
+    (Stabilization(), Reason.STABILIZING, "waits down", {"wanted": 4, "recent_high": 8, "recent_low": 4}, 8, False),
+    (Stabilization(), Reason.STABILIZING, "high above current does not raise", {
+        "wanted": 4, "recent_high": 30, "recent_low": 4}, 10, False),
+    (Stabilization(), Reason.STABILIZING, "waits up", {"wanted": 20, "recent_high": 20, "recent_low": 12}, 12, False),
+    (Stabilization(), Reason.STABILIZING, "never delays need", {
+        "wanted": 20, "observed_need": 17, "recent_high": 20, "recent_low": 12}, 17, False),
+    (Stabilization(), Reason.STABILIZING, "leaves a held lane", {
+        "wanted": 10, "held": True, "recent_high": 4, "recent_low": 4}, 10, False),
+    (StepUp(), Reason.STEP_UP_LIMITED, "free", {"wanted": 14, "up_limit": 14}, 14, False),
+    (StepUp(), Reason.STEP_UP_LIMITED, "cut", {"wanted": 15, "up_limit": 14}, 14, False),
+    (StepUp(), Reason.STEP_UP_LIMITED, "F02 need is spared", {
+        "wanted": 50, "observed_need": 48, "up_limit": 14}, 48, False),
+    (StepUp(), Reason.STEP_UP_LIMITED, "a hold is kept", {
+        "wanted": 30, "current": 2, "hold_level": 30, "held": True, "up_limit": 6}, 30, False),
+    (StepDown(), Reason.STEP_DOWN_LIMITED, "free", {"wanted": 9, "down_limit": 9}, 9, False),
+    (StepDown(), Reason.STEP_DOWN_LIMITED, "cut", {"wanted": 1, "down_limit": 9}, 9, False),
+    (MinMax(), Reason.OUTSIDE_LIMITS, "inside", {"wanted": 4}, 4, False),
+    (MinMax(), Reason.OUTSIDE_LIMITS, "to min", {"wanted": 0, "min_replicas": 2}, 2, False),
+    (MinMax(), Reason.OUTSIDE_LIMITS, "to max", {"wanted": 101}, 100, False),
+    (MinMax(), Reason.OUTSIDE_LIMITS, "max beats need", {"wanted": 300, "observed_need": 300}, 100, False),
+    (MinMax(), Reason.OUTSIDE_LIMITS, "lowered max, one step", {
+        "wanted": 10, "max_replicas": 5, "down_limit": 8}, 8, False),
+    (MinMax(), Reason.OUTSIDE_LIMITS, "lowered max, near", {
+        "wanted": 10, "max_replicas": 9, "down_limit": 8}, 9, False),
+    (MinMax(), Reason.OUTSIDE_LIMITS, "lowered max moves a held lane too", {
+        "wanted": 10, "held": True, "max_replicas": 5, "down_limit": 8}, 8, False),
+    (MinMax(), Reason.OUTSIDE_LIMITS, "raised min, one step", {
+        "wanted": 10, "min_replicas": 20, "up_limit": 14}, 14, False),
+    (MinMax(), Reason.OUTSIDE_LIMITS, "ceiling below min wins", {
+        "wanted": 3, "current": 2, "min_replicas": 5, "max_replicas": 3}, 3, False),
+    (MinMax(), Reason.OUTSIDE_LIMITS, "paused down stays above a lowered max", {
+        "wanted": 10, "max_replicas": 5, "pause_down": True}, 10, False),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda c: f"{c[0].name}: {c[2]}")
+def test_worked_example(case: Case, make_proposals: Callable[..., Proposals]) -> None:
+    guard, reason, _, given, expected, holds = case
+    (step,), last = run_chain((guard,), make_proposals(**given))
+    assert int(last.wanted[0]) == expected
+    assert bool(step.holds[0]) is holds
+    assert step.reason is reason
+    assert guard.reason is reason
+    assert not step.failed.any()
+    assert bool(step.acted[0]) is (holds or expected != int(step.before[0]))
+
+
+def test_every_guard_of_the_chain_has_examples() -> None:
+    assert {c[0].name for c in CASES} == {g.name for g in CHAIN}
+
+
+@pytest.mark.parametrize("direction", ["pause_down", "pause_up"])
+def test_a_pause_in_one_direction_outlives_all_later_guards(
+    direction: str, make_proposals: Callable[..., Proposals]
+) -> None:
+    """Stabilisation once took a lane paused downward to what had been recommended all along."""
+    for wanted, low, high in ((5, 1, 100), (20, 1, 100), (5, 1, 7), (20, 15, 100)):
+        p = make_proposals(wanted=wanted, min_replicas=low, max_replicas=high, **{direction: True})
+        got = int(run_chain(CHAIN, p)[1].wanted[0])
+        assert got >= 10 if direction == "pause_down" else got <= 10
