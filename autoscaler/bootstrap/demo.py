@@ -30,7 +30,7 @@ from autoscaler.simulator.run import Journal, Recording, Run, Watcher
 from autoscaler.simulator.runlog import RunLog
 
 USUAL_TARGET = 70
-MAX_REPLICAS = 500
+MAX_REPLICAS = 5000
 HPA_UP = ScalingRule(0, (StepPolicy(PolicyType.PERCENT, 100, 15), StepPolicy(PolicyType.PODS, 4, 15)))
 
 

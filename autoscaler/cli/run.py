@@ -146,16 +146,20 @@ def _log_changes(decisions: Decisions) -> None:
 
 
 def _table(found: list[Decision]) -> None:
+    """One row per workload, and under the table each one's reasons in words."""
     from rich.console import Console
     from rich.table import Table
 
+    console = Console(soft_wrap=True)
     table = Table(box=None, pad_edge=False)
-    for name in ("WORKLOAD", "STATE", "CURRENT", "WANTED", "GRANTED", "PEAK P95", "WHY"):
-        table.add_column(name, justify="right" if name in {"CURRENT", "WANTED", "GRANTED", "PEAK P95"} else "left")
+    for name in ("WORKLOAD", "STATE", "CURRENT", "WANTED", "GRANTED", "PEAK P95"):
+        table.add_column(name, justify="left" if name in {"WORKLOAD", "STATE"} else "right", no_wrap=True)
     for each in found:
         peaks = [d.sizing_quantile for d in each.demands if d.sizing_quantile is not None]
         table.add_row(
             str(each.workload), each.state, str(each.current), str(each.wanted), str(each.granted),
-            " + ".join(f"{p:.4g}" for p in peaks) or "-", "; ".join(each.words),
+            " + ".join(f"{p:.4g}" for p in peaks) or "-",
         )  # fmt: skip
-    Console().print(table)
+    console.print(table)
+    for each in found:
+        console.print(f"{each.workload}: {'; '.join(each.words)}", highlight=False, markup=False)

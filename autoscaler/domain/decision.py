@@ -170,7 +170,10 @@ class Decisions:
         return bits
 
     def fingerprint(self) -> Ints:
-        """[lane, 6]; equal rows in two ticks mean that the same was decided for the same reasons."""
+        """[lane, 6]; rows that differ between two ticks mean that something else was decided, or for another reason.
+
+        Equal rows are not yet a proof: who keeps runs also compares spec, holds and the single demands.
+        """
         return np.stack(
             [
                 self.granted,

@@ -63,13 +63,13 @@ class LoopState:
     def noted(self, now_s: float, recommended: Ints, current: Ints, known: Bools, horizon_s: float) -> LoopState:
         """With one more tick, without what is older than `horizon_s`.
 
-        A lane that is seen for the first time starts as if its current count had been recommended all along:
-        a restart never drops at once what a window was still keeping. A lane that is not known notes nothing:
-        its numbers would be the start of a period later.
+        A lane that is seen for the first time starts as if no less than its current count had been recommended
+        all along: a restart never drops at once what a window was still keeping. A lane that is not known notes
+        nothing: its numbers would be the start of a period later.
         """
         new = self._unseen()
         upper: Ints = np.where(new, np.maximum(recommended, current), recommended)
-        lower: Ints = np.where(new, np.minimum(recommended, current), recommended)
+        lower = recommended
         count = current
         if not known.all():
             upper, count = np.where(known, upper, -1), np.where(known, count, -1)

@@ -127,7 +127,7 @@ def bars(axes: Axes, runs: Sequence[Run], title: str, values: Sequence[float]) -
             fontweight="bold" if k == 0 else "normal",
         )  # fmt: skip
         axes.text(0, k - 0.14, f" {run.name}", va="bottom", fontsize=10, color=palette.INK)
-    axes.set_xlim(0, top * 1.5)
+    axes.set_xlim(0, top * 1.8)
     axes.set_ylim(len(runs) - 0.5, -0.55)
     axes.set_title(title, **PANEL_TITLE, pad=20)
     axes.set_xticks([])
@@ -138,12 +138,12 @@ def bars(axes: Axes, runs: Sequence[Run], title: str, values: Sequence[float]) -
 
 
 def _legend_name(name: str, runs: int) -> str:
-    return f"{name}: ready capacity" if runs <= 2 and len(name) <= 24 else name[:16]
+    return f"{name}: ready capacity" if runs <= 2 and len(name) <= 24 else name[:20]
 
 
 def _row_name(name: str) -> str:
     """What fits into the margin."""
-    return f"{name} short" if len(name) <= 10 else name if len(name) <= 17 else f"{name[:16]}…"
+    return f"{name} short" if len(name) <= 10 else name if len(name) <= 19 else f"{name[:18]}…"
 
 
 def _number(value: float) -> str:

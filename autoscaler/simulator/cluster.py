@@ -45,6 +45,7 @@ class MemoryCluster:
         self.settings = settings or ClusterSettings()
         self.step_s = step_s
         self._refs = {w.ref: lane for lane, w in enumerate(fleet.workloads)}
+        self._asked: tuple[Fleet, Ints] | None = None
         self._lead = np.ceil(fleet.lead_s / step_s - 1e-9).astype(np.int64)
         self._starting = np.zeros((2 * int(self._lead.max(initial=0)) + 2, len(fleet)), dtype=np.int64)
         self._rng = np.random.default_rng(self.settings.seed)
@@ -61,7 +62,7 @@ class MemoryCluster:
 
     def observe(self, fleet: Fleet) -> ReplicaStatus:
         """Replicas as they stand; a workload that this cluster has never heard of is not known."""
-        lanes = np.array([self._refs.get(w.ref, -1) for w in fleet.workloads], dtype=np.int64)
+        lanes = self._lanes_of(fleet)
         floor_ceiling = np.where(
             self.with_hpa, np.maximum(self.hpa_max - self.settings.ceiling_margin, self.own_min), NO_LIMIT
         )
@@ -72,6 +73,13 @@ class MemoryCluster:
             floor=np.where(self.with_hpa, self.hpa_min, self.desired)[lanes],
             ceiling=floor_ceiling[lanes],
         )
+
+    def _lanes_of(self, fleet: Fleet) -> Ints:
+        """[lane of the asking fleet], our lane or -1; looked up once per fleet."""
+        if self._asked is None or self._asked[0] is not fleet:
+            lanes = np.array([self._refs.get(w.ref, -1) for w in fleet.workloads], dtype=np.int64)
+            self._asked = (fleet, lanes)
+        return self._asked[1]
 
     def apply(self, fleet: Fleet, requests: Sequence[ScaleRequest], now_s: float) -> None:
         """Floors go to the HPA's minReplicas, scales to the target; expired requests are dropped."""
@@ -98,7 +106,9 @@ class MemoryCluster:
             return
         for k in range(max(1, self.step_s // self.settings.sync_s)):
             at_s = now_s + k * self.settings.sync_s
-            wanted = self._hpa.sync(at_s, seen, self.ready, self.desired, min_replicas=self.hpa_min, max_replicas=self.hpa_max)
+            wanted = self._hpa.sync(
+                at_s, seen, self.ready, self.desired, min_replicas=self.hpa_min, max_replicas=self.hpa_max
+            )
             for lane in np.flatnonzero(self.with_hpa & (wanted != self.desired)).tolist():
                 self._scale(lane, int(wanted[lane]))
 
