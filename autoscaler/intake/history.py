@@ -56,14 +56,14 @@ class History:
         old, kept = self.panel(), {row: i for i, row in enumerate(self._demands)}
         room = self.keep_steps + self._slack
         values = np.full((len(rows), room), np.nan)
-        verdicts = np.full((len(rows), room), DataVerdict.MISSING, dtype=np.uint8)
+        verdicts = np.full((len(rows), room), DataVerdict.UNREACHABLE, dtype=np.uint8)
         same = [(i, kept[row]) for i, row in enumerate(rows) if row in kept]
+        before = min(max(start, self._end), now_step)
         if same:
             here, there = [i for i, _ in same], np.array([j for _, j in same])
-            values[here, : self.keep_steps] = old.columns(start, now_step, there)
-            verdicts[here, : self.keep_steps] = old.faults(start, now_step)[there]
-        before = self._end
-        self._demands, self._first, self._end = rows, start, min(max(start, before), now_step) if same else start
+            values[here, : before - start] = old.columns(start, before, there)
+            verdicts[here, : before - start] = old.faults(start, before)[there]
+        self._demands, self._first, self._end = rows, start, before if same else start if rows else now_step
         self._values, self._verdicts = values, verdicts
         fresh = [i for i, row in enumerate(rows) if row not in kept]
         for which, first in ((fresh, start), ([i for i, _ in same], max(start, before - self.late_steps))):
@@ -78,7 +78,7 @@ class History:
             left = self._end - self._first - gone
             room = self.keep_steps + self._slack
             values = np.full((self._values.shape[0], room), np.nan)
-            verdicts = np.full(values.shape, DataVerdict.MISSING, dtype=np.uint8)
+            verdicts = np.full(values.shape, DataVerdict.UNREACHABLE, dtype=np.uint8)
             values[:, :left] = self._values[:, gone : gone + left]
             verdicts[:, :left] = self._verdicts[:, gone : gone + left]
             self._values, self._verdicts, self._first = values, verdicts, self._first + gone
@@ -86,14 +86,15 @@ class History:
                 self._first = self._end = start
 
     def _merge(self, which: list[int], batch: SeriesBatch, now_step: int) -> None:
-        """Write a batch in: usable samples always, a fault only where nothing usable stands."""
+        """Write a batch in: usable samples always, a fault where nothing usable stands, silence over nothing."""
         low = batch.first_step - self._first
         high = low + batch.values.shape[1]
         at = np.ix_(np.array(which, dtype=np.int64), np.arange(low, high))
-        have = self._verdicts[at] == DataVerdict.OK
+        have = self._verdicts[at]
         new = batch.verdicts == DataVerdict.OK
+        told = new | ((have != DataVerdict.OK) & (batch.verdicts != DataVerdict.UNREACHABLE))
         self._values[at] = np.where(new, batch.values, self._values[at])
-        self._verdicts[at] = np.where(new | ~have, batch.verdicts, self._verdicts[at])
+        self._verdicts[at] = np.where(told, batch.verdicts, have)
         self._end = max(self._end, min(now_step, batch.end_step))
 
     @property

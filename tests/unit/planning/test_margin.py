@@ -1,0 +1,135 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from autoscaler.planning.margin import (
+    FIRST_MARGIN,
+    GREATEST_MARGIN,
+    LEAST_MARGIN,
+    MOST_DELAY_STEPS,
+    MarginState,
+    Settled,
+    gain,
+    remember,
+    settle,
+)
+from autoscaler.planning.need import replicas_for
+
+
+def _settled(step: int, needed: object, lead: int = 2, risk: float = 0.01) -> Settled:
+    need = np.atleast_1d(np.asarray(needed, dtype=np.float64))
+    return Settled(step, need, np.full(len(need), lead), np.full(len(need), risk), 60)
+
+
+def _filled(shadow: float, lead: int = 2, upto: int = 100) -> MarginState:
+    state = MarginState.fresh(1, lead)
+    for step in range(upto - 40, upto + 1):
+        state = remember(state, step, np.array([shadow]))
+    return state
+
+
+@pytest.mark.parametrize("risk", [0.01, 0.03, 0.1])
+def test_realised_risk_converges_to_what_was_asked(risk: float) -> None:
+    lanes, steps, warm, lead = 200, 11_000, 7000, 2
+    rng = np.random.default_rng(17)
+    base, one = np.full(lanes, 100.0), np.ones(lanes)
+    state = MarginState.fresh(lanes, lead)
+    short = observed = 0
+    ready_in = [np.full(lanes, np.nan)] * (lead + 1)
+    for step in range(steps):
+        shadow = replicas_for(base * state.margin, one).astype(np.float64)
+        state = remember(state, step, shadow)
+        ready_in = [*ready_in[1:], shadow]
+        need = replicas_for(100 * rng.lognormal(0, 0.3, lanes), one).astype(np.float64)
+        if step >= warm:
+            short += int((need > np.min(ready_in, axis=0)).sum())
+            observed += lanes
+        state = settle(state, Settled(step, need, np.full(lanes, lead), np.full(lanes, risk), 60))
+    assert short / observed == pytest.approx(risk, rel=0.1)
+
+
+def test_the_margin_stays_within_its_bounds() -> None:
+    short, calm = _filled(1.0), _filled(1e6)
+    for step in range(100, 4000):
+        short = settle(remember(short, step, np.array([1.0])), _settled(step, 50.0, risk=0.005))
+        calm = settle(remember(calm, step, np.array([1e6])), _settled(step, 50.0, risk=0.2))
+    assert short.margin[0] == pytest.approx(GREATEST_MARGIN)
+    assert calm.margin[0] == pytest.approx(LEAST_MARGIN)
+    again = settle(remember(short, 4000, np.array([1e9])), _settled(4000, 50.0))
+    assert again.margin[0] == pytest.approx(GREATEST_MARGIN)  # the window still holds short entries
+    for step in range(4001, 4005):
+        again = settle(remember(again, step, np.array([1e9])), _settled(step, 50.0))
+    assert again.margin[0] < GREATEST_MARGIN  # not wound up beyond the bound
+
+
+def test_one_miss_weighs_as_many_quiet_steps_as_the_risk_says() -> None:
+    state = _filled(10.0)
+    missed = settle(state, _settled(100, 11.0, risk=0.2))
+    up = missed.log_margin[0] - state.log_margin[0]
+    down = state.log_margin[0] - settle(state, _settled(100, 10.0, risk=0.2)).log_margin[0]
+    assert up == pytest.approx(gain(np.array([0.2]), 60)[0])
+    assert up / down == pytest.approx(4.0)  # (1 - risk) / risk
+
+
+@pytest.mark.parametrize(("needed", "shadow"), [(np.nan, 10.0), (11.0, np.nan)])
+def test_an_unobserved_step_teaches_nothing(needed: float, shadow: float) -> None:
+    state = _filled(shadow)
+    after = settle(state, _settled(100, needed))
+    np.testing.assert_array_equal(after.log_margin, state.log_margin)
+    assert after.settled_step == 100
+
+
+def test_a_step_counts_once_however_many_ticks_it_has() -> None:
+    state = settle(_filled(10.0), _settled(100, 11.0))
+    assert settle(state, _settled(100, 11.0)) is state
+    assert settle(state, _settled(99, 11.0)) is state
+    assert remember(state, 100, np.array([50.0])) is state  # a replica asked for later is ready later
+    assert remember(state, 99, np.array([50.0])) is state
+
+
+@pytest.mark.parametrize(("delay", "learns"), [(0, True), (MOST_DELAY_STEPS, True), (MOST_DELAY_STEPS + 1, False)])
+def test_late_demand_is_judged_on_its_whole_window_or_not_at_all(delay: int, learns: bool) -> None:
+    lead, state = 3, MarginState.fresh(1, 3)
+    settled = 200 - delay
+    for step in range(150, 201):
+        state = remember(state, step, np.array([1.0 if step == settled - lead else 99.0]))
+    after = settle(state, _settled(settled, 50.0, lead=lead))
+    assert bool(after.log_margin[0] > state.log_margin[0]) is learns
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    ticks=st.lists(st.tuples(st.integers(0, 6), st.integers(0, 3), st.one_of(st.none(), st.integers(0, 9))),
+                   min_size=1, max_size=25),
+    lead=st.integers(0, 5),
+    needed=st.integers(0, 9),
+)  # fmt: skip
+def test_skipped_and_repeated_ticks_are_judged_as_a_plain_loop_would(
+    ticks: list[tuple[int, int, int | None]], lead: int, needed: int
+) -> None:
+    state = MarginState.fresh(1, lead)
+    asked: dict[int, float] = {}
+    step, newest_settled = 100, -1
+    for skip, delay, shadow in ticks:
+        settled = step - delay - 1
+        before = state
+        state = settle(state, _settled(settled, float(needed), lead=lead))
+        window = [asked.get(s, np.nan) for s in range(settled - lead, settled + 1) if s <= before.step]
+        if settled > newest_settled and window and not np.isnan(window).any():
+            newest_settled = settled
+            assert bool(state.log_margin[0] > before.log_margin[0]) is bool(needed > min(window))
+        else:
+            newest_settled = max(newest_settled, settled)
+            np.testing.assert_array_equal(state.log_margin, before.log_margin)
+        value = np.nan if shadow is None else float(shadow)
+        state = remember(state, step, np.array([value]))
+        if step not in asked:
+            last = max(asked, default=step)
+            asked |= dict.fromkeys(range(last + 1, step), asked.get(last, np.nan)) | {step: value}
+        step += skip
+    assert state.margin[0] > 0
+
+
+def test_a_fresh_margin_is_the_first_one() -> None:
+    np.testing.assert_allclose(MarginState.fresh(3, 4).margin, FIRST_MARGIN)
