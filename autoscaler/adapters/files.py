@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from autoscaler.adapters.trace_table import nearest
 from autoscaler.adapters.traces import Trace, read_each
 from autoscaler.domain.errors import BadTrace
 from autoscaler.domain.series import DataVerdict, SeriesBatch
@@ -20,22 +21,31 @@ class _Read:
     step_s: int
     traces: Mapping[str, Trace]
     refused: Mapping[str, str]
+    why: str | None = None
 
 
 @dataclass(slots=True)
 class FileMetrics:
     """paths: file of each source. A file is read again when it has changed, so it may grow while we run.
 
-    errors: source, or source and series → why it could not be read; its rows are UNREACHABLE, the others go on.
+    errors: source, or source and series → why a demand has no data from there; the others go on.
     """
 
     paths: Mapping[str, Path]
     errors: dict[str, str] = field(default_factory=dict)
     _kept: dict[str, _Read] = field(default_factory=dict)
 
+    def serve(self, paths: Mapping[str, Path], demands: Sequence[Demand]) -> None:
+        """From now on these files, for these demands; errors that concern neither any longer are forgotten."""
+        self.paths = paths
+        concerned = {d.source for d in demands} | {_place(d) for d in demands}
+        self.errors = {place: why for place, why in self.errors.items() if place in concerned}
+
     def load(self, demands: Sequence[Demand], first_step: int, end_step: int, step_s: int) -> SeriesBatch:
         """A demand's query names the series in the file. The batch ends where the longest file ends."""
         traces = {source: self._traces(source, step_s) for source in {d.source for d in demands}}
+        for demand in demands:
+            self._look(demand, traces[demand.source])
         rows = [None if (held := traces[d.source]) is None else held.get(d.query) for d in demands]
         newest = max((t.end_step for t in rows if t is not None), default=end_step)
         end = max(first_step, min(end_step, newest))
@@ -57,15 +67,17 @@ class FileMetrics:
         ends = [t.end_step * t.step_s for s in self.paths for t in (self._traces(s, step_s) or {}).values()]
         return max(ends, default=None)
 
-    def unknown_series(self, demands: Sequence[Demand], step_s: int) -> tuple[str, ...]:
-        """A sentence for each demand whose series is not in its file: a slip that would only show as a hold."""
-        found = []
-        for demand in demands:
-            traces = self._traces(demand.source, step_s)
-            if traces is not None and demand.query not in traces and not self._refused(demand):
-                names = ", ".join(sorted(traces)[:5])
-                found.append(f"{self.paths[demand.source]} has no series {demand.query!r}; it has {names}")
-        return tuple(found)
+    def _look(self, demand: Demand, traces: Mapping[str, Trace] | None) -> None:
+        """Note why the demand's series cannot be had from a file that can be read."""
+        place = _place(demand)
+        self.errors.pop(place, None)
+        if traces is None or demand.query in traces:
+            return
+        kept = self._kept[demand.source]
+        names = sorted((*traces, *kept.refused))
+        more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+        absent = f"{self.paths[demand.source]} has no series {demand.query!r}{nearest(demand.query, tuple(names))}"
+        self.errors[place] = kept.refused.get(demand.query) or f"{absent} It has {', '.join(names[:5])}{more}"
 
     def _refused(self, demand: Demand) -> bool:
         kept = self._kept.get(demand.source)
@@ -81,12 +93,28 @@ class FileMetrics:
             stamp = (stat.st_mtime_ns, stat.st_size)
             kept = self._kept.get(source)
             if kept is None or kept.stamp != stamp or kept.step_s != step_s:
-                kept = _Read(stamp, step_s, *read_each(path, step_s=step_s))
-                self._kept[source] = kept
-                self.errors = {k: why for k, why in self.errors.items() if not k.startswith(f"{source}, ")}
-        except (BadTrace, OSError) as error:
-            self.errors[source] = str(error)
+                kept = self._kept[source] = _read(path, stamp, step_s)
+        except OSError as error:
+            self.errors[source] = f"{path}: {(error.strerror or str(error)).lower()}"
+            return None
+        if kept.why is not None:
+            self.errors[source] = kept.why
             return None
         self.errors.pop(source, None)
-        self.errors |= {f"{source}, series {name}": why for name, why in kept.refused.items()}
         return kept.traces
+
+
+def _read(path: Path, stamp: tuple[int, int], step_s: int) -> _Read:
+    """A file that cannot be read as demand is kept as such, so that it is not read again before it changes."""
+    try:
+        return _Read(stamp, step_s, *read_each(path, step_s=step_s))
+    except OSError:
+        raise
+    except BadTrace as error:
+        return _Read(stamp, step_s, {}, {}, str(error))
+    except Exception as error:  # noqa: BLE001 - whatever a reader says of one file costs no other source its data
+        return _Read(stamp, step_s, {}, {}, f"{path}: cannot be read ({type(error).__name__}: {error})")
+
+
+def _place(demand: Demand) -> str:
+    return f"{demand.source}, series {demand.query}"

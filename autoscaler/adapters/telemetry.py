@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from autoscaler.domain.decision import Decisions
 from autoscaler.domain.forecast import LEVELS
+from autoscaler.domain.reasons import Reason
 from autoscaler.domain.series import DataVerdict
 from autoscaler.domain.workload import WorkloadRef
 
@@ -19,7 +20,10 @@ class Telemetry:
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         self.registry = r = registry or CollectorRegistry()
         self._seen: set[WorkloadRef] = set()
+        self._peaks: set[tuple[str, str, str, str]] = set()
         self.ticks = Counter("foresail_ticks", "Ticks by result: ok, failed, skipped.", ("result",), registry=r)
+        for result in ("ok", "failed", "skipped"):
+            self.ticks.labels(result)  # a counter that is born at one has a first rise that no rate() sees
         self.tick_seconds = Histogram(
             "foresail_tick_duration_seconds",
             "Time that one tick takes.",
@@ -29,6 +33,9 @@ class Telemetry:
         self.last_tick = Gauge("foresail_last_tick_timestamp_seconds", "Time of the newest finished tick.", registry=r)
         self.dropped = Gauge("foresail_records_dropped", "Ticks lost to the record since start.", registry=r)
         self.problems = Gauge("foresail_spec_problems", "Problems in the fleet files in force.", registry=r)
+        self.source_errors = Gauge(
+            "foresail_source_errors", "Metrics sources and series that give no data now.", registry=r
+        )
         self.quarantined = Gauge(
             "foresail_models_quarantined", "Forecasters that failed in the newest tick.", registry=r
         )
@@ -62,6 +69,7 @@ class Telemetry:
             self._forget(gone)
         self._seen = set(refs)
         facts = decisions.proposals
+        known = decisions.status.known
         columns = {
             "current_replicas": facts.current,
             "wanted_replicas": decisions.wanted,
@@ -73,8 +81,12 @@ class Telemetry:
         }
         for name, column in columns.items():
             gauge = self._gauges[name]
-            for ref, value in zip(refs, column.tolist(), strict=True):
-                gauge.labels(ref.namespace, ref.name).set(value)
+            present = known if name.endswith("_replicas") else np.ones_like(known)
+            for ref, value, there in zip(refs, column.tolist(), present.tolist(), strict=True):
+                if there:
+                    gauge.labels(ref.namespace, ref.name).set(value)
+                else:
+                    _drop(gauge, ref.namespace, ref.name)
         self._where_known(refs, decisions)
         for step in decisions.trace:
             for lane in np.flatnonzero(step.acted).tolist():
@@ -87,23 +99,23 @@ class Telemetry:
                 need.labels(ref.namespace, ref.name).set(int(decisions.proposals.observed_need[lane]))
             else:
                 _drop(need, ref.namespace, ref.name)
+        peaks: set[tuple[str, str, str, str]] = set()
         for row, demand in enumerate(decisions.fleet.demands):
             ref = refs[int(decisions.fleet.row_lane[row])]
             for k, level in enumerate(LEVELS):
                 labels = (ref.namespace, ref.name, demand.name, f"{level:g}")
                 if decisions.seen.present[row]:
                     self._peak.labels(*labels).set(float(decisions.seen.quantiles[row, k]))
-                else:
-                    _drop(self._peak, *labels)
+                    peaks.add(labels)
+        for gone in self._peaks - peaks:
+            _drop(self._peak, *gone)
+        self._peaks = peaks
 
     def _forget(self, ref: WorkloadRef) -> None:
         for gauge in self._gauges.values():
             _drop(gauge, ref.namespace, ref.name)
-        for metric in (self._peak, self.reasons):
-            for sample in [s for m in metric.collect() for s in m.samples]:
-                labels = sample.labels
-                if (labels.get("namespace"), labels.get("name")) == (ref.namespace, ref.name):
-                    _drop(metric, *(labels[key] for key in metric._labelnames))  # noqa: SLF001 - no public reader
+        for reason in Reason:
+            _drop(self.reasons, ref.namespace, ref.name, reason.value)
 
 
 def _drop(metric: Gauge | Counter, *labels: str) -> None:

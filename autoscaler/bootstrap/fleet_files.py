@@ -46,7 +46,7 @@ class FleetFiles:
         lost = {r.name for r in loaded.refused if r.kind == "MetricsSource"}
         stay = {n: r for n, r in self.recordings.items() if n not in sources and (unreadable or n in lost)}
         self.recordings = stay | sources
-        self.problems = loaded.problems
+        self.problems = (*loaded.problems, *loaded.knock_on)
         workloads = tuple(sorted((*valid.values(), *kept.values()), key=lambda w: w.ref))
         if workloads != self.fleet.workloads:
             self.fleet = Fleet(workloads)
@@ -55,12 +55,14 @@ class FleetFiles:
 
 
 def _stamps(paths: Sequence[Path]) -> list[tuple[str, int, int]]:
+    """What tells that a file has changed; one that cannot be looked at has a stamp too, for it may come back."""
     found = []
     for path in paths:
-        inside = sorted(path.iterdir()) if path.is_dir() else [path]
+        try:
+            inside = [p for p in path.iterdir() if p.suffix.lower() in {".yaml", ".yml"}] if path.is_dir() else [path]
+        except OSError:
+            inside = [path]
         for file in inside:
-            if path.is_dir() and file.suffix not in {".yaml", ".yml"}:
-                continue
             try:
                 stat = file.stat()
             except OSError:

@@ -128,9 +128,13 @@ def main() -> None:
     try:
         app()
     except Exception as error:
-        from autoscaler.domain.errors import AutoscalerError, Retryable
+        from autoscaler.domain.errors import AutoscalerError, InvalidSpec, Retryable
 
+        if isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith("autoscaler"):
+            typer.echo(f"foresail: {error.name} is not installed; pip install 'foresail[server]' brings it", err=True)
+            sys.exit(2)
         if not isinstance(error, AutoscalerError):
             raise
-        typer.echo(f"foresail: {error}", err=True)
+        head = "no workload to run, as the files have problems:\n" if isinstance(error, InvalidSpec) else ""
+        typer.echo(f"foresail: {head}{error}", err=True)
         sys.exit(3 if isinstance(error, Retryable) else 2)

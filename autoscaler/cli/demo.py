@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from dataclasses import dataclass
@@ -15,7 +16,8 @@ from autoscaler.adapters.store import DecisionStore
 from autoscaler.adapters.traces import Trace, read_trace
 from autoscaler.bootstrap.demo import Knobs, Scene, Stage, held_spells
 from autoscaler.cli.demo_view import DemoFrame, DemoView, Totals, final_table
-from autoscaler.cli.inputs import moment, seconds
+from autoscaler.cli.inputs import folder, moment, seconds
+from autoscaler.cli.screen import screen
 from autoscaler.domain.decision import Decision, Decisions
 from autoscaler.domain.errors import Refused
 from autoscaler.domain.series import step_at, time_of
@@ -61,12 +63,15 @@ class Story:
 
 def run_demo(options: DemoOptions) -> None:
     """Play the week, then print the comparison and say where picture and record are."""
+    for name, value in (("--seconds", options.seconds), ("--seed", options.seed)):
+        if not 0 <= value < math.inf:
+            raise Refused(f"{name} {value:g} must be zero or more")
     knobs = Knobs(seconds("--lead", options.lead), _risk(options.risk), _target(options.hpa_target), options.seed)
     story = _shop(options) if options.trace is None else _recorded(options, options.trace)
-    console = Console()
+    console = screen()
     for note in story.notes:
         console.print(f"[dim]{note}[/dim]")
-    options.out.mkdir(parents=True, exist_ok=True)
+    folder("--out", options.out)
     record_file = options.out / "decisions.db"
     for stale in options.out.glob("decisions.db*"):
         stale.unlink()
@@ -222,14 +227,9 @@ def _shop(options: DemoOptions) -> Story:
         capacity=_capacity(options.capacity) or SHOP_CAPACITY,
     )
     note = f"{LABEL}: nothing here is measured; seed {options.seed}"
-    return Story(
-        scene,
-        f"{LABEL}, one week",
-        UNIT,
-        synthetic=True,
-        events=tuple(e for e in load.events if e.first_step < end),
-        notes=(note,),
-    )
+    title = f"{LABEL}, {'one week' if days == 7 else _days(days)}"
+    events = tuple(e for e in load.events if e.first_step < end)
+    return Story(scene, title, UNIT, synthetic=True, events=events, notes=(note,))
 
 
 def _recorded(options: DemoOptions, path: Path) -> Story:
@@ -237,6 +237,8 @@ def _recorded(options: DemoOptions, path: Path) -> Story:
     days = 7 if options.days is None else options.days
     if days < 1:
         raise Refused(f"--days {days} must be at least 1")
+    if trace.step_s > DAY_S:
+        raise Refused(f"{path}: a sample every {trace.step_s / DAY_S:g} days; the demo needs at least one a day")
     day = DAY_S // trace.step_s
     start = moment("--from", options.start)
     show = trace.end_step - days * day if start is None else step_at(start, trace.step_s)
@@ -261,7 +263,11 @@ def _recorded(options: DemoOptions, path: Path) -> Story:
     )
     said = "given" if given else f"derived from the days before alone: their 99.9th percentile needs {PEAK_REPLICAS}"
     notes = (*trace.notes, f"capacity per replica {scene.capacity:.4g} ({said})")
-    return Story(scene, f"{path.stem}, {days} days", "demand", synthetic=False, events=(), notes=notes)
+    return Story(scene, f"{path.stem}, {_days(days)}", "demand", synthetic=False, events=(), notes=notes)
+
+
+def _days(count: int) -> str:
+    return "1 day" if count == 1 else f"{count} days"
 
 
 def _typical(trace: Trace, before: np.ndarray) -> float:

@@ -207,7 +207,7 @@ def final_table(figures: Mapping[str, Figures], title: str = "") -> Table:
     table = Table(box=box.SIMPLE_HEAD, title=title or None, title_justify="left", padding=(0, 1, 0, 0))
     table.add_column("", no_wrap=True)
     for head in ("replica-hours", "short min", "of time", "unserved", "longest", "changes/h"):
-        table.add_column(head, justify="right")
+        table.add_column(head, justify="right", overflow="fold")
     base = next(iter(figures.values())).replica_hours if figures else 0.0
     for k, (name, f) in enumerate(figures.items()):
         relative = f" ({f.replica_hours / base - 1:+.1%})" if k and base else ""

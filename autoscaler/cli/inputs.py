@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 
 from autoscaler.domain.errors import Refused
 from autoscaler.spec.scalars import duration_s
@@ -26,7 +27,7 @@ def seconds(option: str, text: str, least: float = 0.0) -> float:
     try:
         value = duration_s(text)
     except ValueError as error:
-        raise Refused(f"{option} {text!r}: {error}") from None
+        raise Refused(f"{option} {text!r} {error}; write e.g. 15s, 3m or 1h30m") from None
     if value < least:
         raise Refused(f"{option} {text!r} must be at least {least:g}s")
     return value
@@ -43,3 +44,12 @@ def output_kind(text: str) -> str:
     if text not in {"table", "json"}:
         raise Refused(f"--output {text!r} is not known; use table or json")
     return text
+
+
+def folder(option: str, path: Path) -> Path:
+    """The folder, made if it is not there yet."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Refused(f"{option} {path}: no folder can be made there ({error.strerror}); name another") from None
+    return path

@@ -30,7 +30,9 @@ def explain_workload(workload: str, store: Path, at: str | None, output: str) ->
     finally:
         record.close()
     if run is None:
-        raise Refused(f"nothing is recorded for {ref} at or before {when}; see `foresail history {ref}`")
+        raise Refused(
+            f"nothing is recorded for {ref} at or before {at}; `foresail history {ref} --store {store}` lists what is"
+        )
     without = counterfactuals(run.decision, CHAIN)
     if output == "json":
         print(json.dumps(explain_dict(run, when, without), indent=2))  # noqa: T201
@@ -53,15 +55,16 @@ def show_history(workload: str, store: Path, since: str | None, until: str | Non
     if output == "json":
         print(json.dumps(history_dicts(runs), indent=2))  # noqa: T201
         return
-    from rich.console import Console
     from rich.table import Table
+
+    from autoscaler.cli.screen import screen
 
     table = Table(box=None, pad_edge=False)
     for name in HISTORY_COLUMNS:
         table.add_column(name)
     for row in history_table(runs):
         table.add_row(*row)
-    Console().print(table)
+    screen().print(table)
 
 
 def _chosen(record: DecisionReader, text: str, store: Path) -> WorkloadRef:
@@ -74,7 +77,11 @@ def _chosen(record: DecisionReader, text: str, store: Path) -> WorkloadRef:
     by_name = [ref for ref in known.values() if ref.name == text]
     if len(by_name) == 1:
         return by_name[0]
-    near = get_close_matches(text, known, n=1)
-    hint = f"did you mean {near[0]}? " if near else ""
+    if by_name:
+        raise Refused(f"{store} has {text!r} in several namespaces; write {' or '.join(sorted(map(str, by_name)))}")
+    spellings = {ref.name: str(ref) for ref in known.values()} | {name: name for name in known}
+    near = get_close_matches(text, spellings, n=1)
+    hint = f"; did you mean {spellings[near[0]]}?" if near else "."
     names = ", ".join(sorted(known)[:10]) or "none"
-    raise Refused(f"{store} has no workload {text!r}; {hint}It has: {names}")
+    more = f" and {len(known) - 10} more" if len(known) > 10 else ""
+    raise Refused(f"{store} has no workload {text!r}{hint} It has: {names}{more}")

@@ -6,7 +6,7 @@ import json
 import logging
 import sys
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,8 +17,10 @@ from autoscaler.domain.errors import Refused
 if TYPE_CHECKING:
     from autoscaler.bootstrap.service import Service
     from autoscaler.domain.decision import Decision, Decisions
+    from autoscaler.domain.workload import WorkloadRef
 
 log = logging.getLogger("foresail")
+MAX_SPEED = 86400.0
 TWIN_NOTE = "replicas are those of a simulated cluster: this version reads and writes no Kubernetes"
 
 
@@ -40,8 +42,8 @@ def run_service(options: RunOptions) -> None:
     from autoscaler.bootstrap.settings import ServiceSettings
     from autoscaler.web.app import WebServer, web_app
 
-    if not options.speed > 0:
-        raise Refused(f"--speed {options.speed:g} must be positive")
+    if not 0 < options.speed <= MAX_SPEED:
+        raise Refused(f"--speed {options.speed:g} must be positive and at most {MAX_SPEED:g}, a day in a second")
     if options.speed != 1 and options.replay_from is None:
         raise Refused("--speed needs --replay-from: live time cannot be hurried")
     settings = ServiceSettings(
@@ -62,10 +64,12 @@ def run_service(options: RunOptions) -> None:
             server = WebServer(web_app(running.telemetry.registry, running.health), *settings.listen)
             log.info("listening http://%s:%d/metrics and /healthz", settings.listen[0], server.port)
 
+        news = _News()
+
         def tick() -> None:
             decisions = running.tick()
             if decisions is not None:
-                _log_changes(decisions)
+                news.tell(decisions)
 
         schedule = Schedule(tick, settings.real_tick_s, running.skipped)
         schedule.start()
@@ -86,12 +90,13 @@ def decide_once(fleet: tuple[Path, ...], store: Path, step: str, at: str | None,
 
     output_kind(output)
     step_s = whole_seconds("--step", step)
+    when = None if at == "newest" else moment("--at", at)
     settings = ServiceSettings(fleet=fleet, store=store, step_s=step_s, tick_s=float(step_s), listen=None)
     clock = VirtualClock(datetime.now(UTC))
     _log_to_stderr(logging.WARNING)
     running = service(settings, clock)
     try:
-        clock.at = _as_of(at, running, step_s) or clock.at
+        clock.at = _newest(running, step_s) if at == "newest" else when or clock.at
         decisions = running.tick()
         if decisions is None:
             raise Refused(f"the tick failed: {running.last_error}")
@@ -104,16 +109,12 @@ def decide_once(fleet: tuple[Path, ...], store: Path, step: str, at: str | None,
         print(json.dumps({"at": clock.at.isoformat(), "decisions": [decision_dict(d) for d in found]}, indent=2))  # noqa: T201
     else:
         _table(found)
-        for source, why in running.metrics.errors.items():
-            print(f"source {source}: {why}", file=sys.stderr)  # noqa: T201
         print(f"note: {TWIN_NOTE}", file=sys.stderr)  # noqa: T201
     if running.files.problems or bool(decisions.held.any()):
         raise SystemExit(1)
 
 
-def _as_of(at: str | None, running: Service, step_s: int) -> datetime | None:
-    if at != "newest":
-        return moment("--at", at)
+def _newest(running: Service, step_s: int) -> datetime:
     newest_s = running.metrics.newest_end_s(step_s)
     if newest_s is None:
         why = "; ".join(running.metrics.errors.values()) or "no file source"
@@ -131,18 +132,29 @@ def _address(text: str) -> tuple[str, int] | None:
 
 
 def _log_to_stderr(level: int = logging.INFO) -> None:
-    logging.basicConfig(stream=sys.stderr, level=level, format="%(asctime)s %(levelname)s %(message)s")
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    log.setLevel(level)
 
 
-def _log_changes(decisions: Decisions) -> None:
-    """One line per workload whose number changes or that is newly held; silence means nothing did."""
-    differs = decisions.granted != decisions.proposals.current
-    for lane in differs.nonzero()[0].tolist():
-        found = decisions[lane]
-        log.info(
-            "decision workload=%s %d->%d mode=%s %s",
-            found.workload, found.current, found.granted, found.mode, "; ".join(found.words),
-        )  # fmt: skip
+@dataclass(slots=True)
+class _News:
+    """Logs a workload when what it is granted changes, and when it becomes held or is so no longer."""
+
+    known: dict[WorkloadRef, tuple[int, bool]] = field(default_factory=dict)
+
+    def tell(self, decisions: Decisions) -> None:
+        refs = (w.ref for w in decisions.fleet.workloads)
+        pairs = zip(decisions.granted.tolist(), decisions.held.tolist(), strict=True)
+        newest = dict(zip(refs, pairs, strict=True))
+        for lane, (ref, now) in enumerate(newest.items()):
+            if self.known.get(ref) != now:
+                found = decisions[lane]
+                log.info(
+                    "decision workload=%s at=%s state=%s %d->%d mode=%s %s",
+                    ref, found.at.isoformat(timespec="seconds"), found.state, found.current, found.granted, found.mode,
+                    "; ".join(found.words),
+                )  # fmt: skip
+        self.known = newest
 
 
 def _table(found: list[Decision]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -36,19 +37,23 @@ class WebServer:
     """Serves an app from a thread of its own until closed. Port 0 takes a free one; `port` tells which."""
 
     def __init__(self, app: Starlette, host: str, port: int) -> None:
-        config = uvicorn.Config(app, host=host, port=port, log_level="warning", access_log=False, lifespan="off")
+        try:
+            family = socket.AF_INET6 if ":" in host else socket.AF_INET
+            bound = socket.create_server((host.strip("[]"), port), family=family, backlog=128)
+        except OSError as error:
+            why = (error.strerror or str(error)).lower()
+            raise Refused(f"cannot listen on {host}:{port} ({why}); choose another with --listen HOST:PORT") from None
+        self.port = int(bound.getsockname()[1])
+        config = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off")
         self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run, name="foresail-web", daemon=True)
+        self._thread = threading.Thread(target=self._server.run, args=([bound],), name="foresail-web", daemon=True)
         self._thread.start()
         deadline = time.monotonic() + START_S
         while not self._server.started:
             if not self._thread.is_alive() or time.monotonic() > deadline:
-                raise Refused(f"cannot listen on {host}:{port}; choose another with --listen HOST:PORT")
+                bound.close()
+                raise Refused(f"the web server on {host}:{port} did not start")
             time.sleep(0.01)
-
-    @property
-    def port(self) -> int:
-        return int(self._server.servers[0].sockets[0].getsockname()[1])
 
     def close(self) -> None:
         self._server.should_exit = True
