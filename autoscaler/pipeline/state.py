@@ -102,7 +102,7 @@ class LoopState:
         Percent rounds as autoscaling/v2 does: up, in either direction of the move (72 at 10 % may lose 8).
         """
         edge = NO_LIMIT if upward else 0
-        if limits.unlimited.all():
+        if (limits.unlimited & ~limits.disabled).all():
             return np.full_like(current, edge)
         allowed: list[Floats] = []
         for k in range(limits.pods.shape[1]):
