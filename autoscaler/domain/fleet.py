@@ -120,9 +120,9 @@ class Fleet:
         return np.asarray(steps[self.row_lane])
 
     def row_keys(self) -> tuple[str, ...]:
-        """Stable identity of each row, for anchoring refits and naming series."""
+        """Stable identity of each row: whose demand, and what is asked; another query is another row."""
         return tuple(
-            f"{self.workloads[lane].ref}/{demand.name}"
+            f"{self.workloads[lane].ref}/{demand.name}={demand.source}:{demand.query}"
             for lane, demand in zip(self.row_lane.tolist(), self.demands, strict=True)
         )
 

@@ -59,8 +59,7 @@ class Group:
 
 @dataclass(slots=True)
 class PeakServer:
-    """Serves quantiles of the peak for all rows; keeps fits until the next anchor of their group, so that one
-    server belongs to one history.
+    """Serves quantiles of the peak for all rows; keeps fits until the next anchor of their group.
 
     quarantined: model name → why, for models that in the newest call, or in the fits that it used, raised or
     answered with the wrong shape or values; what they could not say is served by the next best.

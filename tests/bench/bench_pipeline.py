@@ -127,7 +127,7 @@ def main() -> int:
     print(f"200 lanes, {steps} steps: {wide:.1f} s, {wide_step:.0f} µs a step", flush=True)
 
     lanes = 10_000 // share
-    first, later = live_ticks(lanes, 8)
+    first, later = live_ticks(lanes, 22)
     middle, worst = float(np.median(later)), max(later)
     print(f"{lanes} lanes live: first tick {first:.1f} s, then {middle:.2f} s in the middle, {worst:.2f} s at most")
 

@@ -1,4 +1,4 @@
-# ruff: noqa: N802, PLR0917 (names carry the fault numbers of the catalogue; a table row has as many columns as it needs)
+
 """Stabilisation, rate policies and limits; expected numbers worked by hand from upstream's formulas."""
 
 import pytest

@@ -1,4 +1,4 @@
-# ruff: noqa: N802, PLR0917 (names carry the fault numbers of the catalogue; a table row has as many columns as it needs)
+
 """The array twin equals the scalar HPA lane by lane, on any sequence of loads, limits and interventions."""
 
 import math

@@ -1,4 +1,4 @@
-# ruff: noqa: N802, PLR0917 (names carry the fault numbers of the catalogue; a table row has as many columns as it needs)
+
 """Per-pod metrics: who counts, and how missing and unready pods hold a move back; expected numbers worked by hand."""
 
 from typing import Any

@@ -1,4 +1,4 @@
-# ruff: noqa: N802, PLR0917 (names carry the fault numbers of the catalogue; a table row has as many columns as it needs)
+
 """Metrics with one total, the choice among several metrics, and quantities; expected numbers worked by hand."""
 
 import math

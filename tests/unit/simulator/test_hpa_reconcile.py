@@ -1,4 +1,4 @@
-# ruff: noqa: N802, PLR0917 (names carry the fault numbers of the catalogue; a table row has as many columns as it needs)
+
 """Whole syncs of one HPA: branches, memory between syncs, and promises that hold for any load."""
 
 import pytest
