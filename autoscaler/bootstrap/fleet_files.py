@@ -17,7 +17,8 @@ from autoscaler.spec.reader import load_valid
 class FleetFiles:
     """generation: how often what is in force has changed. problems: what is wrong in the files now.
 
-    A refused object is not a deleted one: its last valid form stays in force until it is mended or removed.
+    A refused object is not a deleted one: its last valid form stays in force until it is mended or removed. While
+    some document does not even tell which object it is, every object that is missing may be that one, and stays.
     """
 
     paths: Sequence[Path]
@@ -36,15 +37,14 @@ class FleetFiles:
         loaded = load_valid(self.paths)
         valid = {w.ref: w for w in loaded.fleet.compile()}
         refused = {(r.namespace, r.name) for r in loaded.refused if r.kind == "PredictiveAutoscaler"}
-        unreadable = any(not p.path for p in loaded.problems)
         kept: dict[WorkloadRef, Workload] = {
             w.ref: w
             for w in self.fleet.workloads
-            if w.ref not in valid and (unreadable or (w.ref.namespace, w.ref.name) in refused)
+            if w.ref not in valid and (loaded.unnamed or (w.ref.namespace, w.ref.name) in refused)
         }
         sources = {r.name: r for r in loaded.fleet.recordings}
         lost = {r.name for r in loaded.refused if r.kind == "MetricsSource"}
-        stay = {n: r for n, r in self.recordings.items() if n not in sources and (unreadable or n in lost)}
+        stay = {n: r for n, r in self.recordings.items() if n not in sources and (loaded.unnamed or n in lost)}
         self.recordings = stay | sources
         self.problems = (*loaded.problems, *loaded.knock_on)
         workloads = tuple(sorted((*valid.values(), *kept.values()), key=lambda w: w.ref))

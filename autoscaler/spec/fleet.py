@@ -53,6 +53,7 @@ class PartialLoad:
     """What holds, what is wrong, and which objects are refused.
 
     knock_on: why objects without a problem of their own are refused: what they name is refused.
+    unnamed: some document is so broken that it cannot be told which object it is.
     A refused object is not a deleted one: whoever runs keeps its last valid form in force.
     """
 
@@ -60,6 +61,7 @@ class PartialLoad:
     problems: tuple[Problem, ...] = ()
     knock_on: tuple[Problem, ...] = ()
     refused: tuple[ObjectRef, ...] = ()
+    unnamed: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -210,4 +212,5 @@ def _gather(candidates: Sequence[_Candidate]) -> PartialLoad:
     refused = dict.fromkeys(c.ref for c in candidates if not c.holds and c.ref is not None)
     problems = tuple(p for c in candidates for p in c.problems)
     knock_on = tuple(p for c in candidates for p in c.knock_on)
-    return PartialLoad(fleet, problems, knock_on, tuple(refused))
+    unnamed = any(c.ref is None for c in candidates)
+    return PartialLoad(fleet, problems, knock_on, tuple(refused), unnamed)

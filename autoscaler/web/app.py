@@ -41,7 +41,7 @@ class WebServer:
             family = socket.AF_INET6 if ":" in host else socket.AF_INET
             bound = socket.create_server((host.strip("[]"), port), family=family, backlog=128)
         except OSError as error:
-            why = (error.strerror or str(error)).lower()
+            why = str(error.strerror or error).split(" (while", 1)[0].lower()
             raise Refused(f"cannot listen on {host}:{port} ({why}); choose another with --listen HOST:PORT") from None
         self.port = int(bound.getsockname()[1])
         config = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off")

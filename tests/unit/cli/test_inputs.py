@@ -1,0 +1,46 @@
+"""Option values: what is read, and how a slip is answered."""
+
+import pytest
+
+from autoscaler.cli.inputs import folder, moment, output_kind, seconds, whole_seconds
+from autoscaler.domain.errors import Refused
+
+
+@pytest.mark.parametrize(
+    ("text", "least", "value"), [("15s", 0, 15), ("1h30m", 0, 5400), ("500ms", 0.1, 0.5), ("3m", 180, 180)]
+)
+def test_durations(text, least, value):
+    assert seconds("--tick", text, least) == value
+
+
+@pytest.mark.parametrize("text", ["", "5", "-3m", "100d", "soon", "1e3s", "nan", "25h", "1s"])
+def test_a_slip_in_a_duration_names_option_and_value(text):
+    with pytest.raises(Refused, match=f"--tick '{text}'"):
+        seconds("--tick", text, least=2)
+
+
+def test_fractions_of_a_second_are_no_grid():
+    with pytest.raises(Refused, match="whole seconds"):
+        whole_seconds("--step", "1500ms")
+
+
+def test_moments_keep_their_offset():
+    when = moment("--at", "2026-06-10T09:00:00+02:00")
+    assert when is not None
+    assert when.isoformat() == "2026-06-10T09:00:00+02:00"
+    assert moment("--at", None) is None
+
+
+@pytest.mark.parametrize("text", ["JSON", "", "yaml"])
+def test_only_known_outputs(text):
+    with pytest.raises(Refused, match="use table or json"):
+        output_kind(text)
+
+
+def test_a_folder_is_made_with_its_parents_or_refused(tmp_path):
+    assert folder("--out", tmp_path / "a" / "b").is_dir()
+    (tmp_path / "file").touch()
+    with pytest.raises(Refused, match=r"--out .*no folder can be made"):
+        folder("--out", tmp_path / "file")
+    with pytest.raises(Refused, match=r"--out .*no folder can be made"):
+        folder("--out", tmp_path / "file" / "below")
