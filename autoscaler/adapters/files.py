@@ -107,7 +107,7 @@ class FileMetrics:
 def _read(path: Path, stamp: tuple[int, int], step_s: int) -> _Read:
     """A file that cannot be read as demand is kept as such, so that it is not read again before it changes."""
     try:
-        return _Read(stamp, step_s, *read_each(path, step_s=step_s))
+        return _Read(stamp, step_s, *read_each(path, step_s))
     except OSError:
         raise
     except BadTrace as error:

@@ -5,11 +5,11 @@ import pytest
 from autoscaler.bootstrap.fleet_files import FleetFiles
 
 
-def names(files):
+def names(files: FleetFiles) -> list[str]:
     return [str(w.ref) for w in files.fleet.workloads]
 
 
-def most(files):
+def most(files: FleetFiles) -> dict[str, int]:
     return {w.ref.name: w.max_replicas for w in files.fleet.workloads}
 
 

@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pandas as pd  # noqa: F401 - before time is frozen
@@ -13,7 +14,7 @@ from freezegun import freeze_time
 from autoscaler.bootstrap.schedule import Schedule, until_told
 
 
-def until(true, seconds=5.0):
+def until(true: Callable[[], object], seconds: float = 5.0) -> None:
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, "nothing happened"
@@ -97,7 +98,7 @@ def test_ticks_keep_their_period_through_a_jump_of_the_clock():
     assert [t.hour for t in calls] == [9, 10]
 
 
-def until_frozen(true):
+def until_frozen(true: Callable[[], object]) -> None:
     """A wait that does not look at the clock."""
     for _ in range(1000):
         if true():

@@ -1,14 +1,15 @@
 """`foresail demo`: a slip in an option is answered at once, by name."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 
-def write_trace(path, count=200, step_s=3600, columns="ts,value"):
+def write_trace(path: Path, count: int = 200, step_s: int = 3600) -> None:
     start = datetime(2026, 3, 1, tzinfo=UTC)
     stamps = (start + timedelta(seconds=k * step_s) for k in range(count))
-    path.write_text(columns + "\n" + "".join(f"{t.isoformat()},{100 + k % 24}\n" for k, t in enumerate(stamps)))
+    path.write_text("ts,value\n" + "".join(f"{t.isoformat()},{100 + k % 24}\n" for k, t in enumerate(stamps)))
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,16 @@
 """`foresail once`: what a user gets from good, stale, missing and broken files."""
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 AT = ("--at", "2026-06-10T09:00:00Z")
 
 
-def decisions(said):
+def decisions(said: Any) -> dict[str, Any]:
     return {d["workload"]: d for d in json.loads(said.out)["decisions"]}
 
 
@@ -80,8 +82,6 @@ def test_a_moment_that_could_mean_two_things_is_refused_before_anything_is_writt
     ("late", "reason"), [(timedelta(minutes=10), "StaleData"), (timedelta(days=2), "BadData"), (timedelta(0), None)]
 )
 def test_old_data_holds_and_says_so(estate, source, workload, foresail, late, reason):
-    from datetime import UTC, datetime
-
     end = datetime(2026, 6, 10, 9, tzinfo=UTC) - late
     estate.record("web.csv", "web", end=end)
     estate.write(source(), workload("web"))
@@ -141,31 +141,31 @@ def test_a_series_that_is_not_there_names_those_that_are(estate, source, workloa
     assert {n: d["state"] for n, d in decisions(said).items()} == {"shop/web": "Holding", "shop/api": "Active"}
 
 
-def missing(folder):
+def missing(folder: Path) -> str:
     return "no such file or directory"
 
 
-def text_that_is_no_table(folder):
+def text_that_is_no_table(folder: Path) -> str:
     (folder / "lost.csv").write_text('garbage,"')
     return "cannot be read as CSV"
 
 
-def a_folder(folder):
+def a_folder(folder: Path) -> str:
     (folder / "lost.csv").mkdir()
     return "is a folder"
 
 
-def binary(folder):
+def binary(folder: Path) -> str:
     (folder / "lost.csv").write_bytes(bytes(range(256)) * 10)
     return "lost.csv"
 
 
-def empty(folder):
+def empty(folder: Path) -> str:
     (folder / "lost.csv").touch()
     return "lost.csv"
 
 
-def negative(folder):
+def negative(folder: Path) -> str:
     (folder / "lost.csv").write_text("ts,series,value\n2026-06-10T08:00Z,lost,1\n2026-06-10T08:01Z,lost,-4\n")
     return "negative demand"
 
