@@ -30,7 +30,10 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DemandView:
-    """One demand of a decided workload. None = unknown or absent, never zero."""
+    """One demand of a decided workload. None = unknown or absent, never zero.
+
+    note: what the source said about the verdict, where it said something.
+    """
 
     name: str
     source: str
@@ -41,6 +44,7 @@ class DemandView:
     age_s: float | None
     model: str | None
     quantiles: tuple[float, ...] | None
+    note: str | None = None
 
     @property
     def sizing_quantile(self) -> float | None:
@@ -257,6 +261,7 @@ def _demand(batch: Decisions, row: int, seen: ForesightAt) -> DemandView:
         age_s=_known(seen.age_s[row]),
         model=seen.models[int(seen.model[row])] if served else None,
         quantiles=tuple(seen.quantiles[row].tolist()) if served else None,
+        note=seen.notes.get(row),
     )
 
 

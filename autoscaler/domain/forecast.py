@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -58,6 +59,7 @@ class ForesightAt:
     present: Bools
     model: Ints
     models: tuple[str, ...]
+    notes: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,6 +73,7 @@ class Foresight:
     settled: [row, origin], demand of exactly the newest step that is in, NaN = not observed (for risk control).
     age_s: [row, origin], from the end of the sample behind `observed` to the origin; inf if there is none.
     verdict: [row, origin], DataVerdict codes.
+    notes: row → what the source said about its newest verdict.
     lead_steps: [row], steps from the first unknown step to the one in which a replica asked for now serves.
     """
 
@@ -83,6 +86,7 @@ class Foresight:
     verdict: Codes
     lead_steps: Ints
     peaks: PeakForecast
+    notes: Mapping[int, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         shape = self.peaks.present.shape
@@ -110,4 +114,5 @@ class Foresight:
             present=peaks.present[:, origin],
             model=peaks.model[:, origin],
             models=peaks.models,
+            notes=self.notes,
         )

@@ -15,6 +15,7 @@ class Reason(StrEnum):
     PAUSED = "Paused"
     SCALED_TO_ZERO = "ScaledToZero"
     BAD_DATA = "BadData"
+    LOWER_BOUND = "LowerBound"
     STALE_DATA = "StaleData"
     STABILIZING = "Stabilizing"
     STEP_UP_LIMITED = "StepUpLimited"
@@ -37,6 +38,7 @@ _WORDS = {
     Reason.PAUSED: "paused by a person: {before} → {after}",
     Reason.SCALED_TO_ZERO: "scaled to zero by a person: left alone",
     Reason.BAD_DATA: "data is not usable: holding at {after}, never below current",
+    Reason.LOWER_BOUND: "data is partial or recovering, a lower bound: may grow, not shrink ({before} → {after})",
     Reason.STALE_DATA: "newest sample is {limit} s old, past maxDataAge: holding at {after}",
     Reason.STABILIZING: "recent ticks wanted {limit}: waiting out the stabilisation window ({before} → {after})",
     Reason.STEP_UP_LIMITED: "step limit upward allows {limit} now ({before} → {after})",

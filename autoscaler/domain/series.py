@@ -6,9 +6,10 @@ that refits and seeds anchor to the calendar and never to the length of a batch.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,27 +20,69 @@ Bools = NDArray[np.bool_]
 Codes = NDArray[np.uint8]
 
 
+class Effect(StrEnum):
+    """What a verdict lets a decision do."""
+
+    USE = "use"
+    GROW_ONLY = "may grow only"
+    HOLD = "hold"
+
+
 class DataVerdict(IntEnum):
-    """Why a sample can or cannot be used; `words` is what an SRE reads."""
+    """Why a sample can or cannot be used, from harmless to worst; `words` is what an SRE reads.
+
+    Up to LAST_VALUED there is a value: a lower bound of demand where it is not OK, which may add replicas but
+    never remove them and is never learned from. Above it there is none, and the workload holds.
+    """
 
     OK = 0
-    MISSING = 1
-    NOT_FINITE = 2
-    NEGATIVE = 3
+    PARTIAL = 1
+    RECOVERING = 2
+    MISSING = 3
     STALE = 4
-    UNREACHABLE = 5
+    NOT_FINITE = 5
+    NEGATIVE = 6
+    STUCK = 7
+    UNIT_CHANGE = 8
+    SEVERAL_SERIES = 9
+    DUPLICATED = 10
+    WRONG_TYPE = 11
+    BAD_QUERY = 12
+    TOO_HEAVY = 13
+    THROTTLED = 14
+    REFUSED = 15
+    UNREACHABLE = 16
 
     @property
     def words(self) -> str:
         return _VERDICT_WORDS[self]
 
+    @property
+    def effect(self) -> Effect:
+        if self == DataVerdict.OK:
+            return Effect.USE
+        return Effect.GROW_ONLY if self <= LAST_VALUED else Effect.HOLD
+
+
+LAST_VALUED = DataVerdict.RECOVERING
 
 _VERDICT_WORDS = {
     DataVerdict.OK: "fresh and usable",
+    DataVerdict.PARTIAL: "the source warned that its answer is partial: true demand may be higher",
+    DataVerdict.RECOVERING: "the source was away: rates read low until a full window has passed",
     DataVerdict.MISSING: "no sample: the series is gone or was not scraped (this is not zero)",
+    DataVerdict.STALE: "the newest sample is too old: the exporter or its scrape has stopped",
     DataVerdict.NOT_FINITE: "the source answered NaN or Inf (0/0 or x/0): unknown, not zero",
-    DataVerdict.NEGATIVE: "the source answered a negative demand: rejected",
-    DataVerdict.STALE: "the newest sample is older than maxDataAge",
+    DataVerdict.NEGATIVE: "the source answered a negative demand: rejected; mend the query or the exporter",
+    DataVerdict.STUCK: "the value has not moved for far longer than it ever did: the exporter may be frozen",
+    DataVerdict.UNIT_CHANGE: "the level jumped by a unit's factor at once: check for a change of unit",
+    DataVerdict.SEVERAL_SERIES: "the query answers several series: aggregate it, e.g. with sum(...)",
+    DataVerdict.DUPLICATED: "the same series is collected twice: sums would count double; deduplicate at the source",
+    DataVerdict.WRONG_TYPE: "the query does not answer a number over time: ask for an instant vector of floats",
+    DataVerdict.BAD_QUERY: "the source cannot evaluate the query; mend it",
+    DataVerdict.TOO_HEAVY: "the query loads more than the source allows: use a recording rule",
+    DataVerdict.THROTTLED: "the source asks us to slow down",
+    DataVerdict.REFUSED: "the source refuses us: check the credentials, the CA and the tenant",
     DataVerdict.UNREACHABLE: "the metrics source did not answer",
 }
 
@@ -61,14 +104,16 @@ class SeriesBatch:
     """Several demands on one grid.
 
     values: [row, step], in each row's own unit; NaN = not observed, and nothing else is NaN.
-    verdicts: [row, step], DataVerdict codes; OK exactly where a value is present.
+    verdicts: [row, step], DataVerdict codes; a value is present exactly where the code is at most LAST_VALUED.
     first_step: absolute step of column 0. step_s: seconds per step.
+    notes: row → what the source said about its newest verdict, in one sentence, where it said something.
     """
 
     step_s: int
     first_step: int
     values: Floats
     verdicts: Codes
+    notes: Mapping[int, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.step_s <= 0:
@@ -76,8 +121,8 @@ class SeriesBatch:
         if self.values.ndim != 2 or self.values.shape != self.verdicts.shape:
             raise ValueError(f"values {self.values.shape} and verdicts {self.verdicts.shape} must be one 2-d shape")
         usable = np.isfinite(self.values)
-        if not np.array_equal(usable, self.verdicts == DataVerdict.OK):
-            raise ValueError("a value is present exactly where its verdict is OK")
+        if not np.array_equal(usable, self.verdicts <= LAST_VALUED):
+            raise ValueError("a value is present exactly where its verdict is OK or a lower bound")
         if np.isinf(self.values).any() or (self.values[usable] < 0).any():
             raise ValueError("a batch holds finite, non-negative demand or NaN; judge raw samples first")
         self.values.setflags(write=False)
@@ -95,7 +140,7 @@ class SeriesBatch:
     def upto(self, end_step: int) -> SeriesBatch:
         """The same rows, cut so that nothing at or after `end_step` remains."""
         n = max(0, min(end_step, self.end_step) - self.first_step)
-        return SeriesBatch(self.step_s, self.first_step, self.values[:, :n], self.verdicts[:, :n])
+        return SeriesBatch(self.step_s, self.first_step, self.values[:, :n], self.verdicts[:, :n], self.notes)
 
     @staticmethod
     def judge(step_s: int, first_step: int, raw: Floats, absent: DataVerdict = DataVerdict.MISSING) -> SeriesBatch:
@@ -113,12 +158,14 @@ class Panel:
     """A view of history on absolute steps, as kept by intake or cut from a recorded trace; not checked again.
 
     values: [row, step], NaN = not observed. verdicts: [row, step]. Column 0 is absolute step `first_step`.
+    notes: row → what the source said about its newest verdict.
     """
 
     step_s: int
     first_step: int
     values: Floats
     verdicts: Codes
+    notes: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
@@ -130,7 +177,7 @@ class Panel:
 
     @staticmethod
     def of(batch: SeriesBatch) -> Panel:
-        return Panel(batch.step_s, batch.first_step, batch.values, batch.verdicts)
+        return Panel(batch.step_s, batch.first_step, batch.values, batch.verdicts, batch.notes)
 
     def columns(self, first: int, end: int, rows: Ints | slice = slice(None)) -> Floats:
         """Values of steps [first, end) as a copy [row, step]; steps outside the panel are NaN (not observed)."""
@@ -139,6 +186,15 @@ class Panel:
         low, high = max(first, self.first_step), min(end, self.end_step)
         if low < high:
             out[:, low - first : high - first] = self.values[rows, low - self.first_step : high - self.first_step]
+        return out
+
+    def learnable(self, first: int, end: int, rows: Ints | slice = slice(None)) -> Floats:
+        """As `columns`, without the values that are only lower bounds: nothing is learned from those."""
+        out = self.columns(first, end, rows)
+        low, high = max(first, self.first_step), min(end, self.end_step)
+        if low < high and self.verdicts.size:
+            bounds = self.verdicts[rows, low - self.first_step : high - self.first_step]
+            np.copyto(out[:, low - first : high - first], np.nan, where=bounds != DataVerdict.OK)
         return out
 
     def faults(self, first: int, end: int) -> Codes:

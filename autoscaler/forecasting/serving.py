@@ -149,7 +149,7 @@ class PeakServer:
     def _view(self, panel: Panel, group: Group, first: int, end: int) -> Panel:
         """The group's rows over [first - what the deepest model reads, end)."""
         low = first - max((m.history_steps(panel.step_s) for m in self.models), default=0)
-        values = panel.columns(low, end, group.rows)
+        values = panel.learnable(low, end, group.rows)
         values.setflags(write=False)
         return Panel(panel.step_s, low, values, np.empty((0, 0), dtype=np.uint8))
 

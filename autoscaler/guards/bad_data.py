@@ -4,15 +4,15 @@ from dataclasses import dataclass
 
 from autoscaler.domain.proposals import Proposals, Verdicts
 from autoscaler.domain.reasons import Reason
-from autoscaler.domain.series import DataVerdict
+from autoscaler.domain.series import LAST_VALUED
 
 
 @dataclass(frozen=True, slots=True)
 class BadData:
-    """Hold while any demand of the lane has a verdict other than OK in its newest step."""
+    """Hold while the newest step of any demand of the lane has no value: its verdict says why."""
 
     name: str = "data-verdict"
     reason: Reason = Reason.BAD_DATA
 
     def review(self, lanes: Proposals) -> Verdicts:
-        return lanes.hold(lanes.verdict != DataVerdict.OK, self.reason)
+        return lanes.hold(lanes.verdict > LAST_VALUED, self.reason)

@@ -2,6 +2,7 @@
 
 from autoscaler.guards.bad_data import BadData
 from autoscaler.guards.contract import Guard
+from autoscaler.guards.lower_bound import LowerBound
 from autoscaler.guards.min_max import MinMax
 from autoscaler.guards.pause import Pause
 from autoscaler.guards.scaled_to_zero import ScaledToZero
@@ -16,6 +17,7 @@ CHAIN: tuple[Guard, ...] = (
     Pause(),
     ScaledToZero(),
     BadData(),
+    LowerBound(),
     StaleData(),
     Stabilization(),
     StepUp(),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from autoscaler.domain.fleet import Fleet
-from autoscaler.domain.series import Codes, DataVerdict, Floats, Panel, SeriesBatch
+from autoscaler.domain.series import LAST_VALUED, Codes, DataVerdict, Floats, Panel, SeriesBatch
 from autoscaler.domain.workload import Demand
 from autoscaler.ports.metrics import MetricsReader
 
@@ -28,6 +28,7 @@ class History:
     _end: int = 0
     _values: Floats = field(default_factory=lambda: np.empty((0, 0)))
     _verdicts: Codes = field(default_factory=lambda: np.empty((0, 0), dtype=np.uint8))
+    _notes: dict[int, str] = field(default_factory=dict)
 
     def collect(self, reader: MetricsReader, fleet: Fleet, now_step: int) -> Panel:
         """Bring every row up to the last completed step before `now_step` and return the whole view.
@@ -49,7 +50,7 @@ class History:
         """A read-only view of what is kept; valid until the next `collect`."""
         width = self._end - self._first
         values, verdicts = self._values[:, :width], self._verdicts[:, :width]
-        return Panel(self.step_s, self._first, values, verdicts)
+        return Panel(self.step_s, self._first, values, verdicts, dict(self._notes))
 
     def _adopt(self, reader: MetricsReader, rows: tuple[tuple[str, Demand], ...], start: int, now_step: int) -> None:
         """Re-order to a new set of rows, keeping what is known, and read what is not."""
@@ -65,6 +66,7 @@ class History:
             verdicts[here, : before - start] = old.faults(start, before)[there]
         self._demands, self._first, self._end = rows, start, before if same else start if rows else now_step
         self._values, self._verdicts = values, verdicts
+        self._notes = {i: self._notes[j] for i, j in same if j in self._notes}
         fresh = [i for i, row in enumerate(rows) if row not in kept]
         for which, first in ((fresh, start), ([i for i, _ in same], max(start, before - self.late_steps))):
             if which and first < now_step:
@@ -86,15 +88,19 @@ class History:
                 self._first = self._end = start
 
     def _merge(self, which: list[int], batch: SeriesBatch, now_step: int) -> None:
-        """Write a batch in: usable samples always, a fault where nothing usable stands, silence over nothing."""
+        """Write a batch in: a value over what is no better, a fault where no value stands, silence over nothing."""
         low = batch.first_step - self._first
         high = low + batch.values.shape[1]
         at = np.ix_(np.array(which, dtype=np.int64), np.arange(low, high))
-        have = self._verdicts[at]
-        new = batch.verdicts == DataVerdict.OK
-        told = new | ((have != DataVerdict.OK) & (batch.verdicts != DataVerdict.UNREACHABLE))
-        self._values[at] = np.where(new, batch.values, self._values[at])
-        self._verdicts[at] = np.where(told, batch.verdicts, have)
+        have, new = self._verdicts[at], batch.verdicts
+        better = (new <= LAST_VALUED) & (new <= have)
+        told = better | ((have > LAST_VALUED) & (new != DataVerdict.UNREACHABLE))
+        self._values[at] = np.where(told, batch.values, self._values[at])
+        self._verdicts[at] = np.where(told, new, have)
+        for row, here in enumerate(which):
+            self._notes.pop(here, None)
+            if row in batch.notes:
+                self._notes[here] = batch.notes[row]
         self._end = max(self._end, min(now_step, batch.end_step))
 
     @property

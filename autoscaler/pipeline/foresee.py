@@ -10,7 +10,7 @@ import numpy as np
 
 from autoscaler.domain.fleet import Fleet
 from autoscaler.domain.forecast import Foresight
-from autoscaler.domain.series import DataVerdict, Panel
+from autoscaler.domain.series import LAST_VALUED, DataVerdict, Panel
 from autoscaler.forecasting.serving import PeakServer
 
 
@@ -32,7 +32,7 @@ def foresee(
     reach = int(limit_steps.max(initial=1)) + 1
     low, high = int(first_unknown[0]) - reach, int(first_unknown[-1])
     values, faults = panel.columns(low, high), panel.faults(low, high)
-    position = np.where(faults == DataVerdict.OK, np.arange(high - low), -1)
+    position = np.where(faults <= LAST_VALUED, np.arange(high - low), -1)
     newest = np.maximum.accumulate(position, axis=1)[:, reach - 1 :]
     rows = np.arange(len(fleet.demands))[:, None]
     within = newest >= np.arange(origins) + reach - 1 - limit_steps
@@ -43,9 +43,10 @@ def foresee(
         first_step=first_step,
         data_delay_steps=data_delay_steps,
         observed=np.where(fresh, values[rows, newest], np.nan),
-        settled=values[:, reach - 1 :],
+        settled=np.where(faults == DataVerdict.OK, values, np.nan)[:, reach - 1 :],
         age_s=np.where(within, age_steps * float(step_s), np.inf),
         verdict=faults[:, reach - 1 :],
         lead_steps=leads,
         peaks=peaks,
+        notes=panel.notes,
     )

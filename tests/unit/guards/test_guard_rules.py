@@ -165,6 +165,7 @@ def test_the_order_is_people_then_data_then_smoothing_then_limits() -> None:
         Reason.PAUSED,
         Reason.SCALED_TO_ZERO,
         Reason.BAD_DATA,
+        Reason.LOWER_BOUND,
         Reason.STALE_DATA,
         Reason.STABILIZING,
         Reason.STEP_UP_LIMITED,

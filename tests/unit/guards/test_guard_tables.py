@@ -12,6 +12,7 @@ from autoscaler.domain.series import DataVerdict
 from autoscaler.guards.bad_data import BadData
 from autoscaler.guards.chain import CHAIN
 from autoscaler.guards.contract import Guard
+from autoscaler.guards.lower_bound import LowerBound
 from autoscaler.guards.min_max import MinMax
 from autoscaler.guards.pause import Pause
 from autoscaler.guards.scaled_to_zero import ScaledToZero
@@ -51,6 +52,14 @@ CASES: list[Case] = [
         "wanted": 40, "observed_need": 0, "need_known": False, "verdict": DataVerdict.MISSING}, 10, True),
     (BadData(), Reason.BAD_DATA, "a floor holds what runs", {
         "wanted": 2, "current": 2, "hold_level": 10, "verdict": DataVerdict.MISSING}, 10, True),
+    (LowerBound(), Reason.LOWER_BOUND, "usable", {"wanted": 4}, 4, False),
+    (LowerBound(), Reason.LOWER_BOUND, "M09 partial keeps", {"wanted": 4, "verdict": DataVerdict.PARTIAL}, 10, True),
+    (LowerBound(), Reason.LOWER_BOUND, "M11 recovering keeps", {
+        "wanted": 4, "verdict": DataVerdict.RECOVERING}, 10, True),
+    (LowerBound(), Reason.LOWER_BOUND, "M09 partial lets a forecast grow", {
+        "wanted": 40, "observed_need": 12, "verdict": DataVerdict.PARTIAL}, 40, True),
+    (LowerBound(), Reason.LOWER_BOUND, "M09 a floor keeps what runs", {
+        "wanted": 2, "current": 2, "hold_level": 10, "verdict": DataVerdict.PARTIAL}, 10, True),
     (StaleData(), Reason.STALE_DATA, "at the limit", {"wanted": 4, "data_age_s": 180.0}, 4, False),
     (StaleData(), Reason.STALE_DATA, "past it", {"wanted": 4, "data_age_s": 180.1}, 10, True),
     (StaleData(), Reason.STALE_DATA, "never seen", {"wanted": 4, "data_age_s": np.inf}, 10, True),
