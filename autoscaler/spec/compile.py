@@ -19,6 +19,7 @@ from autoscaler.domain.workload import (
     WorkloadRef,
 )
 from autoscaler.spec.behavior import BehaviorSpec, StepPolicySpec
+from autoscaler.spec.endpoints import proxy_of, url_of
 from autoscaler.spec.kinds import LeadSpec, MetricsSource, ObjectiveSpec, PauseSpec, PredictiveAutoscaler
 from autoscaler.spec.scalars import (
     checked_risk,
@@ -29,6 +30,7 @@ from autoscaler.spec.scalars import (
     risk_of,
     whole_seconds,
 )
+from autoscaler.spec.sources import TlsSpec
 
 DEFAULT_RISK = "0.5%"
 HPA_SCALE_UP = (StepPolicy(PolicyType.PERCENT, 100, 15), StepPolicy(PolicyType.PODS, 4, 15))
@@ -41,6 +43,33 @@ class Recording:
     name: str
     path: Path
     step_s: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class PrometheusSource:
+    """A MetricsSource that is a server with the Prometheus API. Paths are as the process can open them.
+
+    url: without a slash at its end. headers, params: pairs of name and value. replica_labels: those by which the
+    series of an HA pair differ.
+    """
+
+    name: str
+    url: str
+    timeout_s: float = 5.0
+    stale_after_s: float = 120.0
+    headers: tuple[tuple[str, str], ...] = ()
+    bearer_token_file: Path | None = None
+    basic_user: str | None = None
+    basic_password_file: Path | None = None
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+    proxy: str | None = None
+    params: tuple[tuple[str, str], ...] = ()
+    replica_labels: tuple[str, ...] = ()
+
+
+Source = Recording | PrometheusSource
 
 
 def to_workload(autoscaler: PredictiveAutoscaler) -> Workload:
@@ -63,10 +92,34 @@ def to_workload(autoscaler: PredictiveAutoscaler) -> Workload:
     )
 
 
-def to_recording(source: MetricsSource, folder: Path) -> Recording:
+def to_source(source: MetricsSource, folder: Path) -> Source:
     """`folder` is where the source's own document lies; a relative path starts there."""
-    file = source.spec.file
-    return Recording(source.metadata.name, folder / file.path, None if file.step is None else whole_seconds(file.step))
+    name, file, server = source.metadata.name, source.spec.file, source.spec.prometheus
+    if file is not None:
+        return Recording(name, folder / file.path, None if file.step is None else whole_seconds(file.step))
+    if server is None:
+        raise ValueError(f"MetricsSource {name} has neither file nor prometheus")
+
+    def placed(path: str | None) -> Path | None:
+        return None if path is None else folder / path
+
+    tls, basic = server.tls or TlsSpec(), server.basic_auth
+    return PrometheusSource(
+        name=name,
+        url=url_of(server.url),
+        timeout_s=duration_s(server.timeout),
+        stale_after_s=duration_s(server.stale_after),
+        headers=tuple(sorted(server.headers.items())),
+        bearer_token_file=placed(server.bearer_token_file),
+        basic_user=None if basic is None else basic.username,
+        basic_password_file=None if basic is None else placed(basic.password_file),
+        ca_file=placed(tls.ca_file),
+        cert_file=placed(tls.cert_file),
+        key_file=placed(tls.key_file),
+        proxy=None if server.proxy is None else proxy_of(server.proxy),
+        params=tuple(sorted(server.params.items())),
+        replica_labels=server.replica_labels,
+    )
 
 
 def _risk(objective: ObjectiveSpec) -> float:

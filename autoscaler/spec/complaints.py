@@ -64,7 +64,8 @@ def _complaint(document: Document, model: type[BaseModel], detail: Mapping[str, 
         return Problem(document.file, *place, path_words(loc), ctx["text"], shown(name), ctx["remedy"])
     node, place = document.find(loc)
     message, remedy = _words(kind, ctx, str(detail["msg"]), node, field)
-    value = None if node is None or (kind == "slip" and not isinstance(node, Scalar)) else shown(_shallow(node))
+    hidden = ctx.get("secret") or (kind == "slip" and not isinstance(node, Scalar))
+    value = None if node is None or hidden else shown(_shallow(node))
     return Problem(document.file, *place, path_words(loc), message, value, remedy)
 
 

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from autoscaler.domain.errors import Problem
 from autoscaler.domain.workload import Workload
-from autoscaler.spec.compile import Recording, to_recording, to_workload
+from autoscaler.spec.compile import PrometheusSource, Recording, Source, to_source, to_workload
 from autoscaler.spec.complaints import complaints, problem_at
 from autoscaler.spec.kinds import API_VERSION, KINDS, MetricsSource, PredictiveAutoscaler
 from autoscaler.spec.nodes import Document, Table, plain
@@ -42,7 +42,15 @@ class LoadedFleet:
 
     autoscalers: tuple[PredictiveAutoscaler, ...] = ()
     sources: tuple[MetricsSource, ...] = ()
-    recordings: tuple[Recording, ...] = ()
+    compiled_sources: tuple[Source, ...] = ()
+
+    @property
+    def recordings(self) -> tuple[Recording, ...]:
+        return tuple(s for s in self.compiled_sources if isinstance(s, Recording))
+
+    @property
+    def servers(self) -> tuple[PrometheusSource, ...]:
+        return tuple(s for s in self.compiled_sources if isinstance(s, PrometheusSource))
 
     def compile(self) -> tuple[Workload, ...]:
         return tuple(to_workload(autoscaler) for autoscaler in self.autoscalers)
@@ -207,7 +215,7 @@ def _gather(candidates: Sequence[_Candidate]) -> PartialLoad:
     fleet = LoadedFleet(
         autoscalers,
         tuple(source for source, _ in placed),
-        tuple(to_recording(source, folder) for source, folder in placed),
+        tuple(to_source(source, folder) for source, folder in placed),
     )
     refused = dict.fromkeys(c.ref for c in candidates if not c.holds and c.ref is not None)
     problems = tuple(p for c in candidates for p in c.problems)

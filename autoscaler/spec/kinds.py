@@ -6,7 +6,7 @@ document are in `fleet`.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
@@ -14,16 +14,13 @@ from pydantic_core import PydanticCustomError
 from autoscaler.domain.workload import Actuation, Mode, PauseDirection
 from autoscaler.spec import scalars
 from autoscaler.spec.behavior import INT32_MAX, BehaviorSpec, Part
+from autoscaler.spec.sources import MetricsSourceSpec, without_nulls
 
 API_VERSION = "foresail.dev/v1alpha1"
 
 
-def _without_nulls(value: Any) -> Any:
-    return {k: v for k, v in value.items() if v is not None} if isinstance(value, dict) else value
-
-
-Labels = Annotated[dict[str, str], BeforeValidator(_without_nulls), AfterValidator(scalars.check_label_values)]
-Annotations = Annotated[dict[str, str], BeforeValidator(_without_nulls), AfterValidator(scalars.check_metadata_keys)]
+Labels = Annotated[dict[str, str], BeforeValidator(without_nulls), AfterValidator(scalars.check_label_values)]
+Annotations = Annotated[dict[str, str], BeforeValidator(without_nulls), AfterValidator(scalars.check_metadata_keys)]
 
 
 class ClusterMetadata(Part):
@@ -71,8 +68,11 @@ class DemandSpec(Part):
     name: scalars.Label = Field(description="Short name, unique in this object.", examples=["requests"])
     source: scalars.Subdomain = Field(description="Name of the MetricsSource to ask; never a URL.", examples=["prod"])
     query: scalars.Query = Field(
-        description="What to ask the source for; for a file, the name of the series in it.",
-        examples=["web_requests"],
+        description=(
+            "What to ask the source for: PromQL that answers one number, the total demand; for a file, the name of "
+            "the series in it."
+        ),
+        examples=['sum(rate(http_requests_total{app="web"}[1m]))', "web_requests"],
     )
     capacity: CapacitySpec = Field(description="What one replica serves.", examples=[{"perReplica": "45"}])
 
@@ -232,25 +232,6 @@ class PredictiveAutoscalerSpec(Part):
                 raise scalars.slip(message, "give each its own", (index, "name"))
             seen.add(demand.name)
         return demands
-
-
-class FileSpec(Part):
-    """Recorded demand: a CSV or Parquet file with columns ts and value and, for several series, series."""
-
-    path: scalars.FilePath = Field(
-        description="Path of a .csv, .csv.gz, .parquet or .pq file; relative to the folder of this document.",
-        examples=["demand/web.csv"],
-    )
-    step: scalars.WholeSeconds | None = Field(
-        default=None, description="Time between samples, in whole seconds. Default: found in the file.", examples=["1m"]
-    )
-
-
-class MetricsSourceSpec(Part):
-    file: FileSpec = Field(
-        description="Take demand from a recording; a demand's query names the series in it.",
-        examples=[{"path": "demand/web.csv", "step": "1m"}],
-    )
 
 
 class PredictiveAutoscaler(Part):

@@ -40,13 +40,20 @@ _LABEL_WORD = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?", re.AS
 
 
 def slip(
-    message: str, remedy: str | None = None, at: tuple[str | int, ...] = (), *, of_key: bool = False
+    message: str,
+    remedy: str | None = None,
+    at: tuple[str | int, ...] = (),
+    *,
+    of_key: bool = False,
+    secret: bool = False,
 ) -> PydanticCustomError:
     """A validation error with a remedy; `at` is where, below the field that raises, the fault stands.
 
-    of_key: it is the key at the end of `at` that is wrong, not the value behind it.
+    of_key: it is the key at the end of `at` that is wrong, not the value behind it. secret: the value may hold a
+    credential, so no message repeats it.
     """
-    return PydanticCustomError("slip", "{text}", {"text": message, "remedy": remedy, "at": at, "of_key": of_key})
+    told = {"text": message, "remedy": remedy, "at": at, "of_key": of_key, "secret": secret}
+    return PydanticCustomError("slip", "{text}", told)
 
 
 def duration_s(text: str) -> float:

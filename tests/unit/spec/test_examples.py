@@ -56,7 +56,8 @@ def test_the_checkout_compiles_what_it_says() -> None:
 
 def test_a_folder_is_one_fleet_and_recordings_start_at_their_file() -> None:
     fleet = load([EXAMPLES])
-    assert [a.metadata.name for a in fleet.autoscalers] == ["checkout", "web"]
+    assert [a.metadata.name for a in fleet.autoscalers] == ["checkout", "api", "web"]
+    assert [s.name for s in fleet.servers] == ["prod"]
     assert {r.name: (r.path, r.step_s) for r in fleet.recordings} == {
         "checkout-recording": (EXAMPLES / "demand/checkout.parquet", None),
         "shop-recording": (EXAMPLES / "demand/web-shop.csv", 60),
@@ -70,7 +71,7 @@ def test_a_written_model_reads_back_as_itself(example: Path) -> None:
     texts = [json.dumps(m.model_dump(mode="json", by_alias=True)) for m in models]
     again = parse_text("\n---\n".join(texts), str(example))
     assert again.compile() == fleet.compile()
-    assert again.recordings == fleet.recordings
+    assert again.compiled_sources == fleet.compiled_sources
     assert [*again.sources, *again.autoscalers] == models
 
 
