@@ -123,6 +123,19 @@ def history(
     show_history(workload, store, since, until, limit, output)
 
 
+@app.command()
+def get(
+    workloads: Annotated[list[str] | None, typer.Argument(help="NAMESPACE/NAME or NAME; default: all.")] = None,
+    store: Store = DEFAULT_STORE,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Refresh in a terminal until Ctrl-C.")] = False,
+    output: Output = "table",
+) -> None:
+    """The workloads of a service at a glance: state, replicas, forecast, data, recent demand."""
+    from autoscaler.cli.get import get_workloads
+
+    get_workloads(workloads or [], store, watch=watch, output=output)
+
+
 def main() -> None:
     """Run the command; errors of ours are one clear message on stderr, never a stack trace."""
     try:

@@ -25,7 +25,7 @@ def explain_workload(workload: str, store: Path, at: str | None, output: str) ->
     when = moment("--at", at)
     record = DecisionStore.open_read_only(store)
     try:
-        ref = _chosen(record, workload, store)
+        ref = chosen(record, workload, store)
         run = record.run_at(ref, when)
     finally:
         record.close()
@@ -48,7 +48,7 @@ def show_history(workload: str, store: Path, since: str | None, until: str | Non
     output_kind(output)
     record = DecisionStore.open_read_only(store)
     try:
-        ref = _chosen(record, workload, store)
+        ref = chosen(record, workload, store)
         runs = record.history(ref, moment("--since", since), moment("--until", until), limit)
     finally:
         record.close()
@@ -67,7 +67,7 @@ def show_history(workload: str, store: Path, since: str | None, until: str | Non
     screen().print(table)
 
 
-def _chosen(record: DecisionReader, text: str, store: Path) -> WorkloadRef:
+def chosen(record: DecisionReader, text: str, store: Path) -> WorkloadRef:
     """NAMESPACE/NAME, or NAME where only one namespace has it; else an error that lists what is there."""
     from difflib import get_close_matches
 

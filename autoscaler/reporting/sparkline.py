@@ -1,0 +1,37 @@
+"""A series as one short line of text: how demand went, at a glance."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+_BLOCKS = "▁▂▃▄▅▆▇█"
+_PLAIN = "_.-=+*%#"
+UNKNOWN = "·"
+
+
+def sparkline(values: Sequence[float | None], width: int, *, plain: bool = False) -> str:
+    """At most `width` characters, oldest left; heights from zero to the largest value, so that equal heights are equal.
+
+    Several values that share a character show their largest: a peak is never averaged away. None and NaN are
+    unknown, shown as a dot and never as zero. plain: ASCII only.
+    """
+    if width < 1 or not values:
+        return ""
+    cells = [_largest(part) for part in _parts(values, min(width, len(values)))]
+    top = max((c for c in cells if c is not None), default=0.0)
+    ramp, gap = (_PLAIN, " ") if plain else (_BLOCKS, UNKNOWN)
+    return "".join(gap if c is None else ramp[_height(c, top)] for c in cells)
+
+
+def _height(value: float, top: float) -> int:
+    return 0 if top <= 0 else min(len(_BLOCKS) - 1, max(0, math.ceil(value / top * len(_BLOCKS)) - 1))
+
+
+def _parts(values: Sequence[float | None], count: int) -> Iterable[Sequence[float | None]]:
+    edges = [len(values) * k // count for k in range(count + 1)]
+    return (values[edges[k] : edges[k + 1]] for k in range(count))
+
+
+def _largest(values: Sequence[float | None]) -> float | None:
+    return max((v for v in values if v is not None and math.isfinite(v)), default=None)
