@@ -1,0 +1,1 @@
+"""Demand from Prometheus and from what speaks its API: Thanos, Mimir, VictoriaMetrics."""

@@ -1,0 +1,152 @@
+"""A MetricsReader over one Prometheus-compatible source.
+
+Step k covers [k·s, (k+1)·s): its value is the query evaluated at its end, t = (k+1)·s. Each distinct query is asked
+once and its row shared; a query that fails costs its own rows. What is asked beyond the demand itself (age of the
+newest sample, copies of series, start of the server, why something is missing) concerns the newest steps only.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from autoscaler.adapters.prometheus.client import PrometheusClient
+from autoscaler.adapters.prometheus.diagnosis import Diagnoses, why_missing
+from autoscaler.adapters.prometheus.doubts import Doubles, Freshness
+from autoscaler.adapters.prometheus.faults import QueryFault, fault
+from autoscaler.adapters.prometheus.health import SourceHealth
+from autoscaler.adapters.prometheus.patience import Heavy, Patience
+from autoscaler.adapters.prometheus.promql import Reading, reading
+from autoscaler.adapters.prometheus.recovery import Recovery
+from autoscaler.adapters.prometheus.restarts import Restarts
+from autoscaler.adapters.prometheus.rows import Grid, Row, batch_of
+from autoscaler.adapters.prometheus.settings import PrometheusSettings
+from autoscaler.domain.series import DataVerdict, SeriesBatch
+from autoscaler.domain.workload import Demand
+
+SMALLER = 4
+"""Into how many pieces a request that was too heavy is cut, once."""
+
+
+class PrometheusReader:
+    """Implements ports.MetricsReader. One load at a time; `clock` counts monotonic seconds."""
+
+    def __init__(
+        self,
+        settings: PrometheusSettings,
+        client: PrometheusClient | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.settings = settings
+        self.client = client or PrometheusClient(settings, clock=clock)
+        self._clock = clock
+        self._pool = ThreadPoolExecutor(settings.concurrency, thread_name_prefix=f"prometheus-{settings.name}")
+        self._loading = threading.Lock()
+        self._heavy = Heavy(clock)
+        self._patience = Patience(settings.concurrency)
+        self._recovery = Recovery()
+        self._restarts = Restarts(self.client, clock)
+        self._diagnoses = Diagnoses()
+        self._freshness = Freshness(self.client, settings.stale_after_s)
+        self._doubles = Doubles(self.client, settings.replica_labels, clock)
+
+    def load(self, demands: Sequence[Demand], first_step: int, end_step: int, step_s: int) -> SeriesBatch:
+        """Demand over [first_step, end_step), cut where the source's own clock is: later steps are not in yet."""
+        grid = Grid(first_step, max(first_step, end_step), step_s)
+        with self._loading:
+            rows = {query: Row(query, grid) for query in dict.fromkeys(d.query for d in demands)}
+            if grid.width:
+                self._fetch_all(rows.values())
+                grid = self._cut(rows.values(), grid)
+                if grid.width:
+                    self._doubt(list(rows.values()))
+            return batch_of([rows[d.query] for d in demands], grid)
+
+    @property
+    def health(self) -> SourceHealth:
+        return self.client.health
+
+    def close(self) -> None:
+        """End the threads and connections; what is under way is waited for, a query's deadline at most."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        self.client.close()
+
+    def _fetch_all(self, rows: Iterable[Row]) -> None:
+        """Ask every query, side by side. After a dark load one goes first: what is down is found out once."""
+        left = list(rows)
+        self._patience.start_load()
+        if self._patience.probing:
+            self._fetch(left.pop(0))
+        list(self._pool.map(self._fetch, left))
+
+    def _fetch(self, row: Row) -> None:
+        """The row's steps in requests of at most max_points, the newest first; older ones wait for its success."""
+        most, cut = self._heavy.points(row.query, self.settings.max_points), False
+        todo = list(row.grid.chunks(most))
+        while todo:
+            part = todo.pop(0)
+            try:
+                self._patience.check()
+                self._heavy.check(row.query)
+                step_s = part.step_s
+                answer = self.client.range(row.query, part.first_s, part.end_s, step_s)
+            except QueryFault as failed:
+                self._patience.failed(failed)
+                if failed.verdict == DataVerdict.TOO_HEAVY and part.width > 1 and not cut and self._heavy.asked(failed):
+                    cut, most = True, max(1, part.width // SMALLER)
+                    todo = list(Grid(row.grid.first, part.end, part.step_s).chunks(most))
+                    continue
+                self._heavy.failed(row.query, failed, newest=part.end == row.grid.end)
+                row.fail(Grid(row.grid.first, part.end, part.step_s), _mended(row.query, failed))
+                return
+            self._patience.answered()
+            self._heavy.answered(row.query, most if cut else None)
+            row.take(answer, part)
+
+    @staticmethod
+    def _cut(rows: Iterable[Row], grid: Grid) -> Grid:
+        """The grid up to what was complete by the source's clock when it answered; all rows alike."""
+        seen = [r.server_time_s for r in rows if r.answered and r.server_time_s is not None]
+        if not seen:
+            return grid
+        end = max(grid.first, min(grid.end, int(min(seen) // grid.step_s)))
+        for row in rows:
+            row.cut(end)
+        return Grid(grid.first, end, grid.step_s)
+
+    def _doubt(self, rows: list[Row]) -> None:
+        """What speaks against values that look well, and why there are none."""
+        answered = [r for r in rows if r.answered]
+        if answered:
+            list(self._pool.map(self._freshness.judge, answered))
+            list(self._pool.map(self._doubles.judge, answered))
+        restarted_s = self._restarts.news(rows) if answered else None
+        for row in rows:
+            self._recovery.note(row, reading(row.query).window_s, restarted_s)
+        kept = {r.query for r in rows}
+        for memory in (self._recovery, self._heavy, self._doubles):
+            memory.forget_others(kept)
+        self._diagnose(answered)
+
+    def _diagnose(self, rows: list[Row]) -> None:
+        missing = [r for r in rows if r.newest == DataVerdict.MISSING]
+        self._diagnoses.start_load({r.query for r in missing})
+        due = [r for r in missing if self._diagnoses.due(r.query, self._clock())]
+
+        def ask(row: Row) -> None:
+            words = why_missing(self.client, reading(row.query), float(row.grid.end_s))
+            self._diagnoses.keep(row.query, self._clock(), words)
+
+        list(self._pool.map(ask, due))
+        for row in missing:
+            row.note = self._diagnoses.words(row.query) or row.note
+
+
+def _mended(query: str, failed: QueryFault) -> QueryFault:
+    """A source of another make may only say that the query is wrong where we see that its type is."""
+    read: Reading = reading(query)
+    if failed.verdict == DataVerdict.BAD_QUERY and read.understood and not read.number:
+        return fault(DataVerdict.WRONG_TYPE, failed.note)
+    return failed
