@@ -16,7 +16,7 @@ from typing import Self
 
 import numpy as np
 
-from autoscaler.domain.series import LAST_VALUED, Codes, DataVerdict, SeriesBatch
+from autoscaler.domain.series import Codes, DataVerdict, SeriesBatch
 from autoscaler.domain.workload import Demand
 from autoscaler.ports.metrics import MetricsReader
 
@@ -65,7 +65,7 @@ class Sources:
             self._workers[name].begin(ask)
         self._wait(asks)
         with self._changed:
-            answers = {name: self._workers[name].taken(ask) for name, ask in asks.items()}
+            answers = {name: self._workers[name].taken() for name in asks}
         ends = [a.batch.end_step for n, a in answers.items() if a is not None and a.ask is asks[n] and _heard(a.batch)]
         end = min((e for e in ends if e >= max(ends) - 1), default=end_step)
         merge = _Merge(len(demands), first_step, max(first_step, min(end, end_step)), step_s)
@@ -139,8 +139,8 @@ class _Worker:
     def has(self, ask: _Ask) -> bool:
         return self._answer is not None and self._answer.ask is ask
 
-    def taken(self, ask: _Ask) -> _Answer | None:
-        """The newest answer; a late one is handed out once, an answer to `ask` is used up too."""
+    def taken(self) -> _Answer | None:
+        """The newest answer, in time or late; it is handed out once."""
         answer, self._answer = self._answer, None
         return answer
 

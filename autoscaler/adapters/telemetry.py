@@ -1,6 +1,9 @@
-"""Our own metrics, all declared here, on a registry that is handed in. Labels: workloads, never pods."""
+"""Our own metrics, all declared here, on a registry that is handed in. Labels: workloads and sources, never pods."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -12,6 +15,19 @@ from autoscaler.domain.series import DataVerdict
 from autoscaler.domain.workload import WorkloadRef
 
 WORKLOAD = ("namespace", "name")
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFacts:
+    """What one source is like now. up: None = not asked yet. failures: verdict → queries that failed so, since start.
+    skew_s: its clock less ours.
+    """
+
+    name: str
+    up: bool | None
+    queries: int = 0
+    failures: Mapping[str, int] = field(default_factory=dict)
+    skew_s: float | None = None
 
 
 class Telemetry:
@@ -35,6 +51,29 @@ class Telemetry:
         self.problems = Gauge("foresail_spec_problems", "Problems in the fleet files in force.", registry=r)
         self.source_errors = Gauge(
             "foresail_source_errors", "Metrics sources and series that give no data now.", registry=r
+        )
+        self.clock_skew = Gauge(
+            "foresail_clock_skew_seconds",
+            "The sources' time less ours, as agreed by them; over 30 s is wrong.",
+            registry=r,
+        )
+        self.backfill_left = Gauge(
+            "foresail_backfill_remaining_requests", "Requests for history that are still to be made.", registry=r
+        )
+        self.backfill_failing = Gauge(
+            "foresail_backfill_failing_demands", "Demands whose history was not answered when last asked.", registry=r
+        )
+        self._sources: dict[str, dict[str, int]] = {}
+        self._source_gauges = {
+            name: Gauge(f"foresail_source_{name}", text, ("source",), registry=r)
+            for name, text in {
+                "up": "1 while the source answers.",
+                "clock_skew_seconds": "The source's clock less ours.",
+            }.items()
+        }
+        self._queries = Counter("foresail_source_queries", "Queries asked.", ("source",), registry=r)
+        self._failures = Counter(
+            "foresail_source_query_failures", "Queries without a usable answer.", ("source", "verdict"), registry=r
         )
         self.quarantined = Gauge(
             "foresail_models_quarantined", "Forecasters that failed in the newest tick.", registry=r
@@ -91,6 +130,34 @@ class Telemetry:
         for step in decisions.trace:
             for lane in np.flatnonzero(step.acted).tolist():
                 self.reasons.labels(refs[lane].namespace, refs[lane].name, step.reason.value).inc()
+
+    def observe_sources(self, sources: list[SourceFacts]) -> None:
+        """Render the sources; one that is gone leaves no series behind."""
+        now = {s.name for s in sources}
+        for gone in self._sources.keys() - now:
+            for gauge in self._source_gauges.values():
+                _drop(gauge, gone)
+            _drop(self._queries, gone)
+            for verdict in DataVerdict:
+                _drop(self._failures, gone, verdict.name)
+            del self._sources[gone]
+        for source in sources:
+            values = {
+                "up": source.up,
+                "clock_skew_seconds": source.skew_s,
+            }
+            for name, value in values.items():
+                if value is None:
+                    _drop(self._source_gauges[name], source.name)
+                else:
+                    self._source_gauges[name].labels(source.name).set(value)
+            counted = self._sources.setdefault(source.name, {})
+            totals = {"": source.queries} | {v: n for v, n in source.failures.items() if v in DataVerdict.__members__}
+            for kind, total in totals.items():
+                counter = self._failures.labels(source.name, kind) if kind else self._queries.labels(source.name)
+                before = counted.get(kind, 0)
+                counter.inc(total - before if total >= before else total)  # a reader made anew counts from zero
+                counted[kind] = total
 
     def _where_known(self, refs: list[WorkloadRef], decisions: Decisions) -> None:
         need = self._gauges["observed_need_replicas"]

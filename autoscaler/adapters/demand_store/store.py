@@ -149,7 +149,9 @@ class DemandStore:
                 )
                 for part in range(_part(piece.first_step, piece.step_s), _part(piece.end_step - 1, piece.step_s) + 1):
                     self._connection.executemany(
-                        "INSERT OR REPLACE INTO demand_chunk VALUES (?, ?, ?)", self._changed(piece, rows, part)
+                        "INSERT INTO demand_chunk VALUES (?, ?, ?) "
+                        "ON CONFLICT (row, part) DO UPDATE SET body = excluded.body",
+                        self._changed(piece, rows, part),
                     )
             newest_s = max((piece.end_step * piece.step_s for piece in pieces), default=0)
             gone = self._prune(min(newest_s, int(time.time())))
@@ -267,6 +269,7 @@ def _make_ready(connection: sqlite3.Connection) -> None:
     tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     if tables - {"demand_row", "demand_chunk"}:
         raise _Foreign(", ".join(sorted(tables)[:5]))
+    connection.execute("PRAGMA page_size = 16384")  # a chunk is 1 to 3 kB: on pages of 4 kB a third would be air
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")  # a power cut may cost the newest flush, never the file
     connection.execute("PRAGMA journal_size_limit = 16777216")

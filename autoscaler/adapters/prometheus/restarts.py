@@ -10,6 +10,7 @@ from autoscaler.adapters.prometheus.faults import QueryFault
 from autoscaler.adapters.prometheus.rows import Row
 
 LOOK_AGAIN_S = 600.0
+MOST_REPLICAS = 32
 
 
 class Teller(Protocol):
@@ -26,6 +27,7 @@ class Restarts:
         self._client, self._clock = client, clock
         self._seen_s: float | None = None
         self._look_s = float("-inf")
+        self._known: tuple[float, ...] = ()
 
     def news(self, rows: Iterable[Row]) -> float | None:
         """When the source was started, if that was since the last load; at the first load, whenever it was."""
@@ -34,9 +36,10 @@ class Restarts:
             return None
         before_s, self._seen_s = self._seen_s, max(times)
         started_s = self._started_s()
-        if started_s is None or (before_s is not None and started_s < before_s):
+        if started_s is None or started_s in self._known:
             return None
-        return started_s
+        self._known = (*self._known, started_s)[-MOST_REPLICAS:]
+        return started_s if before_s is None or started_s >= before_s else None
 
     def _started_s(self) -> float | None:
         if self._clock() < self._look_s:

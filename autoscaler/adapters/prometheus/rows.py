@@ -161,6 +161,6 @@ def _on_grid(series: tuple[Series, ...], part: Grid) -> tuple[Floats, Bools]:
         columns = part.columns(one.times)
         inside = (columns >= 0) & (columns < part.width)
         at = columns[inside]
-        raw[at] = np.where(np.isnan(one.values[inside]), math.inf, one.values[inside])
+        raw[at] = np.where(np.isfinite(one.values[inside]), one.values[inside], math.inf)
         count[at] += 1
     return raw, count > 1

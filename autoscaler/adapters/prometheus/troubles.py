@@ -76,7 +76,8 @@ def from_error(error: Exception, timeout_s: float) -> QueryFault:
     if any(isinstance(c, (requests.exceptions.ProxyError, urllib3.exceptions.ProxyError)) for c in causes):
         return fault(DataVerdict.UNREACHABLE, f"the proxy did not connect us: {_root_words(causes)}", again=True)
     slow = (requests.Timeout, urllib3.exceptions.TimeoutError, TimeoutError)
-    if any(isinstance(c, slow) for c in causes):
+    refused = any(isinstance(c, (ConnectionError, socket.gaierror)) for c in causes)  # urllib3 calls these timeouts too
+    if not refused and any(isinstance(c, slow) for c in causes):
         return fault(DataVerdict.UNREACHABLE, f"no answer within {timeout_s:.3g} s")
     if isinstance(error, (requests.exceptions.InvalidURL, requests.exceptions.InvalidHeader, ValueError)):
         return fault(DataVerdict.REFUSED, f"the source's settings cannot be used: {error}")
