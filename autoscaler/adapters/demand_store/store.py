@@ -28,11 +28,24 @@ log = logging.getLogger("foresail")
 VERSION = 1
 CHUNK_S = 21_600
 BUSY_TIMEOUT_S = 5.0
+_TABLES = {"demand_row", "demand_chunk"}
 _ROW, _CHUNK = (
     "id INTEGER PRIMARY KEY, step_s INTEGER NOT NULL, key TEXT NOT NULL, begins INTEGER, UNIQUE (step_s, key)",
     "row INTEGER NOT NULL, part INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (row, part)",
 )
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_NOT_THE_FILE = (
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_AUTH,
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_NOMEM,
+)
+"""Errors at opening that say nothing about what is inside; every other one means that it cannot be read."""
 
 
 class _Foreign(Exception):
@@ -221,9 +234,8 @@ class DemandStore:
                 f"{self.path}: this database holds other tables ({why}); it was left as it is: "
                 "name another file for the demand that we keep"
             ) from None
-        except (_OtherVersion, sqlite3.DatabaseError) as why:
-            code = getattr(why, "sqlite_errorcode", 0) & 0xFF
-            if not isinstance(why, _OtherVersion) and code not in _DAMAGE:
+        except (_OtherVersion, sqlite3.Error) as why:
+            if getattr(why, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF in _NOT_THE_FILE:
                 raise Refused(
                     f"{self.path}: cannot be used ({why}); mend its permissions or name another file"
                 ) from why
@@ -267,8 +279,10 @@ def _first_of(part: int, step_s: int) -> int:
 
 def _make_ready(connection: sqlite3.Connection) -> None:
     tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    if tables - {"demand_row", "demand_chunk"}:
+    if tables - _TABLES:
         raise _Foreign(", ".join(sorted(tables)[:5]))
+    if tables and tables != _TABLES:
+        raise _OtherVersion(f"it holds {', '.join(sorted(tables))} only")
     connection.execute("PRAGMA page_size = 16384")  # a chunk is 1 to 3 kB: on pages of 4 kB a third would be air
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")  # a power cut may cost the newest flush, never the file
