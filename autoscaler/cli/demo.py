@@ -70,7 +70,7 @@ def run_demo(options: DemoOptions) -> None:
     story = _shop(options) if options.trace is None else _recorded(options, options.trace)
     console = screen()
     for note in story.notes:
-        console.print(f"[dim]{note}[/dim]")
+        console.print(note, style="dim", markup=False)
     folder("--out", options.out)
     record_file = options.out / "decisions.db"
     for stale in options.out.glob("decisions.db*"):
@@ -166,7 +166,7 @@ def _close(story: Story, knobs: Knobs, logs: tuple[RunLog, ...], out: Path, cons
     console.print(final_table({log.name: log.figures() for log in logs}, title=story.title))
     ours = logs[0].figures()
     for rival in logs[1:3]:
-        console.print(_compared(ours, rival))
+        console.print(_compared(ours, rival), soft_wrap=True)
     console.print(f"short {ours.short_share:.2%} of the time; accepted risk {knobs.risk:.2%}")
     for first, end in held_spells(logs[0]):
         if (end - first) * scene.step_s >= 600:
@@ -181,7 +181,7 @@ def _close(story: Story, knobs: Knobs, logs: tuple[RunLog, ...], out: Path, cons
         title=story.title, subtitle=subtitle, synthetic=story.synthetic, unit=story.unit, zoom=_zoom(story),
     )  # fmt: skip
     peak = time_of(logs[0].first_step + int(np.nanargmax(logs[0].demand)), scene.step_s)
-    console.print(f"picture: {picture}")
+    console.print(f"picture: {picture}", soft_wrap=True)
     question = f"explain {scene.ref} --store {out / 'decisions.db'} --at {peak:%Y-%m-%dT%H:%M:%SZ}"
     console.print(f"ask why: .venv/bin/foresail {question}", soft_wrap=True)
 
