@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("foresail")
 MAX_SPEED = 86400.0
+OLD_S = 3600.0
 TWIN_NOTE = "replicas are those of a simulated cluster: this version reads and writes no Kubernetes"
 
 
@@ -110,6 +111,9 @@ def decide_once(fleet: tuple[Path, ...], store: Path, step: str, at: str | None,
     else:
         _table(found)
         print(f"note: {TWIN_NOTE}", file=sys.stderr)  # noqa: T201
+    newest_s = running.metrics.newest_end_s(step_s)
+    if at is None and newest_s is not None and newest_s < clock.at.timestamp() - OLD_S:
+        print(f"note: the recordings end at {_iso(newest_s)}; --at newest decides there", file=sys.stderr)  # noqa: T201
     if running.files.problems or bool(decisions.held.any()):
         raise SystemExit(1)
 
@@ -120,6 +124,10 @@ def _newest(running: Service, step_s: int) -> datetime:
         why = "; ".join(running.metrics.errors.values()) or "no file source"
         raise Refused(f"--at newest: no file can be read ({why})")
     return datetime.fromtimestamp(newest_s, UTC)
+
+
+def _iso(moment_s: float) -> str:
+    return f"{datetime.fromtimestamp(moment_s, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _address(text: str) -> tuple[str, int] | None:
