@@ -31,6 +31,7 @@ SHOP_CAPACITY = 45.0
 PEAK_REPLICAS = 60
 WARM_DAYS, HISTORY_DAYS = 2, 15
 LASTING_TICKS = 3
+RECORD = "demo-decisions.db"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +73,8 @@ def run_demo(options: DemoOptions) -> None:
     for note in story.notes:
         console.print(note, style="dim", markup=False)
     folder("--out", options.out)
-    record_file = options.out / "decisions.db"
-    for stale in options.out.glob("decisions.db*"):
+    record_file = options.out / RECORD
+    for stale in options.out.glob(f"{RECORD}*"):
         stale.unlink()
     with DecisionStore.open(record_file, tick_s=float(story.scene.step_s)) as record:
         news = _News(story.scene, record)
@@ -182,8 +183,17 @@ def _close(story: Story, knobs: Knobs, logs: tuple[RunLog, ...], out: Path, cons
     )  # fmt: skip
     peak = time_of(logs[0].first_step + int(np.nanargmax(logs[0].demand)), scene.step_s)
     console.print(f"picture: {picture}", soft_wrap=True)
-    question = f"explain {scene.ref} --store {out / 'decisions.db'} --at {peak:%Y-%m-%dT%H:%M:%SZ}"
-    console.print(f"ask why: .venv/bin/foresail {question}", soft_wrap=True)
+    question = f"explain {scene.ref} --store {out / RECORD} --at {peak:%Y-%m-%dT%H:%M:%SZ}"
+    console.print(f"ask why: {_command()} {question}", soft_wrap=True)
+
+
+def _command() -> str:
+    """How this command was called, so that the next one can be copied."""
+    called = Path(sys.argv[0])
+    if called.name != "foresail":
+        return "foresail"
+    inside = called.is_absolute() and called.is_relative_to(Path.cwd())
+    return str(called.relative_to(Path.cwd()) if inside else called)
 
 
 def _compared(ours: Figures, rival: RunLog) -> str:

@@ -63,7 +63,7 @@ def test_a_recorded_trace_of_a_few_days(tmp_path):
     del rows[1000:1010]  # an outage of the recording on the last day
     (tmp_path / "load.csv").write_text("\n".join(["ts,requests", *rows, ""]))
     (tmp_path / "shown").mkdir()
-    (tmp_path / "shown" / "decisions.db").write_text("what an earlier demo left, no database any more")
+    (tmp_path / "shown" / "demo-decisions.db").write_text("what an earlier demo left, no database any more")
     (tmp_path / "shown" / "notes.txt").write_text("mine")
     said = demo(
         tmp_path, "--trace", "load.csv", "--column", "requests", "--days", "1", "--out", "shown", "--lead", "5m"
