@@ -31,6 +31,7 @@ SHOP_CAPACITY = 45.0
 PEAK_REPLICAS = 60
 WARM_DAYS, HISTORY_DAYS = 2, 15
 LASTING_TICKS = 3
+MOST_DEMAND = 1e15
 RECORD = "demo-decisions.db"
 
 
@@ -285,11 +286,13 @@ def _typical(trace: Trace, before: np.ndarray) -> float:
     peak = float(np.quantile(known, 0.999)) if len(known) else 0.0
     if not peak > 0:
         raise Refused(f"{trace.name}: no demand above zero before the shown part; pass --capacity")
+    if peak > MOST_DEMAND:
+        raise Refused(f"{trace.name}: a demand of {peak:g} is no load of anything; check the unit of the values")
     return peak / PEAK_REPLICAS
 
 
 def _capacity(value: float | None) -> float | None:
-    if value is not None and not (np.isfinite(value) and value > 0):
+    if value is not None and not 0 < value <= MOST_DEMAND:
         raise Refused(f"--capacity {value:g} must be a positive number: the demand that one replica serves")
     return value
 

@@ -121,7 +121,7 @@ def decide_once(fleet: tuple[Path, ...], store: Path, step: str | None, at: str 
 def _newest(running: Service, step_s: int) -> datetime:
     newest_s = running.metrics.newest_end_s(step_s)
     if newest_s is None:
-        why = "; ".join(running.metrics.errors.values()) or "no file source"
+        why = "; ".join(running.metrics.complaints(step_s)) or "no file source"
         raise Refused(f"--at newest: no file can be read ({why})")
     return datetime.fromtimestamp(newest_s, UTC)
 

@@ -17,12 +17,13 @@ from autoscaler.ports.metrics import MetricsReader
 class History:
     """Demand of the fleet's rows over the last `keep_steps` steps.
 
-    late_steps: newest steps that are asked for again, so that samples which came late are not lost.
+    late_steps: newest steps that are asked for again, at least as far back as maxDataAge, so that samples which
+        came late are not lost.
     """
 
     step_s: int
     keep_steps: int
-    late_steps: int = 5
+    late_steps: int = 16
     _demands: tuple[tuple[str, Demand], ...] = ()
     _first: int = 0
     _end: int = 0
@@ -38,10 +39,10 @@ class History:
         rows = tuple(zip(fleet.row_keys(), fleet.demands, strict=True))
         start = now_step - self.keep_steps
         if rows != self._demands:
-            self._adopt(reader, rows, start, now_step)
+            self._adopt(reader, rows, start, now_step, self._reread(fleet))
         elif now_step > self._end:
             self._roll(start, now_step)
-            first = max(start, self._end - self.late_steps)
+            first = max(start, self._end - self._reread(fleet))
             self._merge(list(range(len(rows))), _read(reader, fleet.demands, first, now_step, self.step_s), now_step)
         return self.panel()
 
@@ -51,7 +52,9 @@ class History:
         values, verdicts = self._values[:, :width], self._verdicts[:, :width]
         return Panel(self.step_s, self._first, values, verdicts)
 
-    def _adopt(self, reader: MetricsReader, rows: tuple[tuple[str, Demand], ...], start: int, now_step: int) -> None:
+    def _adopt(
+        self, reader: MetricsReader, rows: tuple[tuple[str, Demand], ...], start: int, now_step: int, late: int
+    ) -> None:
         """Re-order to a new set of rows, keeping what is known, and read what is not."""
         old, kept = self.panel(), {row: i for i, row in enumerate(self._demands)}
         room = self.keep_steps + self._slack
@@ -66,7 +69,7 @@ class History:
         self._demands, self._first, self._end = rows, start, before if same else start if rows else now_step
         self._values, self._verdicts = values, verdicts
         fresh = [i for i, row in enumerate(rows) if row not in kept]
-        for which, first in ((fresh, start), ([i for i, _ in same], max(start, before - self.late_steps))):
+        for which, first in ((fresh, start), ([i for i, _ in same], max(start, before - late))):
             if which and first < now_step:
                 batch = _read(reader, [rows[i][1] for i in which], first, now_step, self.step_s)
                 self._merge(which, batch, now_step)
@@ -96,6 +99,10 @@ class History:
         self._values[at] = np.where(new, batch.values, self._values[at])
         self._verdicts[at] = np.where(told, batch.verdicts, have)
         self._end = max(self._end, min(now_step, batch.end_step))
+
+    def _reread(self, fleet: Fleet) -> int:
+        """Newest steps to ask for again: whatever is late and would still be used must be able to arrive."""
+        return max(self.late_steps, int(fleet.max_data_age_s.max(initial=0) // self.step_s) + 1)
 
     @property
     def _slack(self) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from autoscaler.actuation.requests import requests
@@ -13,6 +13,7 @@ from autoscaler.domain.series import step_at
 from autoscaler.forecasting.serving import PeakServer
 from autoscaler.guards.contract import Guard
 from autoscaler.intake.history import History
+from autoscaler.intake.lag import DataLag
 from autoscaler.pipeline.decide import decide
 from autoscaler.pipeline.foresee import foresee
 from autoscaler.pipeline.state import LoopState
@@ -31,6 +32,7 @@ class Pipeline:
     history: History
     server: PeakServer
     guards: Sequence[Guard]
+    lag: DataLag = field(default_factory=DataLag)
     state: LoopState | None = None
 
     def tick(self, fleet: Fleet, now: datetime) -> Decisions:
@@ -38,11 +40,13 @@ class Pipeline:
         step_s = self.history.step_s
         step = step_at(now, step_s)
         panel = self.history.collect(self.metrics, fleet, step)
-        delay = max(0, step - panel.end_step)  # below zero after a clock was set back
+        delay = self.lag.observe(panel, fleet, step)
         foresight = foresee(panel, fleet, self.server, step, data_delay_steps=delay)
         status = self.cluster.observe(fleet)
         remembered = (self.state or LoopState.fresh(fleet, step_s)).for_fleet(fleet, step_s)
         decisions, self.state = decide(fleet, foresight.at(0), status, remembered, self.guards, now_s=now.timestamp())
-        self.cluster.apply(fleet, requests(decisions), now.timestamp())
-        self.records.append(decisions)
+        try:
+            self.cluster.apply(fleet, requests(decisions), now.timestamp())
+        finally:
+            self.records.append(decisions)  # what was decided is on record even if a write failed
         return decisions
