@@ -46,7 +46,7 @@ def _seen(fleet: Fleet, step: int, observed: Any, peak: Any = np.nan, **changes:
     base = ForesightAt(
         step=step,
         step_s=60,
-        data_delay_steps=0,
+        data_delay_steps=np.zeros(len(fleet), dtype=np.int64),
         age_s=np.where(known, 0.0, np.inf),
         observed=demand,
         settled=demand.copy(),

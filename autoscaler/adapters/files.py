@@ -67,6 +67,13 @@ class FileMetrics:
         ends = [t.end_step * t.step_s for s in self.paths for t in (self._traces(s, step_s) or {}).values()]
         return max(ends, default=None)
 
+    def complaints(self, step_s: int) -> tuple[str, ...]:
+        """Why files, or series in them, cannot be read on this grid."""
+        for source in self.paths:
+            self._traces(source, step_s)
+        refused = [why for kept in self._kept.values() for why in kept.refused.values()]
+        return (*dict.fromkeys((*self.errors.values(), *refused)),)
+
     def _look(self, demand: Demand, traces: Mapping[str, Trace] | None) -> None:
         """Note why the demand's series cannot be had from a file that can be read."""
         place = _place(demand)

@@ -69,7 +69,9 @@ def demo(
 def run(
     fleet: FleetPaths,
     store: Store = DEFAULT_STORE,
-    step: Annotated[str, typer.Option(help="Grid of the demand history.")] = "60s",
+    step: Annotated[
+        str | None, typer.Option(help="Grid of the demand (default: the sources' longest, or 60s).")
+    ] = None,
     tick: Annotated[str, typer.Option(help="How often to decide.")] = "15s",
     listen: Annotated[str, typer.Option(help="HOST:PORT of /metrics and /healthz, or 'off'.")] = "127.0.0.1:9464",
     replay_from: Annotated[str | None, typer.Option(help="Run on a past clock from this moment on.")] = None,
@@ -85,7 +87,9 @@ def run(
 def once(
     fleet: FleetPaths,
     store: Store = DEFAULT_STORE,
-    step: Annotated[str, typer.Option(help="Grid of the demand history.")] = "60s",
+    step: Annotated[
+        str | None, typer.Option(help="Grid of the demand (default: the sources' longest, or 60s).")
+    ] = None,
     at: Annotated[str | None, typer.Option(help="Decide as of this moment; 'newest' = end of the data.")] = None,
     output: Output = "table",
 ) -> None:

@@ -31,6 +31,8 @@ SHOP_CAPACITY = 45.0
 PEAK_REPLICAS = 60
 WARM_DAYS, HISTORY_DAYS = 2, 15
 LASTING_TICKS = 3
+MOST_DEMAND = 1e15
+RECORD = "demo-decisions.db"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +72,10 @@ def run_demo(options: DemoOptions) -> None:
     story = _shop(options) if options.trace is None else _recorded(options, options.trace)
     console = screen()
     for note in story.notes:
-        console.print(f"[dim]{note}[/dim]")
+        console.print(note, style="dim", markup=False)
     folder("--out", options.out)
-    record_file = options.out / "decisions.db"
-    for stale in options.out.glob("decisions.db*"):
+    record_file = options.out / RECORD
+    for stale in options.out.glob(f"{RECORD}*"):
         stale.unlink()
     with DecisionStore.open(record_file, tick_s=float(story.scene.step_s)) as record:
         news = _News(story.scene, record)
@@ -166,7 +168,7 @@ def _close(story: Story, knobs: Knobs, logs: tuple[RunLog, ...], out: Path, cons
     console.print(final_table({log.name: log.figures() for log in logs}, title=story.title))
     ours = logs[0].figures()
     for rival in logs[1:3]:
-        console.print(_compared(ours, rival))
+        console.print(_compared(ours, rival), soft_wrap=True)
     console.print(f"short {ours.short_share:.2%} of the time; accepted risk {knobs.risk:.2%}")
     for first, end in held_spells(logs[0]):
         if (end - first) * scene.step_s >= 600:
@@ -181,9 +183,18 @@ def _close(story: Story, knobs: Knobs, logs: tuple[RunLog, ...], out: Path, cons
         title=story.title, subtitle=subtitle, synthetic=story.synthetic, unit=story.unit, zoom=_zoom(story),
     )  # fmt: skip
     peak = time_of(logs[0].first_step + int(np.nanargmax(logs[0].demand)), scene.step_s)
-    console.print(f"picture: {picture}")
-    question = f"explain {scene.ref} --store {out / 'decisions.db'} --at {peak:%Y-%m-%dT%H:%M:%SZ}"
-    console.print(f"ask why: .venv/bin/foresail {question}", soft_wrap=True)
+    console.print(f"picture: {picture}", soft_wrap=True)
+    question = f"explain {scene.ref} --store {out / RECORD} --at {peak:%Y-%m-%dT%H:%M:%SZ}"
+    console.print(f"ask why: {_command()} {question}", soft_wrap=True)
+
+
+def _command() -> str:
+    """How this command was called, so that the next one can be copied."""
+    called = Path(sys.argv[0])
+    if called.name != "foresail":
+        return "foresail"
+    inside = called.is_absolute() and called.is_relative_to(Path.cwd())
+    return str(called.relative_to(Path.cwd()) if inside else called)
 
 
 def _compared(ours: Figures, rival: RunLog) -> str:
@@ -275,11 +286,13 @@ def _typical(trace: Trace, before: np.ndarray) -> float:
     peak = float(np.quantile(known, 0.999)) if len(known) else 0.0
     if not peak > 0:
         raise Refused(f"{trace.name}: no demand above zero before the shown part; pass --capacity")
+    if peak > MOST_DEMAND:
+        raise Refused(f"{trace.name}: a demand of {peak:g} is no load of anything; check the unit of the values")
     return peak / PEAK_REPLICAS
 
 
 def _capacity(value: float | None) -> float | None:
-    if value is not None and not (np.isfinite(value) and value > 0):
+    if value is not None and not 0 < value <= MOST_DEMAND:
         raise Refused(f"--capacity {value:g} must be a positive number: the demand that one replica serves")
     return value
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("foresail")
 MAX_SPEED = 86400.0
+OLD_S = 3600.0
 TWIN_NOTE = "replicas are those of a simulated cluster: this version reads and writes no Kubernetes"
 
 
@@ -28,7 +29,7 @@ TWIN_NOTE = "replicas are those of a simulated cluster: this version reads and w
 class RunOptions:
     fleet: tuple[Path, ...]
     store: Path
-    step: str
+    step: str | None
     tick: str
     listen: str
     replay_from: str | None
@@ -49,7 +50,7 @@ def run_service(options: RunOptions) -> None:
     settings = ServiceSettings(
         fleet=options.fleet,
         store=options.store,
-        step_s=whole_seconds("--step", options.step),
+        step_s=_grid(options.fleet, options.step),
         tick_s=seconds("--tick", options.tick, least=0.1),
         listen=_address(options.listen),
         replay_from=moment("--replay-from", options.replay_from),
@@ -82,14 +83,14 @@ def run_service(options: RunOptions) -> None:
     log.info("stopped")
 
 
-def decide_once(fleet: tuple[Path, ...], store: Path, step: str, at: str | None, output: str) -> None:
+def decide_once(fleet: tuple[Path, ...], store: Path, step: str | None, at: str | None, output: str) -> None:
     """One tick; exit code 1 when something in the files is wrong or a workload is held."""
     from autoscaler.bootstrap.service import service
     from autoscaler.bootstrap.settings import ServiceSettings
     from autoscaler.simulator.clock import VirtualClock
 
     output_kind(output)
-    step_s = whole_seconds("--step", step)
+    step_s = _grid(fleet, step)
     when = None if at == "newest" else moment("--at", at)
     settings = ServiceSettings(fleet=fleet, store=store, step_s=step_s, tick_s=float(step_s), listen=None)
     clock = VirtualClock(datetime.now(UTC))
@@ -110,6 +111,9 @@ def decide_once(fleet: tuple[Path, ...], store: Path, step: str, at: str | None,
     else:
         _table(found)
         print(f"note: {TWIN_NOTE}", file=sys.stderr)  # noqa: T201
+    newest_s = running.metrics.newest_end_s(step_s)
+    if at is None and newest_s is not None and newest_s < clock.at.timestamp() - OLD_S:
+        print(f"note: the recordings end at {_iso(newest_s)}; --at newest decides there", file=sys.stderr)  # noqa: T201
     if running.files.problems or bool(decisions.held.any()):
         raise SystemExit(1)
 
@@ -117,9 +121,25 @@ def decide_once(fleet: tuple[Path, ...], store: Path, step: str, at: str | None,
 def _newest(running: Service, step_s: int) -> datetime:
     newest_s = running.metrics.newest_end_s(step_s)
     if newest_s is None:
-        why = "; ".join(running.metrics.errors.values()) or "no file source"
+        why = "; ".join(running.metrics.complaints(step_s)) or "no file source"
         raise Refused(f"--at newest: no file can be read ({why})")
     return datetime.fromtimestamp(newest_s, UTC)
+
+
+def _iso(moment_s: float) -> str:
+    return f"{datetime.fromtimestamp(moment_s, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _grid(fleet: tuple[Path, ...], step: str | None) -> int:
+    """Seconds of --step, or the longest step that a source of the fleet names, or a minute."""
+    from autoscaler.bootstrap.fleet_files import FleetFiles
+
+    if step is not None:
+        return whole_seconds("--step", step)
+    files = FleetFiles(fleet)
+    files.refresh()
+    named = [r.step_s for r in files.recordings.values() if r.step_s is not None]
+    return max(named, default=60)
 
 
 def _address(text: str) -> tuple[str, int] | None:

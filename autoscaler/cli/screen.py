@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 from rich.console import Console
@@ -12,5 +11,4 @@ PIPE_COLUMNS = 240
 
 def screen() -> Console:
     """Standard output; where it is no terminal, wide enough that a file or a pipe gets whole lines."""
-    narrow = sys.stdout.isatty() or "COLUMNS" in os.environ
-    return Console() if narrow else Console(width=PIPE_COLUMNS)
+    return Console() if sys.stdout.isatty() else Console(width=PIPE_COLUMNS)

@@ -158,8 +158,8 @@ class Decisions:
 
     @property
     def held(self) -> Bools:
-        """Lanes that some guard holds."""
-        held = np.zeros(len(self), dtype=np.bool_)
+        """Lanes that some guard holds, or whose target cannot be read."""
+        held = ~self.proposals.target_known
         for step in self.trace:
             if step.before is not step.after:
                 held |= step.holds
@@ -241,7 +241,7 @@ def _effect(step: GuardTrace, lane: int) -> GuardEffect:
 def _state(batch: Decisions, lane: int, effects: tuple[GuardEffect, ...]) -> State:
     if any(e.reason in (Reason.PAUSED, Reason.SCALED_TO_ZERO) and e.acted for e in effects):
         return State.PAUSED
-    if any(e.holds for e in effects):
+    if not batch.proposals.target_known[lane] or any(e.holds for e in effects):
         return State.HOLDING
     if not batch.proposals.predicted[lane]:
         return State.LEARNING

@@ -114,8 +114,8 @@ class Fleet:
     def __len__(self) -> int:
         return len(self.workloads)
 
-    def lead_steps(self, step_s: int, data_delay_steps: int = 0) -> Ints:
-        """Per row: lead in whole steps, rounded up, with the delay of the data in front of it."""
+    def lead_steps(self, step_s: int, data_delay_steps: Ints | int = 0) -> Ints:
+        """[row], lead in whole steps, rounded up, with the delay of the lane's data ([lane]) in front of it."""
         steps = np.ceil(self.lead_s / step_s - 1e-9).astype(np.int64) + data_delay_steps
         return np.asarray(steps[self.row_lane])
 

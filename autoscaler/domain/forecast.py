@@ -49,7 +49,7 @@ class ForesightAt:
 
     step: int
     step_s: int
-    data_delay_steps: int
+    data_delay_steps: Ints
     age_s: Floats
     observed: Floats
     settled: Floats
@@ -67,8 +67,8 @@ class Foresight:
     """What is known and expected at each origin, before anything about replicas.
 
     first_step: absolute step of origin 0 (a decision at the start of that step); origins are consecutive.
-    data_delay_steps: how many of the newest completed steps are not in yet; at origin u the last one that
-        may be known is u - 1 - data_delay_steps.
+    data_delay_steps: [lane], how many of the newest completed steps are not in yet; at origin u the last one
+        that may be known is u - 1 - data_delay_steps.
     observed: [row, origin], last usable demand not older than the row's limit, NaN if there is none.
     settled: [row, origin], demand of exactly the newest step that is in, NaN = not observed (for risk control).
     age_s: [row, origin], from the end of the sample behind `observed` to the origin; inf if there is none.
@@ -79,7 +79,7 @@ class Foresight:
 
     step_s: int
     first_step: int
-    data_delay_steps: int
+    data_delay_steps: Ints
     observed: Floats
     settled: Floats
     age_s: Floats

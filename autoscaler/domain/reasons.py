@@ -31,7 +31,7 @@ class Reason(StrEnum):
 _WORDS = {
     Reason.OBSERVED_NEED: "the demand observed now needs {after} replicas",
     Reason.FORECAST_PEAK: "the forecast peak of the lead window, with margin, needs {after} replicas",
-    Reason.NO_FORECAST: "no forecast qualifies yet: deciding on observed demand alone",
+    Reason.NO_FORECAST: "no forecast qualifies yet: observed demand alone decides (under a floor, the HPA does)",
     Reason.UNKNOWN_DEMAND: "demand is unknown and no forecast asks for more: keeping what is there",
     Reason.AT_MINIMUM: "the forecast peak needs no more than the minimum of {after}",
     Reason.TARGET_UNKNOWN: "the target could not be read: nothing is written",
@@ -43,7 +43,7 @@ _WORDS = {
     Reason.STABILIZING: "recent ticks wanted {limit}: waiting out the stabilisation window ({before} → {after})",
     Reason.STEP_UP_LIMITED: "step limit upward allows {limit} now ({before} → {after})",
     Reason.STEP_DOWN_LIMITED: "step limit downward allows {limit} now ({before} → {after})",
-    Reason.OUTSIDE_LIMITS: "outside min/max: {before} → {after}",
+    Reason.OUTSIDE_LIMITS: "outside min/max, at most {limit} now (a floor stays below its HPA's): {before} → {after}",
     Reason.GUARD_FAILED: "a guard raised: holding at {after}",
 }
 

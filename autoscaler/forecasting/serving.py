@@ -48,11 +48,28 @@ class Fitted:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """Whom to forecast. keys: identity of each row. leads: [row], steps of the window after its first.
+    delays: [row], newest steps before an origin that are not in yet; the window begins with the first of them.
+    """
+
+    keys: Sequence[str]
+    leads: Ints
+    delays: Ints
+
+    @staticmethod
+    def punctual(keys: Sequence[str], leads: Ints) -> Rows:
+        """Rows whose data is never late."""
+        return Rows(keys, leads, np.zeros_like(leads))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Group:
-    """Rows that share a refit phase and a lead."""
+    """Rows that share a refit phase, a lead and a delay."""
 
     phase: int
     lead: int
+    delay: int
     rows: Ints
     keys: tuple[str, ...]
 
@@ -69,7 +86,7 @@ class PeakServer:
     plan: CalibrationPlan = field(default_factory=CalibrationPlan)
     levels: tuple[float, ...] = LEVELS
     quarantined: dict[str, str] = field(default_factory=dict)
-    _fits: dict[tuple[int, int], Fitted] = field(default_factory=dict)
+    _fits: dict[tuple[int, int, int], Fitted] = field(default_factory=dict)
     _groups: tuple[tuple[object, ...], tuple[Group, ...]] | None = None
 
     def history_steps(self, step_s: int, lead: int) -> int:
@@ -77,38 +94,48 @@ class PeakServer:
         deepest = max((m.history_steps(step_s) for m in self.models), default=0)
         return (self.plan.window_s + self.plan.refit_s) // step_s + deepest + lead + 1
 
-    def forecast(self, panel: Panel, keys: Sequence[str], leads: Ints, origins: Ints) -> PeakForecast:
-        """Quantiles of the peak over origin … origin + lead.
+    def forecast(self, panel: Panel, rows: Rows, origins: Ints) -> PeakForecast:
+        """Quantiles of the peak over u - delay … u - delay + lead at each origin u.
 
-        panel: rows of history; only steps before each origin are used. keys: identity of each row.
-        leads: [row], steps. origins: absolute steps, consecutive.
+        panel: history of the rows; only steps before u - delay are used. origins: absolute steps, consecutive.
         """
-        shape = (len(keys), len(origins))
+        shape = (len(rows.keys), len(origins))
         quantiles = np.full((*shape, len(self.levels)), np.nan)
         model = np.full(shape, -1, dtype=np.int64)
         self.quarantined = {}
-        for group in self._grouped(panel.step_s, keys, leads):
-            for anchor, low, high in self._segments(panel.step_s, group.phase, origins):
+        oldest = int(origins[0])
+        for group in self._grouped(panel.step_s, rows):
+            first_unknown = origins - group.delay
+            for anchor, low, high in self._segments(panel.step_s, group.phase, first_unknown):
                 fitted = self._fit(panel, group, anchor)
-                served, by = self._serve(panel, group, fitted, origins[low:high])
+                served, by = self._serve(panel, group, fitted, first_unknown[low:high])
                 quantiles[group.rows, low:high] = served
                 model[group.rows, low:high] = by
+                oldest = min(oldest, anchor)
+        self._forget(oldest - self.plan.refit_s // panel.step_s)
         return PeakForecast(self.levels, quantiles, model >= 0, model, tuple(m.name for m in self.models))
 
-    def _grouped(self, step_s: int, keys: Sequence[str], leads: Ints) -> tuple[Group, ...]:
-        identity = (step_s, tuple(keys), leads.tobytes())
+    def relearn(self) -> None:
+        """Calibrate again at the next call: older history has come in since."""
+        self._fits.clear()
+
+    def _forget(self, before: int) -> None:
+        """Drop fits of leads and delays that nobody has asked for since; a delay that comes and goes keeps its own."""
+        if any(f.anchor < before for f in self._fits.values()):
+            self._fits = {k: f for k, f in self._fits.items() if f.anchor >= before}
+
+    def _grouped(self, step_s: int, rows: Rows) -> tuple[Group, ...]:
+        identity = (step_s, tuple(rows.keys), rows.leads.tobytes(), rows.delays.tobytes())
         if self._groups is None or self._groups[0] != identity:
             refit = max(1, self.plan.refit_s // step_s)
             slots = min(self.plan.slots, refit)
-            turns = np.array([zlib.crc32(k.encode()) % slots for k in keys], dtype=np.int64)
-            phases = turns * refit // slots
-            pairs = sorted(set(zip(phases.tolist(), leads.tolist(), strict=True)))
+            turns = np.array([zlib.crc32(k.encode()) % slots for k in rows.keys], dtype=np.int64)
+            alike = np.stack([turns * refit // slots, rows.leads, rows.delays])
             found = []
-            for phase, lead in pairs:
-                rows = np.flatnonzero((phases == phase) & (leads == lead))
-                found.append(Group(phase, lead, rows, tuple(keys[r] for r in rows.tolist())))
+            for phase, lead, delay in sorted(set(zip(*alike.tolist(), strict=True))):
+                which = np.flatnonzero((alike == [[phase], [lead], [delay]]).all(axis=0))
+                found.append(Group(phase, lead, delay, which, tuple(rows.keys[r] for r in which.tolist())))
             self._groups = (identity, tuple(found))
-            self._fits = {k: f for k, f in self._fits.items() if k in set(pairs)}
         return self._groups[1]
 
     def _segments(self, step_s: int, phase: int, origins: Ints) -> Iterator[tuple[int, int, int]]:
@@ -122,7 +149,7 @@ class PeakServer:
 
     def _fit(self, panel: Panel, group: Group, anchor: int) -> Fitted:
         """Calibrate the group on what was known before the anchor."""
-        kept = self._fits.get((group.phase, group.lead))
+        kept = self._fits.get((group.phase, group.lead, group.delay))
         if kept is not None and kept.anchor == anchor and kept.keys == group.keys:
             self.quarantined |= kept.faults
             return kept
@@ -142,7 +169,7 @@ class PeakServer:
         losses = [np.full(len(group.rows), np.inf) if c is None else c.loss for c in found]
         order = np.argsort(np.reshape(losses, (len(found), len(group.rows))), axis=0, kind="stable")
         fitted = Fitted(anchor, group.keys, tuple(found), order, faults)
-        self._fits[group.phase, group.lead] = fitted
+        self._fits[group.phase, group.lead, group.delay] = fitted
         self.quarantined |= faults
         return fitted
 

@@ -22,7 +22,8 @@ FOUND_POINTS = 4_000_000
 class History:
     """Demand of the fleet's rows over the last `keep_steps` steps.
 
-    late_steps: newest steps that are asked for again, so that samples which came late are not lost.
+    late_steps: newest steps that are asked for again, so that samples which came late are not lost; grows to the
+        largest maxDataAge of the fleet, as whatever is late and would still be used must be able to arrive.
     recent_steps: most that one tick asks for; what is older comes from a back-fill through `handover`.
     None = everything at once, for simulators and for sources that cost nothing.
     revision: grows when older demand has come in from the back-fill; what was learned before did not know it.
@@ -55,6 +56,7 @@ class History:
         self._skip_to(floor)
         fresh: list[int] | None = None
         if fleet is not self._fleet:
+            self.late_steps = max(self.late_steps, int(fleet.max_data_age_s.max(initial=0) // self.step_s) + 1)
             fresh = self._adopt(fleet, start, now_step)
         if now_step > self._end:
             self._roll(start, now_step)

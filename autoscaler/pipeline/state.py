@@ -49,7 +49,9 @@ class LoopState:
         shadow[: self.margin.shadow.shape[0], stays] = self.margin.shadow[:, old[stays]]
         log_margin = start.log_margin.copy()
         log_margin[stays] = self.margin.log_margin[old[stays]]
-        margin = MarginState(log_margin, shadow, self.margin.step, self.margin.settled_step)
+        settled_step = start.settled_step.copy()
+        settled_step[stays] = self.margin.settled_step[old[stays]]
+        margin = MarginState(log_margin, shadow, self.margin.step, settled_step)
 
         def carried(entries: Ints, blank: int) -> Ints:
             out = np.full((entries.shape[0], len(fleet)), blank, dtype=np.int64)

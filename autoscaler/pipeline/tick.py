@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from autoscaler.actuation.requests import requests
@@ -13,12 +14,15 @@ from autoscaler.domain.series import step_at
 from autoscaler.forecasting.serving import PeakServer
 from autoscaler.guards.contract import Guard
 from autoscaler.intake.history import History
+from autoscaler.intake.lag import DataLag
 from autoscaler.pipeline.decide import decide
 from autoscaler.pipeline.foresee import foresee
 from autoscaler.pipeline.state import LoopState
 from autoscaler.ports.cluster import Cluster
 from autoscaler.ports.metrics import MetricsReader
 from autoscaler.ports.records import DecisionWriter
+
+RELEARN_S = 300.0
 
 
 @dataclass(slots=True)
@@ -31,18 +35,30 @@ class Pipeline:
     history: History
     server: PeakServer
     guards: Sequence[Guard]
+    lag: DataLag = field(default_factory=DataLag)
     state: LoopState | None = None
+    _learned: tuple[int, float] = (0, -math.inf)
 
     def tick(self, fleet: Fleet, now: datetime) -> Decisions:
         """Metrics in, forecast, plan, guards, actuation, one record. `now` is aware; nothing reads a clock."""
         step_s = self.history.step_s
         step = step_at(now, step_s)
         panel = self.history.collect(self.metrics, fleet, step)
-        delay = max(0, step - panel.end_step)  # below zero after a clock was set back
+        self._relearn_from_older(now)
+        delay = self.lag.observe(panel, fleet, step)
         foresight = foresee(panel, fleet, self.server, step, data_delay_steps=delay)
         status = self.cluster.observe(fleet)
         remembered = (self.state or LoopState.fresh(fleet, step_s)).for_fleet(fleet, step_s)
         decisions, self.state = decide(fleet, foresight.at(0), status, remembered, self.guards, now_s=now.timestamp())
-        self.cluster.apply(fleet, requests(decisions), now.timestamp())
-        self.records.append(decisions)
+        try:
+            self.cluster.apply(fleet, requests(decisions), now.timestamp())
+        finally:
+            self.records.append(decisions)  # what was decided is on record even if a write failed
         return decisions
+
+    def _relearn_from_older(self, now: datetime) -> None:
+        """When the back-fill has brought older demand, learn from it soon, not only at the next anchors."""
+        revision, at_s = self._learned
+        if self.history.revision != revision and now.timestamp() - at_s >= RELEARN_S:
+            self._learned = (self.history.revision, now.timestamp())
+            self.server.relearn()

@@ -25,18 +25,18 @@ MOST_DELAY_STEPS = 15
 @dataclass(frozen=True, slots=True, eq=False)
 class MarginState:
     """log_margin: [lane]. shadow: [age, lane], what our own wanted was `age` steps before `step`, NaN where
-    there was no forecast. step: absolute step of the newest shadow entry; settled_step: of the newest error.
+    there was no forecast. step: absolute step of the newest shadow entry. settled_step: [lane], of the newest error.
     """
 
     log_margin: Floats
     shadow: Floats
     step: int
-    settled_step: int
+    settled_step: Ints
 
     @staticmethod
     def fresh(lanes: int, longest_lead: int) -> MarginState:
         shadow = np.full((shadow_depth(longest_lead), lanes), np.nan)
-        return MarginState(np.full(lanes, np.log(FIRST_MARGIN)), shadow, -1, -1)
+        return MarginState(np.full(lanes, np.log(FIRST_MARGIN)), shadow, -1, np.full(lanes, -1, dtype=np.int64))
 
     @property
     def margin(self) -> Floats:
@@ -55,11 +55,12 @@ def gain(risk: Floats, step_s: int) -> Floats:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Settled:
-    """A step whose demand is now known. needed: [lane], replicas that it asked for, NaN = not observed.
+    """A step whose demand is now known. step: [lane], as data is not equally late everywhere.
+    needed: [lane], replicas that it asked for, NaN = not observed.
     lead_steps: [lane], from a request to ready. risk: [lane], accepted share of short steps.
     """
 
-    step: int
+    step: Ints
     needed: Floats
     lead_steps: Ints
     risk: Floats
@@ -68,18 +69,23 @@ class Settled:
 
 def settle(state: MarginState, settled: Settled) -> MarginState:
     """Learn from a settled step; each step counts once, and an unobserved one teaches nothing."""
-    if settled.step <= state.settled_step:
+    new = settled.step > state.settled_step
+    if not new.any():
         return state
     needed, risk = settled.needed, settled.risk
     age = np.arange(state.shadow.shape[0])[:, None]
     behind = age - (state.step - settled.step)
     window = (behind >= 0) & (behind <= settled.lead_steps)
     ready = np.where(window, state.shadow, np.inf).min(axis=0)
-    usable = np.isfinite(ready) & ~np.isnan(needed) & (state.step - settled.step <= MOST_DELAY_STEPS)
+    usable = new & np.isfinite(ready) & ~np.isnan(needed) & (state.step - settled.step <= MOST_DELAY_STEPS)
     miss = needed > ready
     push = np.where(miss, 1.0, -risk / (1 - risk)) * gain(risk, settled.step_s)
     moved = np.minimum(np.maximum(state.log_margin + push, LOG_LEAST), LOG_GREATEST)
-    return replace(state, log_margin=np.where(usable, moved, state.log_margin), settled_step=settled.step)
+    return replace(
+        state,
+        log_margin=np.where(usable, moved, state.log_margin),
+        settled_step=np.maximum(state.settled_step, settled.step),
+    )
 
 
 def remember(state: MarginState, step: int, shadow: Floats) -> MarginState:

@@ -14,7 +14,7 @@ from autoscaler.domain.series import time_of
 from autoscaler.reporting.runs import Event, Run, Span, best_part, check_runs, outages, span_of
 
 SIZE_PX = (1600, 1000)
-_LEFT, _RIGHT, _DPI = 0.085, 0.985, 100
+_LEFT, _RIGHT, _DPI = 0.105, 0.985, 100
 
 
 def draw_demo(

@@ -85,9 +85,9 @@ def simulate(lanes: int, warm: int, steps: int) -> float:
         fleet=fleet, recording=Recording(panel, panel), cluster=cluster, first_step=first + warm,
         end_step=first + warm + steps, server=PeakServer(serving_models()), guards=CHAIN,
     )  # fmt: skip
-    began = time.perf_counter()
+    began = time.process_time()
     run.finish()
-    return time.perf_counter() - began
+    return time.process_time() - began
 
 
 def live_ticks(lanes: int, ticks: int) -> tuple[float, list[float]]:
@@ -104,10 +104,28 @@ def live_ticks(lanes: int, ticks: int) -> tuple[float, list[float]]:
     taken = []
     for k in range(ticks):
         now = time_of(first + history_steps + k, STEP_S)
-        began = time.perf_counter()
+        began = time.process_time()
         pipeline.tick(fleet, now)
-        taken.append(time.perf_counter() - began)
+        taken.append(time.process_time() - began)
     return taken[0], taken[1:]
+
+
+def late_data(lanes: int) -> float:
+    """Most seconds of a tick while the data's delay flips at every step, after both delays were met once."""
+    fleet, first, history_steps, ticks = fleet_of(lanes, Actuation.HPA_FLOOR), shop_window().first_step, 9 * 1440, 30
+    series = demand_of(lanes, history_steps + ticks)
+    metrics = MemoryMetrics(STEP_S, first, {f"q{i}": series[i] for i in range(lanes)})
+    cluster = MemoryCluster(fleet, STEP_S, np.ones(lanes, dtype=np.bool_), np.full(lanes, 10, dtype=np.int64))
+    pipeline = Pipeline(
+        metrics, cluster, Nowhere(), History(STEP_S, history_steps), PeakServer(serving_models()), CHAIN
+    )
+    taken = []
+    for k in range(ticks):
+        metrics.data_delay_steps = k % 2
+        began = time.process_time()
+        pipeline.tick(fleet, time_of(first + history_steps + k, STEP_S))
+        taken.append(time.process_time() - began)
+    return max(taken[4:])
 
 
 def main() -> int:
@@ -115,7 +133,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="a tenth of the steps and lanes, no verdict")
     quick = parser.parse_args().quick
     share = 10 if quick else 1
-    print(f"{datetime.now(UTC):%Y-%m-%d}, numpy {np.__version__}, one core", flush=True)
+    print(f"{datetime.now(UTC):%Y-%m-%d}, numpy {np.__version__}, processor seconds of one core", flush=True)
 
     month = simulate(1, 15 * 1440, MONTH // share)
     per_step = month / (MONTH // share) * 1e6
@@ -129,12 +147,17 @@ def main() -> int:
     lanes = 10_000 // share
     first, later = live_ticks(lanes, 22)
     middle, worst = float(np.median(later)), max(later)
+    jumps = late_data(2_000 // share)
+    print(
+        f"{2_000 // share} lanes whose data is late by 0, 1, 0, 1 … steps: {jumps:.2f} s at most after the first turns"
+    )
     print(f"{lanes} lanes live: first tick {first:.1f} s, then {middle:.2f} s in the middle, {worst:.2f} s at most")
 
     claims = [
         Claim("one lane, 43,200 steps under 20 s", month * share, 20.0),
         Claim("200 lanes cost at most 8 × one lane per step", wide_step / per_step, 8.0),
         Claim("10,000 lanes, one tick under 1 s", middle * share, 1.0),
+        Claim("10,000 lanes, a tick with a turn of refits under 1 s", worst * share, 1.0),
     ]
     for claim in claims:
         print(f"{'ok  ' if claim.holds else 'MISS'} {claim.words}: {claim.measured:.2f}")

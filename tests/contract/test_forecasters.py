@@ -7,7 +7,7 @@ from autoscaler.domain.forecast import PeakForecast
 from autoscaler.domain.series import Ints, Panel, SeriesBatch
 from autoscaler.forecasting.catalogue import serving_models
 from autoscaler.forecasting.contract import PeakForecaster, observed_peaks
-from autoscaler.forecasting.serving import CalibrationPlan, PeakServer
+from autoscaler.forecasting.serving import CalibrationPlan, PeakServer, Rows
 
 STEP_S = 300
 DAY = 288
@@ -56,7 +56,7 @@ KEYS = tuple(f"shop/{kind}" for kind in SERIES)
 
 def _serve(panel: Panel, origins: Ints, keys: tuple[str, ...] = KEYS, lead: int = LEAD) -> PeakForecast:
     server = PeakServer(MODELS, PLAN)
-    found = server.forecast(panel, keys, np.full(panel.rows, lead, dtype=np.int64), origins)
+    found = server.forecast(panel, Rows.punctual(keys, np.full(panel.rows, lead, dtype=np.int64)), origins)
     assert server.quarantined == {}
     return found
 
@@ -160,7 +160,7 @@ def test_a_served_row_does_not_depend_on_the_others_nor_on_their_order() -> None
 
 def test_a_served_row_does_not_depend_on_the_leads_of_others() -> None:
     leads = np.arange(len(KEYS), dtype=np.int64)
-    mixed = PeakServer(MODELS, PLAN).forecast(ALL, KEYS, leads, TAIL)
+    mixed = PeakServer(MODELS, PLAN).forecast(ALL, Rows.punctual(KEYS, leads), TAIL)
     for row, raw in enumerate(SERIES.values()):
         alone = _serve(_panel(raw), TAIL, (KEYS[row],), lead=row)
         np.testing.assert_array_equal(alone.quantiles[0], mixed.quantiles[row])
@@ -171,10 +171,10 @@ def test_a_served_block_is_the_same_as_single_origins_and_as_cold_starts() -> No
     block, warm = _serve(ALL, origins), PeakServer(MODELS, PLAN)
     leads = np.full(len(KEYS), LEAD, dtype=np.int64)
     for at, origin in enumerate(origins):
-        one = warm.forecast(ALL, KEYS, leads, np.array([origin]))
+        one = warm.forecast(ALL, Rows.punctual(KEYS, leads), np.array([origin]))
         np.testing.assert_array_equal(one.quantiles[:, 0], block.quantiles[:, at])
         np.testing.assert_array_equal(one.model[:, 0], block.model[:, at])
-    _same(_serve(ALL, origins[-1:]), warm.forecast(ALL, KEYS, leads, origins[-1:]))
+    _same(_serve(ALL, origins[-1:]), warm.forecast(ALL, Rows.punctual(KEYS, leads), origins[-1:]))
 
 
 def test_serving_reads_nothing_at_or_after_the_origin() -> None:
@@ -194,14 +194,16 @@ def test_history_before_the_servers_window_changes_nothing() -> None:
     assert needed < STEPS
     raw = np.stack(list(SERIES.values()))
     leads = np.full(len(KEYS), LEAD, dtype=np.int64)
-    whole = server.forecast(ALL, KEYS, leads, np.array([END]))
+    whole = server.forecast(ALL, Rows.punctual(KEYS, leads), np.array([END]))
     again = PeakServer(server.models, server.plan)
-    _same(again.forecast(_panel(raw[:, -needed:], END - needed), KEYS, leads, np.array([END])), whole)
+    _same(again.forecast(_panel(raw[:, -needed:], END - needed), Rows.punctual(KEYS, leads), np.array([END])), whole)
 
 
 def test_no_rows_are_an_answer_too() -> None:
     empty = Panel(STEP_S, FIRST, np.empty((0, 10)), np.empty((0, 10), dtype=np.uint8))
-    found = PeakServer(MODELS).forecast(empty, (), np.empty(0, dtype=np.int64), np.arange(FIRST, FIRST + 3))
+    found = PeakServer(MODELS).forecast(
+        empty, Rows.punctual((), np.empty(0, dtype=np.int64)), np.arange(FIRST, FIRST + 3)
+    )
     assert found.quantiles.shape == (0, 3, 3)
 
 

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from autoscaler.adapters.store.migrate import bring_to_head
+from autoscaler.adapters.store.only_writer import OnlyWriter
 from autoscaler.adapters.store.place import Place
 from autoscaler.adapters.store.reader import StoredDecisions
 from autoscaler.adapters.store.retention import Retention
@@ -38,9 +39,10 @@ class DecisionStore:
     After a restart every workload begins a new run: what was decided in between is not known.
     """
 
-    def __init__(self, reader: StoredDecisions, writer: TickWriter) -> None:
+    def __init__(self, reader: StoredDecisions, writer: TickWriter, lock: OnlyWriter | None = None) -> None:
         self._reader = reader
         self._writer = writer
+        self._lock = lock
 
     @classmethod
     def open(cls, where: str | Path, *, tick_s: float, limits: StoreLimits | None = None) -> DecisionStore:
@@ -53,9 +55,10 @@ class DecisionStore:
         limits = limits or StoreLimits()
         place = Place.of(where)
         bring_to_head(place)
+        lock = None if place.path is None else OnlyWriter(place.path)
         tables = Tables(place, tick_s, Retention(limits.keep_days, limits.max_bytes))
         writer = TickWriter(tables, place.label, queue_ticks=limits.queue_ticks, tidy_every_s=limits.prune_every_s)
-        return cls(StoredDecisions(place), writer)
+        return cls(StoredDecisions(place), writer, lock)
 
     @staticmethod
     def open_read_only(where: str | Path) -> StoredDecisions:
@@ -72,6 +75,9 @@ class DecisionStore:
     def close(self, timeout_s: float = 10.0) -> None:
         self._writer.close(timeout_s)
         self._reader.close()
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
 
     def __enter__(self) -> Self:
         return self

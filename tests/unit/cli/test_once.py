@@ -236,3 +236,15 @@ def test_a_hundred_workloads_on_one_file(estate, source, workload, foresail):
     estate.write(source(), *(workload(name) for name in names))
     said = foresail("once", "fleet", *AT, "-o", "json")
     assert list(decisions(said)) == [f"shop/{name}" for name in names]
+
+
+def test_a_recording_of_the_past_is_pointed_out(estate, source, workload, foresail):
+    estate.record(end=datetime(2020, 6, 10, 9, tzinfo=UTC))
+    estate.write(source(), workload("web"))
+    hint = "the recordings end at 2020-06-10T09:00:00Z; --at newest decides there"
+    now = foresail("once", "fleet")
+    assert now.code == 1
+    assert hint in now.err
+    newest = foresail("once", "fleet", "--at", "newest")
+    assert newest.code == 0
+    assert hint not in newest.err

@@ -10,7 +10,7 @@ import pytest
 from autoscaler.domain.series import Floats, Ints, Panel
 from autoscaler.forecasting.contract import PeakForecaster
 from autoscaler.forecasting.naive import LastValue
-from autoscaler.forecasting.serving import CalibrationPlan, PeakServer
+from autoscaler.forecasting.serving import CalibrationPlan, PeakServer, Rows
 
 PLAN = CalibrationPlan(window_s=4 * 3600, sample_s=300, refit_s=1800, least=24)
 END = 40_000
@@ -24,10 +24,10 @@ class Stub:
     answer: Callable[[Panel, Floats], Any]
     name: str = "stub"
 
-    def history_steps(self, step_s: int) -> int:  # noqa: ARG002
+    def history_steps(self, step_s: int) -> int:
         return 5
 
-    def peaks(self, panel: Panel, origins: Ints, lead: int) -> Any:  # noqa: ARG002
+    def peaks(self, panel: Panel, origins: Ints, lead: int) -> Any:
         return self.answer(panel, np.full((panel.rows, len(origins)), 100.0))
 
 
@@ -61,7 +61,7 @@ def panel(make_panel: Callable[..., Panel]) -> Panel:
 
 
 def _ask(server: PeakServer, panel: Panel) -> Any:
-    return server.forecast(panel, ("a/x", "a/y"), np.array([2, 2]), ORIGINS)
+    return server.forecast(panel, Rows.punctual(("a/x", "a/y"), np.array([2, 2])), ORIGINS)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -101,12 +101,12 @@ def test_F04_a_fault_of_the_fit_stays_visible_until_the_next_fit(panel: Panel) -
         return good
 
     server = PeakServer((Stub(first_call_raises), LastValue()), PLAN)
-    one = ("a/x",), np.array([2])
+    one = Rows.punctual(("a/x",), np.array([2]))
     for origin in (END - 1, END - 1):
-        served = server.forecast(panel_row(panel), *one, np.array([origin]))
+        served = server.forecast(panel_row(panel), one, np.array([origin]))
         assert (served.model == 1).all()
         assert "cold cache" in server.quarantined["stub"]
-    later = server.forecast(panel_row(panel), *one, np.array([END - 1 + 30]))
+    later = server.forecast(panel_row(panel), one, np.array([END - 1 + 30]))
     assert server.quarantined == {}
     assert later.models[int(later.model[0, 0])] in {"stub", "last-value"}
 
@@ -123,8 +123,10 @@ def test_F04_one_impossible_row_costs_no_other_row(panel: Panel) -> None:
     phase_mates = ("a/x", "a/x")  # same key, same group
     leads = np.array([2, 2])
     server = PeakServer((Stub(second_row_explodes), LastValue()), PLAN)
-    served = server.forecast(panel, phase_mates, leads, ORIGINS)
-    sound = PeakServer((Stub(lambda _, good: good), LastValue()), PLAN).forecast(panel, phase_mates, leads, ORIGINS)
+    served = server.forecast(panel, Rows.punctual(phase_mates, leads), ORIGINS)
+    sound = PeakServer((Stub(lambda _, good: good), LastValue()), PLAN).forecast(
+        panel, Rows.punctual(phase_mates, leads), ORIGINS
+    )
     np.testing.assert_array_equal(served.quantiles[0], sound.quantiles[0])
     np.testing.assert_array_equal(served.model, [[0] * len(ORIGINS), [1] * len(ORIGINS)])
 
@@ -135,10 +137,10 @@ def test_F04_one_row_of_absurd_demand_costs_no_other_row(make_panel: Callable[..
     mad = np.where(np.arange(600) % 2 == 0, 1.7e308, 0.0)
     keys, leads = ("a/x", "a/x"), np.array([2, 2])
     both = PeakServer((LastValue(),), PLAN).forecast(
-        make_panel([sane, mad], first_step=END - 600), keys, leads, ORIGINS
+        make_panel([sane, mad], first_step=END - 600), Rows.punctual(keys, leads), ORIGINS
     )
     alone = PeakServer((LastValue(),), PLAN).forecast(
-        make_panel([sane], first_step=END - 600), keys[:1], leads[:1], ORIGINS
+        make_panel([sane], first_step=END - 600), Rows.punctual(keys[:1], leads[:1]), ORIGINS
     )
     np.testing.assert_array_equal(both.quantiles[0], alone.quantiles[0])
     assert both.present[0].all()

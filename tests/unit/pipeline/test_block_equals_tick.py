@@ -160,7 +160,9 @@ def test_what_is_foreseen_of_a_lane_does_not_depend_on_the_fleet(world: World, l
     one = foresee(alone, Fleet((load,)), _server(), origin, data_delay_steps=world.delay).at(0)
     every = foresee(world.panel, world.fleet, _server(), origin, data_delay_steps=world.delay).at(0)
     cut = {
-        f.name: getattr(every, f.name)[rows] for f in fields(every) if isinstance(getattr(every, f.name), np.ndarray)
+        f.name: getattr(every, f.name)[[lane] if f.name == "data_delay_steps" else rows]
+        for f in fields(every)
+        if isinstance(getattr(every, f.name), np.ndarray)
     }
     _assert_same_origin(one, replace(every, **cut))
 

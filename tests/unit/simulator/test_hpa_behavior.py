@@ -1,4 +1,3 @@
-
 """Stabilisation, rate policies and limits; expected numbers worked by hand from upstream's formulas."""
 
 import pytest

@@ -1,4 +1,3 @@
-
 """The array twin equals the scalar HPA lane by lane, on any sequence of loads, limits and interventions."""
 
 import math

@@ -1,4 +1,3 @@
-
 """Per-pod metrics: who counts, and how missing and unready pods hold a move back; expected numbers worked by hand."""
 
 from typing import Any

@@ -1,4 +1,3 @@
-
 """Metrics with one total, the choice among several metrics, and quantities; expected numbers worked by hand."""
 
 import math

@@ -1,4 +1,3 @@
-
 """Whole syncs of one HPA: branches, memory between syncs, and promises that hold for any load."""
 
 import pytest

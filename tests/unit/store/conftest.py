@@ -87,7 +87,7 @@ def build(
             ForesightAt,
             step=int(at_s // TICK_S),
             step_s=int(TICK_S),
-            data_delay_steps=1,
+            data_delay_steps=np.ones(n, dtype=np.int64),
             age_s=over(rows, age_s, np.float64),
             observed=over(rows, observed, np.float64),
             settled=over(rows, observed, np.float64),

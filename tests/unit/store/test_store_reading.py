@@ -101,3 +101,11 @@ def test_a_record_in_a_folder_that_may_not_be_written(opened, make, tmp_path, mo
     assert reader.run_at(WEB) is not None
     reader.close()
     assert [file.name for file in tmp_path.iterdir()] == ["foresail.db"], "nothing was created beside it"
+
+
+def test_two_writers_of_one_record_are_refused(opened, tmp_path):
+    first = opened()
+    with pytest.raises(Refused, match="another foresail writes this record"):
+        DecisionStore.open(tmp_path / "foresail.db", tick_s=15.0)
+    first.close()
+    DecisionStore.open(tmp_path / "foresail.db", tick_s=15.0).close()
