@@ -25,7 +25,7 @@ from autoscaler.ports.history import FINAL, UNASKED
 from autoscaler.simulator.demand import MemoryDemandStore
 from autoscaler.simulator.metrics import MemoryMetrics
 
-STEP_S, KEEP, REACH, RECENT, LATE, ZERO, WIDTH = 60, 40, 100, 8, 3, 10_000, 3000
+STEP_S, KEEP, REACH, RECENT, LATE, ZERO, WIDTH = 60, 40, 100, 8, 4, 10_000, 3000
 LIMITS = BackfillLimits(
     reach_days=REACH * STEP_S / 86400, request_steps=16, request_points=32, settle_steps=4, flush_s=50.0
 )
