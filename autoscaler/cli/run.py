@@ -91,12 +91,12 @@ def decide_once(fleet: tuple[Path, ...], store: Path, step: str, at: str | None,
     output_kind(output)
     step_s = whole_seconds("--step", step)
     when = None if at == "newest" else moment("--at", at)
-    settings = ServiceSettings(fleet=fleet, store=store, step_s=step_s, tick_s=float(step_s), listen=None)
+    settings = ServiceSettings(fleet, store, step_s, float(step_s), listen=None, beside=False)
     clock = VirtualClock(datetime.now(UTC))
     _log_to_stderr(logging.WARNING)
     running = service(settings, clock)
     try:
-        clock.at = _newest(running, step_s) if at == "newest" else when or clock.at
+        clock.at = _newest(running, step_s) if at == "newest" else when or running.in_servers_time(datetime.now(UTC))
         decisions = running.tick()
         if decisions is None:
             raise Refused(f"the tick failed: {running.last_error}")
@@ -115,11 +115,14 @@ def decide_once(fleet: tuple[Path, ...], store: Path, step: str, at: str | None,
 
 
 def _newest(running: Service, step_s: int) -> datetime:
+    """The end of the newest data: of a recording where it ends, of a server now."""
     newest_s = running.metrics.newest_end_s(step_s)
-    if newest_s is None:
-        why = "; ".join(running.metrics.errors.values()) or "no file source"
-        raise Refused(f"--at newest: no file can be read ({why})")
-    return datetime.fromtimestamp(newest_s, UTC)
+    if newest_s is not None:
+        return datetime.fromtimestamp(newest_s, UTC)
+    if running.metrics.servers:
+        return running.in_servers_time(datetime.now(UTC))
+    why = "; ".join(running.metrics.errors.values()) or "no file source"
+    raise Refused(f"--at newest: no file can be read ({why})")
 
 
 def _address(text: str) -> tuple[str, int] | None:
