@@ -9,7 +9,7 @@ from pathlib import Path
 from autoscaler.domain.errors import Problem
 from autoscaler.domain.fleet import Fleet
 from autoscaler.domain.workload import Workload, WorkloadRef
-from autoscaler.spec.compile import Recording
+from autoscaler.spec.compile import PrometheusSource, Recording, Source
 from autoscaler.spec.reader import load_valid
 
 
@@ -25,8 +25,16 @@ class FleetFiles:
     generation: int = 0
     problems: tuple[Problem, ...] = ()
     fleet: Fleet = field(default_factory=lambda: Fleet(()))
-    recordings: dict[str, Recording] = field(default_factory=dict)
+    sources: dict[str, Source] = field(default_factory=dict)
     _stamp: tuple[tuple[str, int, int], ...] | None = None
+
+    @property
+    def recordings(self) -> dict[str, Recording]:
+        return {n: s for n, s in self.sources.items() if isinstance(s, Recording)}
+
+    @property
+    def servers(self) -> dict[str, PrometheusSource]:
+        return {n: s for n, s in self.sources.items() if isinstance(s, PrometheusSource)}
 
     def refresh(self) -> bool:
         """Read the files if they have changed; True if what is in force or what is wrong did."""
@@ -42,10 +50,10 @@ class FleetFiles:
             for w in self.fleet.workloads
             if w.ref not in valid and (loaded.unnamed or (w.ref.namespace, w.ref.name) in refused)
         }
-        sources = {r.name: r for r in loaded.fleet.recordings}
+        sources = {s.name: s for s in loaded.fleet.compiled_sources}
         lost = {r.name for r in loaded.refused if r.kind == "MetricsSource"}
-        stay = {n: r for n, r in self.recordings.items() if n not in sources and (loaded.unnamed or n in lost)}
-        self.recordings = stay | sources
+        stay = {n: s for n, s in self.sources.items() if n not in sources and (loaded.unnamed or n in lost)}
+        self.sources = stay | sources
         self.problems = (*loaded.problems, *loaded.knock_on)
         workloads = tuple(sorted((*valid.values(), *kept.values()), key=lambda w: w.ref))
         if workloads != self.fleet.workloads:

@@ -6,12 +6,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+TICK_SHARE = 0.6
+LEAST_DEADLINE_S = 1.0
+LONG_DEADLINE_S = 120.0
+
 
 @dataclass(frozen=True, slots=True)
 class ServiceSettings:
     """step_s: grid of the history. tick_s: how often we decide. store: file of the record.
     listen: host and port of /metrics and /healthz, None = off. replay_from: run on a past clock from there,
-    `speed` times as fast as time passes. history_days: demand kept in memory.
+    `speed` times as fast as time passes. history_days: demand kept in memory. beside: history of servers comes beside
+    the ticks, from our own store and a back-fill; False: every tick asks for all it needs, however long that takes.
     """
 
     fleet: tuple[Path, ...]
@@ -22,8 +27,19 @@ class ServiceSettings:
     replay_from: datetime | None = None
     speed: float = 1.0
     history_days: int = 16
+    beside: bool = True
 
     @property
     def real_tick_s(self) -> float:
         """Seconds of machine time between ticks; a replay ticks `speed` times as often."""
         return self.tick_s / self.speed
+
+    @property
+    def deadline_s(self) -> float:
+        """Seconds that a tick waits for its sources: less than the time to the next one."""
+        return max(LEAST_DEADLINE_S, TICK_SHARE * self.real_tick_s) if self.beside else LONG_DEADLINE_S
+
+    @property
+    def demand_store(self) -> Path:
+        """The file of the demand that we keep: beside the record."""
+        return self.store.with_name(f"{self.store.stem}-demand{self.store.suffix or '.db'}")

@@ -128,6 +128,18 @@ def history(
 
 
 @app.command()
+def doctor(
+    fleet: FleetPaths,
+    step: Annotated[str, typer.Option(help="Grid of the demand history.")] = "60s",
+    output: Output = "table",
+) -> None:
+    """Look at the metrics sources and demands of a fleet and say what is wrong; changes nothing."""
+    from autoscaler.cli.doctor import examine
+
+    examine(tuple(fleet), step, output)
+
+
+@app.command()
 def get(
     workloads: Annotated[list[str] | None, typer.Argument(help="NAMESPACE/NAME or NAME; default: all.")] = None,
     store: Store = DEFAULT_STORE,

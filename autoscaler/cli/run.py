@@ -92,12 +92,12 @@ def decide_once(fleet: tuple[Path, ...], store: Path, step: str | None, at: str 
     output_kind(output)
     step_s = _grid(fleet, step)
     when = None if at == "newest" else moment("--at", at)
-    settings = ServiceSettings(fleet=fleet, store=store, step_s=step_s, tick_s=float(step_s), listen=None)
+    settings = ServiceSettings(fleet, store, step_s, float(step_s), listen=None, beside=False)
     clock = VirtualClock(datetime.now(UTC))
     _log_to_stderr(logging.WARNING)
     running = service(settings, clock)
     try:
-        clock.at = _newest(running, step_s) if at == "newest" else when or clock.at
+        clock.at = _newest(running, step_s) if at == "newest" else when or running.in_servers_time(datetime.now(UTC))
         decisions = running.tick()
         if decisions is None:
             raise Refused(f"the tick failed: {running.last_error}")
@@ -119,11 +119,14 @@ def decide_once(fleet: tuple[Path, ...], store: Path, step: str | None, at: str 
 
 
 def _newest(running: Service, step_s: int) -> datetime:
+    """The end of the newest data: of a recording where it ends, of a server now."""
     newest_s = running.metrics.newest_end_s(step_s)
-    if newest_s is None:
-        why = "; ".join(running.metrics.complaints(step_s)) or "no file source"
-        raise Refused(f"--at newest: no file can be read ({why})")
-    return datetime.fromtimestamp(newest_s, UTC)
+    if newest_s is not None:
+        return datetime.fromtimestamp(newest_s, UTC)
+    if running.metrics.servers:
+        return running.in_servers_time(datetime.now(UTC))
+    why = "; ".join(running.metrics.files.complaints(step_s)) or "no file source"
+    raise Refused(f"--at newest: no file can be read ({why})")
 
 
 def _iso(moment_s: float) -> str:
@@ -133,12 +136,13 @@ def _iso(moment_s: float) -> str:
 def _grid(fleet: tuple[Path, ...], step: str | None) -> int:
     """Seconds of --step, or the longest step that a source of the fleet names, or a minute."""
     from autoscaler.bootstrap.fleet_files import FleetFiles
+    from autoscaler.spec.compile import Recording
 
     if step is not None:
         return whole_seconds("--step", step)
     files = FleetFiles(fleet)
     files.refresh()
-    named = [r.step_s for r in files.recordings.values() if r.step_s is not None]
+    named = [s.step_s for s in files.sources.values() if isinstance(s, Recording) and s.step_s is not None]
     return max(named, default=60)
 
 

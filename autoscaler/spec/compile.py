@@ -49,8 +49,8 @@ class Recording:
 class PrometheusSource:
     """A MetricsSource that is a server with the Prometheus API. Paths are as the process can open them.
 
-    url: without a slash at its end. headers, params: pairs of name and value. replica_labels: those by which the
-    series of an HA pair differ.
+    url: without a slash at its end. headers, params: pairs of name and value. replica_labels: those in which two
+    copies of one series may differ; None = the usual ones.
     """
 
     name: str
@@ -66,7 +66,7 @@ class PrometheusSource:
     key_file: Path | None = None
     proxy: str | None = None
     params: tuple[tuple[str, str], ...] = ()
-    replica_labels: tuple[str, ...] = ()
+    replica_labels: tuple[str, ...] | None = None
 
 
 Source = Recording | PrometheusSource

@@ -123,9 +123,12 @@ class PrometheusSpec(Part):
         description="Constant parameters of each request, such as dedup and partial_response of Thanos.",
         examples=[{"dedup": "true", "partial_response": "true"}],
     )
-    replica_labels: ReplicaLabels = Field(
-        default=(),
-        description="Labels by which the series of an HA pair differ; series equal but for these count once.",
+    replica_labels: ReplicaLabels | None = Field(
+        default=None,
+        description=(
+            "Labels in which two copies of one series may differ; a sum over copies is refused, as it counts double. "
+            "Default prometheus, prometheus_replica, replica and job."
+        ),
         examples=[["prometheus_replica"]],
     )
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pandas as pd  # noqa: F401 - before time is frozen
 import pytest
 from freezegun import freeze_time
+from rich.console import Console
 
 MOMENTS = ("2026-06-10T04:00:00Z", "2026-06-10T08:30:00Z", "2026-06-10T09:00:00Z")
 
@@ -19,7 +20,7 @@ def recorded(estate, source, workload, foresail, monkeypatch):
         assert foresail("once", "fleet", "--at", at).code == 1  # shop/dead is held
 
     def five_past(*args, columns=160):
-        monkeypatch.setenv("COLUMNS", str(columns))
+        monkeypatch.setattr("autoscaler.cli.screen.screen", lambda: Console(width=columns))
         with freeze_time(datetime(2026, 6, 10, 9, 5, tzinfo=UTC), real_asyncio=True):
             return foresail("get", *args)
 

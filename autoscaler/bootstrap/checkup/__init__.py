@@ -1,0 +1,1 @@
+"""`foresail doctor`: looks at sources and demands as a service would use them. Asks; never changes anything."""

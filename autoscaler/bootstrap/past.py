@@ -1,0 +1,59 @@
+"""History beside the ticks: the demand that we keep ourselves, and the back-fill that completes it from the servers."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+from autoscaler.adapters.demand_store import DemandStore
+from autoscaler.domain.fleet import Fleet
+from autoscaler.intake.backfill import Backfill
+from autoscaler.intake.backfill_progress import BackfillProgress
+from autoscaler.intake.history import History
+from autoscaler.ports.metrics import MetricsReader
+
+log = logging.getLogger("foresail")
+RECENT_STEPS = 120
+"""Most that one tick asks a server for; what is older comes beside it."""
+
+
+@dataclass(slots=True)
+class Past:
+    """Runs while some source is a server. Files cost nothing: without a server a tick reads them whole.
+
+    reader: for the back-fill's own thread. path: file of the demand store.
+    """
+
+    history: History
+    reader: MetricsReader
+    path: Path
+    _fill: Backfill | None = None
+    _store: DemandStore | None = None
+
+    def follow(self, fleet: Fleet, now_step: int, *, servers: bool) -> None:
+        """Begin with the first server, end with the last one. Before the tick of now_step."""
+        if servers and self._fill is None:
+            self._store = DemandStore.open(self.path)
+            if self._store.set_aside is not None:
+                log.warning("demand_store_set_aside %s: %s", self.path, self._store.set_aside)
+            self.history.recent_steps = RECENT_STEPS
+            self._fill = Backfill(self.history, self.reader, self._store)
+            restored = self._fill.restore(fleet, now_step)
+            log.info("demand_store %s: history of %d of %d demands", self.path, restored, len(fleet.demands))
+            self._fill.start()
+        elif not servers and self._fill is not None:
+            self.stop()
+            self.history.recent_steps = self.history.handover = None
+
+    @property
+    def progress(self) -> BackfillProgress | None:
+        return None if self._fill is None else self._fill.progress
+
+    def stop(self) -> None:
+        """Write what is not written yet."""
+        if self._fill is not None:
+            self._fill.stop()
+        if self._store is not None:
+            self._store.close()
+        self._fill = self._store = None

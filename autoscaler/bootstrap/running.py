@@ -1,0 +1,183 @@
+"""A running service: one pipeline over the fleet files, ticked from outside, that nothing stops."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from autoscaler.adapters.store import DecisionStore
+from autoscaler.adapters.telemetry import SourceFacts, Telemetry
+from autoscaler.bootstrap.fleet_files import FleetFiles
+from autoscaler.bootstrap.live_sources import LiveSources, in_words
+from autoscaler.bootstrap.past import Past
+from autoscaler.bootstrap.server_time import TOLERATED_S, ServerClock
+from autoscaler.bootstrap.settings import ServiceSettings
+from autoscaler.bootstrap.source_news import SourceNews
+from autoscaler.domain.decision import Decisions
+from autoscaler.domain.series import step_at
+from autoscaler.pipeline.tick import Pipeline
+from autoscaler.ports.clock import Clock
+from autoscaler.spec.compile import Source
+
+log = logging.getLogger("foresail")
+LATE_TICKS = 3
+GRACE_S = 60.0
+
+
+@dataclass(slots=True)
+class Service:
+    """files, sources, pipeline and record of one service; `tick` may fail, and the next one starts afresh."""
+
+    settings: ServiceSettings
+    clock: Clock
+    files: FleetFiles
+    metrics: LiveSources
+    past: Past
+    pipeline: Pipeline
+    store: DecisionStore
+    telemetry: Telemetry = field(default_factory=Telemetry)
+    last_tick: datetime | None = None
+    last_error: str | None = None
+    skew_s: float | None = None
+    _last_ok_s: float | None = None
+    _news: SourceNews = field(default_factory=SourceNews)
+    _served: dict[str, Source] = field(default_factory=dict)
+    _alarmed: bool = False
+
+    def begin(self) -> None:
+        """Before the first tick: take the sources in, and ask the servers for their time."""
+        self._announce()
+
+    def tick(self) -> Decisions | None:
+        """One tick at the clock's now; None when it failed, which is logged and counted and holds nothing up."""
+        now = self.clock.now()
+        try:
+            if self.files.refresh():
+                self._announce()
+                now = self.clock.now()
+            with self.telemetry.tick_seconds.time():
+                decisions = self.pipeline.tick(self.files.fleet, now)
+            self._hear()
+            self.telemetry.observe(decisions)
+            self._tell(decisions)
+        except Exception as error:
+            self.last_error = f"{type(error).__name__}: {error}"
+            self.telemetry.ticks.labels("failed").inc()
+            log.exception("tick_failed at=%s", now.isoformat())
+            return None
+        self.last_tick, self.last_error, self._last_ok_s = now, None, time.monotonic()
+        self.telemetry.ticks.labels("ok").inc()
+        self.telemetry.last_tick.set(now.timestamp())
+        self.telemetry.dropped.set(self.store.dropped)
+        self.telemetry.quarantined.set(len(self.pipeline.server.quarantined))
+        return decisions
+
+    def skipped(self) -> None:
+        """A tick was due while the one before still ran: it is left out and counted."""
+        self.telemetry.ticks.labels("skipped").inc()
+        log.warning("tick_skipped: the one before is still running")
+
+    def in_servers_time(self, ours: datetime) -> datetime:
+        """A moment of this machine's clock as the servers count it."""
+        off = self.skew_s is not None and abs(self.skew_s) > TOLERATED_S
+        return ours + timedelta(seconds=self.skew_s or 0.0) if off else ours
+
+    def health(self) -> dict[str, Any]:
+        """Healthy while ticks succeed in time; lateness is of the machine, whatever the clock says.
+
+        A wrong clock and a source that is down are told and leave `ok` alone: a restart would mend neither.
+        """
+        late_s = None if self._last_ok_s is None else time.monotonic() - self._last_ok_s
+        ok = (
+            self.last_error is None and late_s is not None and late_s < LATE_TICKS * self.settings.real_tick_s + GRACE_S
+        )
+        progress = self.past.progress
+        return {
+            "ok": ok,
+            "now": self.clock.now().isoformat(),
+            "lastTick": self.last_tick.isoformat() if self.last_tick else None,
+            "lastError": self.last_error,
+            "workloads": len(self.files.fleet),
+            "specProblems": [str(p) for p in self.files.problems],
+            "sources": {
+                each.name: {"up": each.up, "clockSkewSeconds": each.skew_s, "failures": dict(each.failures)}
+                for each in self._source_facts()
+            },
+            "sourceErrors": self.metrics.errors,
+            "clock": {"skewSeconds": self.skew_s, "ok": not self._alarmed},
+            "backfill": None if progress is None else progress.words,
+            "recordsDropped": self.store.dropped,
+        }
+
+    def close(self) -> None:
+        self.past.stop()
+        self.metrics.close()
+        self.store.close()
+
+    def _announce(self) -> None:
+        """Files have changed: new sources are taken in and greeted, gone ones let go."""
+        sources, fleet = self.files.sources, self.files.fleet
+        self.metrics.serve(sources, fleet.demands)
+        self.telemetry.problems.set(len(self.files.problems))
+        for problem in self.files.problems:
+            log.error("spec_problem %s", problem)
+        log.info("fleet generation=%d workloads=%d", self.files.generation, len(fleet))
+        changed = {name: source for name, source in sources.items() if self._served.get(name) != source}
+        for name, source in sorted(changed.items()):
+            log.info("source name=%s %s", name, in_words(source))
+        for name in self._served.keys() - sources.keys():
+            log.info("source_gone name=%s", name)
+        self._served = dict(sources)
+        if changed.keys() & self.metrics.servers.keys():
+            for name, why in self.metrics.greet().items():
+                if name in changed and why is not None:
+                    log.warning("source_fault name=%s: %s", name, why)
+                elif name in changed:
+                    log.info("source_answers name=%s", name)
+            self._hear()
+        servers = self.settings.beside and bool(self.files.servers)
+        self.past.follow(fleet, step_at(self.clock.now(), self.settings.step_s), servers=servers)
+
+    def _hear(self) -> None:
+        """Take in what the servers say the time is."""
+        skew_s = self.metrics.fresh_skew_s()
+        if isinstance(self.clock, ServerClock):
+            self.clock.hear(skew_s)
+            self.skew_s = self.clock.skew_s
+        elif skew_s is not None:
+            self.skew_s = skew_s
+        if self.skew_s is None:
+            return
+        self.telemetry.clock_skew.set(self.skew_s)
+        alarming = ServerClock.is_alarming(self.skew_s)
+        if alarming != self._alarmed:
+            self._alarmed = alarming
+            if alarming:
+                words = "decisions follow the sources' time; mend NTP on this machine or on theirs"
+                log.error("clock_skew seconds=%.1f: %s", self.skew_s, words)
+            else:
+                log.info("clock_ok skew_seconds=%.1f", self.skew_s)
+
+    def _tell(self, decisions: Decisions) -> None:
+        errors = self.metrics.errors
+        self._news.tell_errors(errors)
+        self._news.tell_demands(decisions, self.metrics.servers.keys())
+        self.telemetry.source_errors.set(len(errors))
+        self.telemetry.observe_sources(self._source_facts())
+        progress = self.past.progress
+        self.telemetry.backfill_left.set(0 if progress is None else progress.chunks_left)
+        self.telemetry.backfill_failing.set(0 if progress is None else progress.rows_failing)
+
+    def _source_facts(self) -> list[SourceFacts]:
+        files = self.metrics.files
+        facts = [SourceFacts(name, name not in files.errors) for name in files.paths]
+        for name, server in list(self.metrics.servers.items()):
+            health = server.health
+            up = health.reachable if health.queries else None
+            failures = {verdict.name: count for verdict, count in health.failures.items()}
+            facts.append(SourceFacts(name, up, health.queries, failures, health.skew_s))
+        refused = self.metrics.errors.keys() - files.errors.keys() - self.metrics.servers.keys()
+        return [*facts, *(SourceFacts(name, up=False) for name in refused)]
