@@ -11,10 +11,10 @@ JOBS ?= 2
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo parts test check lint types unit format bench clean lock
+.PHONY: help setup demo demo-metrics parts test check lint types unit format bench clean lock
 
 help: ## Say what can be done here
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(UV):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -32,6 +32,10 @@ setup: .venv/.synced ## Install everything into .venv
 
 demo: .venv/.synced ## Watch an accelerated week: forecast, decide, hold, compare (DEMO_ARGS="--trace FILE")
 	@$(BIN)/foresail demo $(DEMO_ARGS)
+
+demo-metrics: .venv/.synced ## The demo's week in a real Prometheus, decided at past instants, beside the file
+	@$(PYTHON) hack/parts ensure prometheus promtool
+	@$(BIN)/python hack/demo_metrics.py $(DEMO_ARGS)
 
 parts: ## Have the real servers the tests use: built once into a cache outside (about 10 minutes), then instant
 	@$(PYTHON) hack/parts ensure $(PARTS)
