@@ -127,12 +127,13 @@ def _world(make_fleet: Callable[..., Fleet], lanes: int = 3, *, gaps: float = 0.
 
 EVENTS = st.lists(
     st.one_of(
-        st.tuples(st.just("tick"), st.sampled_from([0, 1, 1, 1, 1, 2, 5, 9, 20, KEEP + 1, 120])),
+        st.tuples(st.just("tick"), st.sampled_from([-4, 0, 1, 1, 1, 1, 2, 5, 9, 20, KEEP + 1, 120])),
         st.tuples(st.just("work"), st.sampled_from([0, 1, 1, 6, 60, 700])),
         st.tuples(st.just("live"), st.sampled_from(["sound", "raises", "verdict"])),
         st.tuples(st.just("past"), st.sampled_from(["sound", "raises", "short", "verdict"])),
         st.tuples(st.just("restart"), st.sampled_from(["closed", "killed"])),
         st.tuples(st.just("disk"), st.booleans()),
+        st.tuples(st.just("fleet"), st.permutations(range(3)).flatmap(lambda p: st.just(tuple(p[: p[0] + 1])))),
     ),
     max_size=40,
 )
@@ -144,6 +145,7 @@ def test_M23_back_fill_in_any_order_ends_in_a_direct_read(
     make_fleet: Callable[..., Fleet], events: list[tuple[str, object]], delay: int
 ) -> None:
     world = _world(make_fleet, delay=delay)
+    every = world.fleet.workloads
     world.tick()
     for what, how in events:
         match what, how:
@@ -157,6 +159,9 @@ def test_M23_back_fill_in_any_order_ends_in_a_direct_read(
                 world.past.how = mode
             case "disk", bool(failing):
                 world.store.failing = failing
+            case "fleet", tuple(lanes):
+                world.fleet = Fleet(tuple(every[lane] for lane in lanes))
+                world.tick(0)
             case "restart", str(end):
                 if end == "closed":
                     world.backfill.stop()
