@@ -1,8 +1,8 @@
 """Several sources as one MetricsReader: each in a thread of its own, so that none waits for another.
 
-A source that misses the deadline costs its own rows for this load only. From then on it is dark and nobody waits for
-it; what it says late is used at the next load, and one answer in time ends the darkness. Wide reads (a back-fill) take
-longer than any tick: they belong to the sources' own readers, not here.
+A source that misses the deadline, or whose reader reached nobody, costs its own rows only. From then on it is dark and
+nobody waits for it; what it says late is used at the next load, and data within the deadline ends the darkness. Wide
+reads (a back-fill) take longer than any tick: they belong to the sources' own readers, not here.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class Sources:
         return merge.batch()
 
     def dark(self) -> frozenset[str]:
-        """Sources that missed the deadline and have not answered in time since."""
+        """Sources that nobody waits for, until they have answered in time."""
         with self._changed:
             return frozenset(name for name, worker in self._workers.items() if worker.dark)
 
@@ -105,10 +105,8 @@ class Sources:
                 if left_s <= 0:
                     break
                 self._changed.wait(left_s)
-            for worker, ask in awaited:
-                worker.dark = not worker.has(ask)
             for name in asks:
-                self._workers[name].forgive(self.deadline_s)
+                self._workers[name].weigh(self.deadline_s)
 
 
 class _Worker:
@@ -144,16 +142,16 @@ class _Worker:
         answer, self._answer = self._answer, None
         return answer
 
-    def forgive(self, deadline_s: float) -> None:
-        """Darkness ends with an answer that took no longer than the deadline."""
-        if self.dark and self._answer is not None and self._answer.took_s <= deadline_s:
-            self.dark = False
+    def weigh(self, deadline_s: float) -> None:
+        """Dark is who has not answered, or not in time, or without reaching anybody."""
+        answer = self._answer
+        self.dark = answer is None or answer.took_s > deadline_s or not _heard(answer.batch)
 
     def silence(self, deadline_s: float) -> str:
         """Says for how long the source has not answered."""
         with self._changed:
             asked_s = self._clock() - self._began_s if self._ask is not None else deadline_s
-        return f"source {self._name} has not answered for {max(asked_s, 0.0):.1f} s; nobody waits for it"
+        return f"source {self._name} did not answer within {max(asked_s, 0.0):.1f} s; the others go on without it"
 
     def stop(self) -> None:
         with self._changed:
@@ -206,6 +204,8 @@ class _Merge:
                 self._values[row, here] = batch.values[source, other]
                 self._verdicts[row, here] = batch.verdicts[source, other]
             if late:
+                if high > low and source in batch.notes and not _heard(batch):
+                    self._notes[row] = batch.notes[source]
                 continue
             self._verdicts[row, max(0, high - self._first) :] = DataVerdict.MISSING
             self._notes.pop(row)

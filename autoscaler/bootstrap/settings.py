@@ -11,6 +11,11 @@ LEAST_DEADLINE_S = 1.0
 LONG_DEADLINE_S = 120.0
 
 
+def demand_file(store: Path) -> Path:
+    """The file of the demand that we keep: beside the record."""
+    return store.with_name(f"{store.stem}-demand{store.suffix or '.db'}")
+
+
 @dataclass(frozen=True, slots=True)
 class ServiceSettings:
     """step_s: grid of the history. tick_s: how often we decide. store: file of the record.
@@ -41,5 +46,4 @@ class ServiceSettings:
 
     @property
     def demand_store(self) -> Path:
-        """The file of the demand that we keep: beside the record."""
-        return self.store.with_name(f"{self.store.stem}-demand{self.store.suffix or '.db'}")
+        return demand_file(self.store)

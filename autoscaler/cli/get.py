@@ -6,7 +6,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -16,6 +16,7 @@ from autoscaler.domain.errors import Refused
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from autoscaler.domain.record import RecordedRun
     from autoscaler.ports.records import DecisionReader
     from autoscaler.reporting.overview import Overview
 
@@ -51,10 +52,8 @@ def get_workloads(names: Sequence[str], store: Path, *, watch: bool, output: str
 
 
 def _rows(record: DecisionReader, names: Sequence[str], store: Path) -> list[Overview]:
-    from datetime import timedelta
-
+    from autoscaler.bootstrap.settings import demand_file
     from autoscaler.cli.record import chosen
-    from autoscaler.reporting.overview import SPAN_S, Overview, recorded_demand
 
     refs = list(dict.fromkeys(chosen(record, name, store) for name in names)) or record.workloads()
     rows = []
@@ -66,12 +65,26 @@ def _rows(record: DecisionReader, names: Sequence[str], store: Path) -> list[Ove
             continue
         if run is None:
             continue
-        row = Overview(run, ())
-        since = run.last_at - timedelta(seconds=SPAN_S)
-        views = run.decision.demands
-        recent = record.history(ref, since, None, _RUNS) if views else []
-        rows.append(Overview(run, recorded_demand(recent, run.last_at, views[row.shown].name) if views else ()))
+        rows.append(_with_demand(record, run, demand_file(store)))
     return rows
+
+
+def _with_demand(record: DecisionReader, run: RecordedRun, kept: Path) -> Overview:
+    """The demand that was kept step by step, and where it was not, the ranges in the record."""
+    from autoscaler.bootstrap.kept_demand import recent_demand
+    from autoscaler.reporting.overview import CELLS, SPAN_S, Overview, recorded_demand
+
+    row, d = Overview(run, ()), run.decision
+    if not d.demands:
+        return row
+    view = d.demands[row.shown]
+    key = f"{d.workload}/{view.name}={view.source}:{view.query}"
+    exact = recent_demand(kept, key, run.last_at.timestamp(), SPAN_S, CELLS)
+    if all(value is not None for value in exact):
+        return Overview(run, exact)
+    ranges = record.history(d.workload, run.last_at - timedelta(seconds=SPAN_S), None, _RUNS)
+    rough = recorded_demand(ranges, run.last_at, view.name)
+    return Overview(run, tuple(r if e is None else e for e, r in zip(exact, rough, strict=True)))
 
 
 def _print(look: Look, store: Path) -> None:

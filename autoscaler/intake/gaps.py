@@ -89,7 +89,6 @@ class RowPast:
 
     def lived(self, first: int, end: int, verdicts: Codes | None) -> None:
         """Ticks handed over [first, end). verdicts: [step], None where all of them are values."""
-        seen_to = self.known[-1][1] if self.known else first
         if self.live_end is None:
             low = max(self.seen_at - self.reach.reach_steps, self.begins or 0)
             self.gaps = [(low, first)] if low < first else []
@@ -102,8 +101,11 @@ class RowPast:
         if verdicts is None:
             self.valued_to = max(self.valued_to, end)
             return
-        for low, high in runs(REFETCHED[verdicts], first):
-            self.holes = added(self.holes, max(low, seen_to), high)
+        holes = runs(REFETCHED[verdicts], first)
+        for low, high in self.known:
+            holes = without(holes, low, high)  # what is wanted of those was found when they were restored
+        for low, high in holes:
+            self.holes = added(self.holes, low, high)
         valued = np.flatnonzero(verdicts <= LAST_VALUED)
         if len(valued):
             self.valued_to = max(self.valued_to, first + int(valued[-1]) + 1)

@@ -160,7 +160,8 @@ class History:
             values, verdicts = piece.values, piece.verdicts
             if len(here) < len(piece.keys):
                 values, verdicts = values[rows], verdicts[rows]
-            self._merge(_rows(which), SeriesBatch(self.step_s, piece.first_step, values, verdicts), now_step)
+            batch = SeriesBatch(self.step_s, piece.first_step, values, verdicts)
+            self._merge(_rows(which), batch, max(now_step, self._end))  # the clock may have been set back
             self.revision += 1
             if everything:
                 asked = verdicts != DataVerdict.UNREACHABLE
@@ -168,9 +169,9 @@ class History:
                 covered |= {i: int(end) for i, end, any_ in zip(which, ends, asked.any(axis=1), strict=True) if any_}
         return covered
 
-    def _merge(self, rows: Ints | slice, batch: SeriesBatch, now_step: int) -> None:
-        """Write a batch in, as far as it is inside what is kept."""
-        low, high = max(batch.first_step, self._first), min(batch.end_step, now_step)
+    def _merge(self, rows: Ints | slice, batch: SeriesBatch, limit: int) -> None:
+        """Write a batch in, as far as it is inside what is kept and before the step `limit`."""
+        low, high = max(batch.first_step, self._first), min(batch.end_step, limit)
         if low >= high:
             return
         take = slice(low - batch.first_step, high - batch.first_step)

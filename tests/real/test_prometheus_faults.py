@@ -8,12 +8,15 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from autoscaler.adapters.prometheus.reader import PrometheusReader
-from autoscaler.adapters.prometheus.settings import PrometheusSettings
 from autoscaler.domain.reasons import Reason
 from autoscaler.domain.series import DataVerdict
 from tests.real.exporter import Exporter, Mode
@@ -21,57 +24,31 @@ from tests.real.faultproxy import BLACK_HOLE, PASS, rewrite
 from tests.real.history import series
 from tests.real.prometheus import Prometheus, Settings
 from tests.real.servers import wait_until
-from tests.real.ticking import Loop, Traffic
-
-MINUTE = 60
+from tests.real.ticking import MINUTE, Loop, Traffic, gauge, holds, readers, verdict_of
 
 
 @pytest.fixture
-def now_s():
+def now_s() -> int:
     """The newest whole minute: history that ends there is as fresh as can be."""
     return int(time.time()) // MINUTE * MINUTE
 
 
 @pytest.fixture
-def reader_of():
-    readers = []
-
-    def make(url, **settings):
-        readers.append(PrometheusReader(PrometheusSettings("prom", url, **settings)))
-        return readers[-1]
-
-    yield make
-    for reader in readers:
-        reader.close()
-
-
-def gauge(now_s, value, minutes=40, every_s=15, **labels):
-    """A gauge at a steady value up to now."""
-    times = [now_s - k * every_s for k in range(minutes * 60 // every_s, -1, -1)]
-    return {series("load_rps", **({"job": "shop", "instance": "a:80"} | labels)): (times, [value] * len(times))}
-
-
-def holds(decision, verdict, reason=Reason.BAD_DATA, at=12):
-    """The decision keeps what runs, for this reason, and its demand says this."""
-    [seen] = decision.demands
-    assert (decision.granted, seen.verdict) == (at, verdict), seen
-    assert reason in decision.reasons
-    return seen.note or ""
-
-
-def verdict_of(decision):
-    return decision.demands[0].verdict
+def reader_of() -> Iterator[Callable[..., PrometheusReader]]:
+    with readers() as make:
+        yield make
 
 
 def test_M01_refused_connections_hold_for_as_long_as_they_last(prometheus, reader_of, now_s):
     server = prometheus(gauge(now_s, 120.0))
-    loop = Loop(reader_of(server.url), ["sum(load_rps)"])
+    reader = reader_of(server.url)
+    loop = Loop(reader, ["sum(load_rps)"])
     assert loop.one(now_s).granted == 12
     server.stop()
     for minute in range(1, 16):
         note = holds(loop.one(now_s + minute * MINUTE), DataVerdict.UNREACHABLE)
         assert "connection refused" in note
-    health = loop.pipeline.metrics.health
+    health = reader.health
     assert not health.reachable
     assert health.failures[DataVerdict.UNREACHABLE] >= 15
     assert loop.cluster.desired[0] == 12
@@ -228,9 +205,10 @@ def test_M11_no_shrinking_until_a_full_window_after_a_restart(prometheus, export
 def test_M11_a_restart_between_two_ticks_is_seen(prometheus, exporter, reader_of):
     with Traffic("hits_total", 120.0, exporter):
         server = prometheus(scrape=[exporter.target], scrape_interval="200ms")
-        loop = Loop(reader_of(server.url), ["sum(rate(hits_total[30s]))"], step_s=1, keep_steps=120)
+        reader = reader_of(server.url)
+        loop = Loop(reader, ["sum(rate(hits_total[30s]))"], step_s=1, keep_steps=120)
         loop.until(lambda d: d.demands[0].observed is not None, "first rates", 20)
-        loop.pipeline.metrics._recovery._rows.clear()  # as if it had been well for long
+        reader._recovery._rows.clear()  # as if it had been well for long
         server.kill()
         server.start()
         loop.next_step()
@@ -257,8 +235,9 @@ def test_M12_a_broken_write_ahead_log_costs_its_samples_only(prometheus, exporte
     decision = loop.one()
     assert decision.granted == 12
     known = loop.pipeline.history.panel().values[0]
-    assert 20 < (known == known).sum() < 60, "what was in blocks is there, what was lost is missing and not zero"
-    assert (known[known == known] == 120.0).all()
+    there = known[~np.isnan(known)]
+    assert 20 < len(there) < 60, "what was in blocks is there, what was lost is missing and not zero"
+    assert (there == 120.0).all()
 
 
 @pytest.mark.slow
@@ -280,8 +259,8 @@ def test_M14_the_same_target_under_two_jobs_is_not_summed(tmp_path, exporter, re
     exporter.set("load_rps", 30.0)
     with two_jobs(tmp_path, exporter.target) as server:
         wait_until(lambda: len(server.query("load_rps")) == 2, "two scrapes", 15)
-        reader = reader_of(server.url)
-        loop = Loop(reader, ["sum(load_rps)", 'sum(load_rps{job="live"})', "sum(max without (job) (load_rps))"], step_s=1)
+        queries = ["sum(load_rps)", 'sum(load_rps{job="live"})', "sum(max without (job) (load_rps))"]
+        loop = Loop(reader_of(server.url), queries, step_s=1)
         loop.next_step()
         loop.next_step()
         doubled, one, merged = loop.next_step()
@@ -317,7 +296,7 @@ def test_M15_a_renamed_metric_and_a_dropped_label_are_named(prometheus, exporter
 class two_jobs:  # noqa: N801 - read as a verb's object
     """A Prometheus that scrapes one target in two jobs, or in one with further settings."""
 
-    def __init__(self, folder, target, **scrape):
+    def __init__(self, folder: Path, target: str, **scrape: Any) -> None:
         self.server = Prometheus(folder / "two", Settings(scrape=[target], scrape_interval="200ms"))
         file = folder / "two" / "prometheus.json"
         config = json.loads(file.read_text())
@@ -328,33 +307,33 @@ class two_jobs:  # noqa: N801 - read as a verb's object
             config["scrape_configs"].append(job | {"job_name": "second"})
         file.write_text(json.dumps(config))
 
-    def __enter__(self):
+    def __enter__(self) -> Prometheus:
         self.server.start()
         return self.server
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self.server.stop()
 
 
 class HistogramExporter:
     """A classic histogram with its type, as a client library writes it."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), _Histogram)
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True)
 
-    def __enter__(self):
+    def __enter__(self) -> str:
         self.thread.start()
         return f"127.0.0.1:{self.server.server_address[1]}"
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self.server.shutdown()
         self.server.server_close()
         self.thread.join(5)
 
 
 class _Histogram(BaseHTTPRequestHandler):
-    def do_GET(self):
+    def do_GET(self) -> None:
         buckets = "".join(f'latency_seconds_bucket{{le="{le}"}} 5\n' for le in ("0.1", "1", "+Inf"))
         body = f"# TYPE latency_seconds histogram\n{buckets}latency_seconds_sum 1\nlatency_seconds_count 5\n".encode()
         self.send_response(200)
@@ -363,5 +342,5 @@ class _Histogram(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, format, *args):  # noqa: A002 - the base class's word
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's word
         """Scrapes are not narrated."""

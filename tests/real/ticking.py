@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import TracebackType
@@ -12,8 +13,13 @@ from typing import Any, Self
 
 import numpy as np
 
+from autoscaler.adapters.prometheus.client import PrometheusClient
+from autoscaler.adapters.prometheus.reader import PrometheusReader
+from autoscaler.adapters.prometheus.settings import PrometheusSettings
 from autoscaler.domain.decision import Decision, Decisions
 from autoscaler.domain.fleet import Fleet
+from autoscaler.domain.reasons import Reason
+from autoscaler.domain.series import DataVerdict
 from autoscaler.domain.workload import Actuation, Demand, Lead, Mode, ScalingRule, Target, Workload, WorkloadRef
 from autoscaler.forecasting.naive import LastValue
 from autoscaler.forecasting.serving import PeakServer
@@ -23,7 +29,9 @@ from autoscaler.pipeline.tick import Pipeline
 from autoscaler.ports.metrics import MetricsReader
 from autoscaler.simulator.cluster import MemoryCluster
 from tests.real.exporter import Exporter
+from tests.real.history import Series, series
 
+MINUTE = 60
 AT_ONCE = ScalingRule(0, ())
 """No window and no step limit: only the quality of the data keeps a count."""
 
@@ -124,3 +132,37 @@ class Traffic:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._done.set()
         self._thread.join(5)
+
+
+Gauges = dict[Series, tuple[list[int], list[float]]]
+
+
+def gauge(now_s: int, value: float, minutes: int = 40, every_s: int = 15, **labels: str) -> Gauges:
+    """A gauge at a steady value up to now."""
+    times = [now_s - k * every_s for k in range(minutes * 60 // every_s, -1, -1)]
+    return {series("load_rps", **({"job": "shop", "instance": "a:80"} | labels)): (times, [value] * len(times))}
+
+
+def holds(decision: Decision, verdict: DataVerdict, reason: Reason = Reason.BAD_DATA, at: int = 12) -> str:
+    """The decision keeps what runs, for this reason, and its demand says this."""
+    [seen] = decision.demands
+    assert (decision.granted, seen.verdict) == (at, verdict), seen
+    assert reason in decision.reasons
+    return seen.note or ""
+
+
+def verdict_of(decision: Decision) -> DataVerdict:
+    return decision.demands[0].verdict
+
+
+@contextmanager
+def readers() -> Iterator[Callable[..., PrometheusReader]]:
+    """`make(url, **settings)`: readers of the source `prom`, closed at the end."""
+    with ExitStack() as stack:
+
+        def make(url: str, *, client: PrometheusClient | None = None, **settings: Any) -> PrometheusReader:
+            one = PrometheusReader(PrometheusSettings("prom", url, **settings), client)
+            stack.callback(one.close)
+            return one
+
+        yield make

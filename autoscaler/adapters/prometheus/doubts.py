@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -58,39 +59,53 @@ class Freshness:
         row.mark(where, DataVerdict.STALE, words)
 
 
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """first: step from which on the past is known. again_s: when the present is looked at again."""
+
+    first: int
+    again_s: float
+
+
 class Doubles:
     """Does a sum count a series twice? Asked at first sight over the whole row, then every ten minutes."""
 
     def __init__(self, client: RangeAsker, replica_labels: Sequence[str], clock: Callable[[], float]) -> None:
         self._client, self._clock = client, clock
         self._labels = tuple(replica_labels)
-        self._look_s: dict[str, float] = {}
+        self._looks: dict[tuple[str, int], _Look] = {}
         self._lock = threading.Lock()
 
     def judge(self, row: Row) -> None:
         """Mark the steps in which series were doubled. While they are, every load looks."""
         selectors = reading(row.query).current
         query = duplicates_query(selectors, self._labels)
-        with self._lock:
-            due_s = self._look_s.get(row.query, float("-inf"))
-        if query is None or not row.valued().any() or self._clock() < due_s:
+        if query is None or not row.valued().any() or not self._due(row):
             return
         coarse = max(1, -(-row.grid.width // MOST_LOOKS))
         try:
             where = self._where(row.grid, query, coarse)
         except QueryFault:
             return  # not known to be doubled; looked at again in the next load
-        newest = bool(where[-1])
         words = None
-        if newest:
+        if where[-1]:
             words = why_doubled(self._client, selectors, self._labels, float(row.grid.end_s))
         row.mark(where, DataVerdict.DUPLICATED, words)
+        again_s = self._clock() + (0.0 if where[-1] else LOOK_AGAIN_S)
         with self._lock:
-            self._look_s[row.query] = self._clock() + (0.0 if newest else LOOK_AGAIN_S)
+            key = (row.query, row.grid.step_s)
+            known = self._looks.get(key)
+            first = row.grid.first if known is None else min(known.first, row.grid.first)
+            self._looks[key] = _Look(first, again_s)
 
     def forget_others(self, kept: set[str]) -> None:
         with self._lock:
-            self._look_s = {query: at_s for query, at_s in self._look_s.items() if query in kept}
+            self._looks = {key: look for key, look in self._looks.items() if key[0] in kept}
+
+    def _due(self, row: Row) -> bool:
+        with self._lock:
+            look = self._looks.get((row.query, row.grid.step_s))
+        return look is None or row.grid.first < look.first or self._clock() >= look.again_s
 
     def _where(self, grid: Grid, query: str, coarse: int) -> Bools:
         """[step], doubled; each look stands for the `coarse` steps that end with it, counted from the newest."""

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from autoscaler.adapters.prometheus.client import PrometheusClient
 from autoscaler.adapters.prometheus.diagnosis import Diagnoses, why_missing
-from autoscaler.adapters.prometheus.doubts import Doubles, Freshness
+from autoscaler.adapters.prometheus.doubts import NEWEST_STEPS, Doubles, Freshness
 from autoscaler.adapters.prometheus.faults import QueryFault, fault
 from autoscaler.adapters.prometheus.health import SourceHealth
 from autoscaler.adapters.prometheus.patience import Heavy, Patience
@@ -44,6 +44,7 @@ class PrometheusReader:
         self._clock = clock
         self._pool = ThreadPoolExecutor(settings.concurrency, thread_name_prefix=f"prometheus-{settings.name}")
         self._loading = threading.Lock()
+        self._furthest_s = 0
         self._heavy = Heavy(clock)
         self._patience = Patience(settings.concurrency)
         self._recovery = Recovery()
@@ -61,7 +62,7 @@ class PrometheusReader:
                 self._fetch_all(rows.values())
                 grid = self._cut(rows.values(), grid)
                 if grid.width:
-                    self._doubt(list(rows.values()))
+                    self._doubt(list(rows.values()), grid)
             return batch_of([rows[d.query] for d in demands], grid)
 
     @property
@@ -90,8 +91,7 @@ class PrometheusReader:
             try:
                 self._patience.check()
                 self._heavy.check(row.query)
-                step_s = part.step_s
-                answer = self.client.range(row.query, part.first_s, part.end_s, step_s)
+                answer = self.client.range(row.query, part.first_s, part.end_s, part.step_s)
             except QueryFault as failed:
                 self._patience.failed(failed)
                 if failed.verdict == DataVerdict.TOO_HEAVY and part.width > 1 and not cut and self._heavy.asked(failed):
@@ -116,13 +116,20 @@ class PrometheusReader:
             row.cut(end)
         return Grid(grid.first, end, grid.step_s)
 
-    def _doubt(self, rows: list[Row]) -> None:
-        """What speaks against values that look well, and why there are none."""
+    def _doubt(self, rows: list[Row], grid: Grid) -> None:
+        """What speaks against values that look well, and why there are none.
+
+        A load that ends long before what was read already fills the past: nobody decides on its newest step.
+        """
         answered = [r for r in rows if r.answered]
-        if answered:
-            list(self._pool.map(self._freshness.judge, answered))
-            list(self._pool.map(self._doubles.judge, answered))
-        restarted_s = self._restarts.news(rows) if answered else None
+        list(self._pool.map(self._doubles.judge, answered))
+        if grid.end_s < self._furthest_s - NEWEST_STEPS * grid.step_s:
+            for row in answered:
+                self._recovery.note_past(row, reading(row.query).window_s)
+            return
+        self._furthest_s = max(self._furthest_s, grid.end_s)
+        list(self._pool.map(self._freshness.judge, answered))
+        restarted_s = self._restarts.news(answered)
         for row in rows:
             self._recovery.note(row, reading(row.query).window_s, restarted_s)
         kept = {r.query for r in rows}

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from autoscaler.adapters.prometheus.rows import Row
-from autoscaler.domain.series import Bools, DataVerdict
+from autoscaler.domain.series import Bools, DataVerdict, Floats
 
 MOST_BREAKS = 8
 WORDS = "the source or its series was away; the windows of the query fill again"
@@ -48,10 +48,12 @@ class Recovery:
             return
         if not row.answered:
             return
-        settle_s = window_s + row.grid.step_s  # a step more: the targets are scraped again one after the other
-        where = self._after_gaps(row, memory, settle_s)
-        self._after_silence(row, memory, settle_s, restarted_s)
+        settle_s = _settle_s(row, window_s)
         times = row.grid.times()
+        gap_s = _gap_s(row)
+        where = _within(times, gap_s, settle_s)
+        self._after_gap(memory, float(gap_s[-1]), settle_s)
+        self._after_silence(row, memory, settle_s, restarted_s)
         memory.breaks = [b for b in memory.breaks if b[1] >= times[0]][-MOST_BREAKS:]
         for since_s, until_s in memory.breaks:
             where |= (times > since_s) & (times <= until_s)
@@ -59,6 +61,12 @@ class Recovery:
         valued = np.flatnonzero(row.valued())
         if len(valued):
             memory.good_s = max(float(times[valued[-1]]), memory.good_s or 0.0)
+
+    @staticmethod
+    def note_past(row: Row, window_s: float) -> None:
+        """Mark what follows the row's own gaps; the past says nothing about the breaks of today."""
+        where = _within(row.grid.times(), _gap_s(row), _settle_s(row, window_s))
+        row.mark(where, DataVerdict.RECOVERING, WORDS)
 
     def forget_others(self, kept: set[str]) -> None:
         """Drop the memory of queries that nobody asks any more."""
@@ -77,12 +85,21 @@ class Recovery:
         memory.away_s = None
 
     @staticmethod
-    def _after_gaps(row: Row, memory: _Memory, settle_s: float) -> Bools:
-        """[step], within a window after steps without a sample; the newest gap is remembered."""
-        times = row.grid.times()
-        gap_s = np.maximum.accumulate(np.where(row.absent(), times, -np.inf))
-        last_s = float(gap_s[-1])
-        if np.isfinite(last_s) and (last_s, last_s + settle_s) not in memory.breaks:
-            memory.breaks.append((last_s, last_s + settle_s))
-        where: Bools = (times > gap_s) & (times <= gap_s + settle_s)
-        return where
+    def _after_gap(memory: _Memory, gap_s: float, settle_s: float) -> None:
+        """The newest gap reaches into the next load."""
+        if np.isfinite(gap_s) and (gap_s, gap_s + settle_s) not in memory.breaks:
+            memory.breaks.append((gap_s, gap_s + settle_s))
+
+
+def _settle_s(row: Row, window_s: float) -> float:
+    """A step more than the window: the targets are scraped again one after the other."""
+    return window_s + row.grid.step_s
+
+
+def _gap_s(row: Row) -> Floats:
+    """[step], time of the newest step without a sample up to each step; -inf before any."""
+    return np.maximum.accumulate(np.where(row.absent(), row.grid.times(), -np.inf))
+
+
+def _within(times: Floats, gap_s: Floats, settle_s: float) -> Bools:
+    return (times > gap_s) & (times <= gap_s + settle_s)

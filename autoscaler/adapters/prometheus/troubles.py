@@ -71,6 +71,9 @@ def from_error(error: Exception, timeout_s: float) -> QueryFault:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return fault(DataVerdict.REFUSED, f"TLS: certificate verify failed: {cause.verify_message}")
     for cause in causes:
+        if isinstance(cause, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
+            words = "TLS: the server hung up; is it a TLS server, and does it ask for a client certificate?"
+            return fault(DataVerdict.UNREACHABLE, words, again=True)
         if isinstance(cause, ssl.SSLError) and not isinstance(cause, TimeoutError):
             return fault(DataVerdict.REFUSED, f"TLS: {_ssl_words(cause)}")
     if any(isinstance(c, (requests.exceptions.ProxyError, urllib3.exceptions.ProxyError)) for c in causes):
@@ -88,7 +91,7 @@ def from_error(error: Exception, timeout_s: float) -> QueryFault:
 
 def _ssl_words(error: ssl.SSLError) -> str:
     reason = (error.reason or str(error)).replace("_", " ").lower()
-    hint = " (the server asks for a client certificate)" if "certificate required" in reason else ""
+    hint = " (it asks for a client certificate)" if "certificate required" in reason else ""
     return f"{reason}{hint}"
 
 

@@ -15,9 +15,9 @@ from autoscaler.adapters.prometheus.promql import (
     presence_query,
     reading,
 )
-from autoscaler.bootstrap.checkup.asking import Asked, Notes, Server
+from autoscaler.bootstrap.checkup.asking import Asked, Notes, Server, span_text
 from autoscaler.bootstrap.checkup.queries import PER_POD_REMEDY, POD_LABELS, look_at_text, plain
-from autoscaler.bootstrap.checkup.samples import look_at_cost, look_at_history, look_at_samples
+from autoscaler.bootstrap.checkup.samples import interval_s, look_at_cost, look_at_history, look_at_samples
 from autoscaler.spec.words import nearest
 
 USUAL_REPLICA_LABELS = ("prometheus", "prometheus_replica", "replica", "job")
@@ -67,13 +67,24 @@ def _nothing(notes: Notes, asked: Asked, server: Server, parts: Reading) -> None
         there = {s.labels.get(TAG) for s in server.instant(presence_query(parts.current), asked.now_s).series}
         absent = [s for i, s in enumerate(parts.current) if str(i) not in there]
         if not absent:
-            words = "each selector finds series, yet the query answers nothing: labels of both sides may not match,"
-            words += " or the window of rate holds fewer than two samples"
-            notes.fail("presence", words, "compare the labels of both sides; make the window four scrape intervals")
+            _no_match(notes, asked, server, parts)
         for selector in absent[:3]:
             _absent(notes, asked, server, selector)
     except QueryFault as error:
         notes.fault("presence", error)
+
+
+def _no_match(notes: Notes, asked: Asked, server: Server, parts: Reading) -> None:
+    """Each selector finds series, the query none: a window that is too short for the scrapes, or labels apart."""
+    for selector in parts.current:
+        every_s = interval_s(server, str(selector), asked.now_s)
+        if every_s is not None and 0 < selector.window_s < 2 * every_s:
+            words = f"{plain(selector)} has a sample about every {span_text(every_s)}: a window of"
+            words += f" {span_text(selector.window_s)} holds fewer than two, so the query answers nothing"
+            notes.fail("interval", words, f"make the window at least {span_text(4 * every_s)}")
+            return
+    words = "each selector finds series, yet the query answers nothing: the labels of its sides do not match"
+    notes.fail("presence", words, "compare the labels of both sides; use on(...) or sum by (...) to make them equal")
 
 
 def _absent(notes: Notes, asked: Asked, server: Server, selector: Selector) -> None:

@@ -58,7 +58,7 @@ def _visit_one(
         state = look_at_source(notes, source, server, now_s)
         if state is None:
             if theirs:
-                notes.warn("demands", f"its {len(theirs)} demands could not be looked at")
+                notes.warn("demands", f"demands that could not be looked at: {len(theirs)}")
             return notes.found
         return notes.found + _demands(source, server, state, theirs, step_s)
     finally:

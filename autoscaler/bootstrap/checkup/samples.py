@@ -44,12 +44,13 @@ def look_at_samples(notes: Notes, server: Server, parts: Reading, now_s: float, 
             notes.fail("fresh", words, remedy)
             continue
         notes.ok("fresh", f"the newest sample of {shown} is {span_text(age_s)} old")
-        every_s = _interval_s(server, str(selector), now_s)
+        every_s = interval_s(server, str(selector), now_s)
         if every_s is not None:
             _pace(notes, shown, every_s, selector.window_s, stale_after_s)
 
 
-def _interval_s(server: Server, selector: str, now_s: float) -> float | None:
+def interval_s(server: Server, selector: str, now_s: float) -> float | None:
+    """Seconds between samples, over the last ten minutes; None where there are none."""
     try:
         found = server.instant(f"max(count_over_time({selector}[{_WINDOW_S}s]))", now_s).series
     except QueryFault:
@@ -140,7 +141,7 @@ def look_at_cost(notes: Notes, server: Server, query: str, now_s: float, timeout
         notes.warn("cost", f"asked a second time it does not answer: {error.note}")
         return
     samples = _samples(server, query, now_s)
-    loads = "" if samples is None else f" and loads {samples:,} samples"
+    loads = "" if samples is None else f" and loads {samples:,} sample{'' if samples == 1 else 's'}"
     words = f"one evaluation takes {answer.elapsed_s:.2g} s{loads}"
     if answer.elapsed_s > timeout_s / 2 or (samples or 0) > _HEAVY_SAMPLES:
         notes.warn("cost", words, "write a recording rule that computes the total, and query that")

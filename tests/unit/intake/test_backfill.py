@@ -69,6 +69,7 @@ class World:
     past: Counting
     store: MemoryDemandStore = field(default_factory=MemoryDemandStore)
     now: int = ZERO + 300
+    latest: int = 0
     now_s: float = 0.0
     limits: BackfillLimits = LIMITS
 
@@ -83,6 +84,7 @@ class World:
 
     def tick(self, steps: int = 1) -> None:
         self.now += steps
+        self.latest = max(self.latest, self.now)
         panel = self.history.collect(self.live, self.fleet, self.now)
         np.testing.assert_array_equal(np.isfinite(panel.values), panel.verdicts == DataVerdict.OK)
 
@@ -94,7 +96,7 @@ class World:
         """Everything answers again: some ticks, and time for what is wanted."""
         self.live.how = self.past.how = "sound"
         self.store.failing = False
-        for _ in range(ticks):
+        for _ in range(ticks + max(0, self.latest - self.now)):
             self.tick()
             self.work(700.0)
         for _ in range(300):
@@ -127,12 +129,13 @@ def _world(make_fleet: Callable[..., Fleet], lanes: int = 3, *, gaps: float = 0.
 
 EVENTS = st.lists(
     st.one_of(
-        st.tuples(st.just("tick"), st.sampled_from([0, 1, 1, 1, 1, 2, 5, 9, 20, KEEP + 1, 120])),
+        st.tuples(st.just("tick"), st.sampled_from([-4, 0, 1, 1, 1, 1, 2, 5, 9, 20, KEEP + 1, 120])),
         st.tuples(st.just("work"), st.sampled_from([0, 1, 1, 6, 60, 700])),
         st.tuples(st.just("live"), st.sampled_from(["sound", "raises", "verdict"])),
         st.tuples(st.just("past"), st.sampled_from(["sound", "raises", "short", "verdict"])),
         st.tuples(st.just("restart"), st.sampled_from(["closed", "killed"])),
         st.tuples(st.just("disk"), st.booleans()),
+        st.tuples(st.just("fleet"), st.permutations(range(3)).flatmap(lambda p: st.just(tuple(p[: p[0] + 1])))),
     ),
     max_size=40,
 )
@@ -144,6 +147,7 @@ def test_M23_back_fill_in_any_order_ends_in_a_direct_read(
     make_fleet: Callable[..., Fleet], events: list[tuple[str, object]], delay: int
 ) -> None:
     world = _world(make_fleet, delay=delay)
+    every = world.fleet.workloads
     world.tick()
     for what, how in events:
         match what, how:
@@ -157,6 +161,9 @@ def test_M23_back_fill_in_any_order_ends_in_a_direct_read(
                 world.past.how = mode
             case "disk", bool(failing):
                 world.store.failing = failing
+            case "fleet", tuple(lanes):
+                world.fleet = Fleet(tuple(every[lane] for lane in lanes))
+                world.tick(0)
             case "restart", str(end):
                 if end == "closed":
                     world.backfill.stop()
