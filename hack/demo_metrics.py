@@ -72,13 +72,15 @@ def main() -> None:
         server.start()
         console.print(f"{LABEL}: {len(load.seen)} minutes in a real Prometheus in {time.monotonic() - began:.1f} s")
         try:
-            asked = decide(given.out, "prometheus", f"prometheus: {{url: '{server.url}'}}", QUERY, steps, console)
+            asked = decide(
+                given.out, "prometheus", f"prometheus: {{url: '{server.url}'}}", QUERY, steps=steps, console=console
+            )
             told(asked, load, console)
         finally:
             server.stop()
     recording = Path(given.out / "demo-metrics.csv")
     write_csv(load, recording)
-    read = decide(given.out, "file", f"file: {{path: '{recording.name}'}}", "web", steps, console)
+    read = decide(given.out, "file", f"file: {{path: '{recording.name}'}}", "web", steps=steps, console=console)
     compare(asked, read, console)
     record = given.out / "demo-metrics-prometheus.db"
     outage = load.events[0]
@@ -102,7 +104,7 @@ def write_csv(load: ShopLoad, path: Path) -> None:
     path.write_text("\n".join(lines) + "\n")
 
 
-def decide(out: Path, name: str, source: str, query: str, steps: range, console: Console) -> list[Decision]:
+def decide(out: Path, name: str, source: str, query: str, *, steps: range, console: Console) -> list[Decision]:
     """One decision a minute by the live service at past instants."""
     fleet = out / f"demo-metrics-{name}.yaml"
     fleet.write_text(FLEET.format(source=source, query=query))

@@ -6,6 +6,7 @@ Demand is that of the 1998 World Cup site where the recording is at hand, else t
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -144,7 +145,7 @@ def test_M01_killed_at_the_ramp_nothing_shrinks_and_recovery_is_stated(
     after = [live.tick(step) for step in range(begin + 68, begin + 100)]
 
     counts = [int(d.granted[0]) for d in (before[-1], *dark)]
-    assert all(b >= a for a, b in zip(counts, counts[1:], strict=False)), counts
+    assert all(b >= a for a, b in itertools.pairwise(counts)), counts
     for decisions in dark:
         seen = decisions[0]
         assert seen.demands[0].verdict == DataVerdict.UNREACHABLE
