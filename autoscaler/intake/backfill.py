@@ -157,6 +157,8 @@ class Backfill:
         """Rows that left are forgotten here (the store keeps them); new ones are looked up in the store."""
         waiting = {key for key, _, _ in self._unread}
         self._rows = {key: row for key, row in self._rows.items() if key in roster.demands}
+        for row in self._rows.values():
+            row.forgotten_from(roster.now_step)
         self._open = {key: None for key in self._open if key in roster.demands}
         self._unread = deque(each for each in self._unread if each[0] in roster.demands)
         new = [key for key in roster.demands if key not in self._rows and key not in waiting]

@@ -110,6 +110,11 @@ class RowPast:
         if len(valued):
             self.valued_to = max(self.valued_to, first + int(valued[-1]) + 1)
 
+    def forgotten_from(self, step: int) -> None:
+        """A History takes in a new fleet at `step`, and what it has after that is gone: the clock was set back."""
+        if self.live_end is not None:
+            self.live_end = min(self.live_end, step)
+
     @property
     def open(self) -> bool:
         return bool(self.gaps or self.holes)

@@ -92,7 +92,7 @@ class History:
             here, there = [i for i, _ in same], np.array([j for _, j in same])
             values[here, : before - start] = old.columns(start, before, there)
             verdicts[here, : before - start] = old.faults(start, before)[there]
-            told_to[here] = self._told[there]
+            told_to[here] = np.minimum(self._told[there], before)
         self._keys, self._at = keys, {key: i for i, key in enumerate(keys)}
         self._first, self._end = start, before if same else start if keys else now_step
         self._values, self._verdicts, self._told = values, verdicts, told_to

@@ -173,9 +173,8 @@ def _value(notes: Notes, asked: Asked, value: float) -> None:
         notes.fail("negative", f"the value now is {value:.4g}: no demand is below zero", "mend the query or exporter")
         return
     needs = math.ceil(value / capacity)
-    words = (
-        f"demand now is {value:.4g}, at {capacity:.4g} per replica {needs} of {load.min_replicas}…{load.max_replicas}"
-    )
+    limits = f"min {load.min_replicas}, max {load.max_replicas}"
+    words = f"demand now is {value:.4g}: {needs} replicas at {capacity:.4g} each ({limits})"
     if needs == 0:
         notes.warn("plausible", "demand now is zero", "if there is traffic now, the query looks at the wrong series")
     elif needs > load.max_replicas:
