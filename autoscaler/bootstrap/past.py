@@ -9,7 +9,7 @@ from pathlib import Path
 from autoscaler.adapters.demand_store import DemandStore
 from autoscaler.domain.fleet import Fleet
 from autoscaler.intake.backfill import Backfill
-from autoscaler.intake.backfill_progress import BackfillProgress
+from autoscaler.intake.backfill_progress import BackfillLimits, BackfillProgress
 from autoscaler.intake.history import History
 from autoscaler.ports.metrics import MetricsReader
 
@@ -28,6 +28,7 @@ class Past:
     history: History
     reader: MetricsReader
     path: Path
+    limits: BackfillLimits
     _fill: Backfill | None = None
     _store: DemandStore | None = None
 
@@ -38,7 +39,7 @@ class Past:
             if self._store.set_aside is not None:
                 log.warning("demand_store_set_aside %s: %s", self.path, self._store.set_aside)
             self.history.recent_steps = RECENT_STEPS
-            self._fill = Backfill(self.history, self.reader, self._store)
+            self._fill = Backfill(self.history, self.reader, self._store, self.limits)
             restored = self._fill.restore(fleet, now_step)
             log.info("demand_store %s: history of %d of %d demands", self.path, restored, len(fleet.demands))
             self._fill.start()

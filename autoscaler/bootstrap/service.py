@@ -54,7 +54,7 @@ def service(settings: ServiceSettings, clock: Clock | None = None, opener: OpenS
     store = DecisionStore.open(settings.store, tick_s=settings.tick_s)
     twin = LiveTwin(chosen, Collected(history, files), settings.step_s)
     pipeline = Pipeline(judged, twin, store, history, PeakServer(serving_models()), CHAIN)
-    past = Past(history, sources.beside(judged), settings.demand_store)
+    past = Past(history, sources.beside(judged), settings.demand_store, settings.backfill)
     made = Service(settings, chosen, files, sources, past, pipeline, store)
     try:
         made.begin()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+
+from autoscaler.intake.backfill_progress import BackfillLimits
 
 TICK_SHARE = 0.6
 LEAST_DEADLINE_S = 1.0
@@ -33,6 +35,7 @@ class ServiceSettings:
     speed: float = 1.0
     history_days: int = 16
     beside: bool = True
+    backfill: BackfillLimits = field(default_factory=BackfillLimits)
 
     @property
     def real_tick_s(self) -> float:
