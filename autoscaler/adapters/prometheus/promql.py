@@ -23,6 +23,10 @@ LOOKBACK_S = 300.0
 MERGING = {"max", "min", "avg", "group", "quantile", "topk", "bottomk", "limitk"}
 """Aggregations that do not count a series twice which is there twice."""
 
+MOST_MARKS = 1000
+"""Brackets and operators of a query that we parse: the parser's own stack and its time grow with their nesting."""
+
+_DEEPENING = "([{+-*/%^"
 _IDENTIFIER = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _OPERATORS = {"MatchOp.Equal": "=", "MatchOp.NotEqual": "!=", "MatchOp.Re": "=~", "MatchOp.NotRe": "!~"}
 _RESOLUTION = 10
@@ -87,11 +91,13 @@ class Reading:
 @functools.lru_cache(maxsize=16_384)
 def reading(query: str) -> Reading:
     """What a query reads; one that our parser does not know (a dialect) reads nothing that we could ask about."""
+    if sum(map(query.count, _DEEPENING)) > MOST_MARKS:
+        return Reading(understood=False)
     try:
         tree = pp.parse(query)
-    except (ValueError, RecursionError):
+    except ValueError:
         return Reading(understood=False)
-    found = dict.fromkeys(_selectors(tree, _Place()))
+    found = dict.fromkeys(_selectors(tree))
     return Reading(tuple(found), number=not isinstance(tree, (pp.MatrixSelector, pp.SubqueryExpr, pp.StringLiteral)))
 
 
@@ -104,32 +110,38 @@ class _Place:
     aggregation: str | None = None
 
 
-def _selectors(tree: pp.Expr, place: _Place) -> Iterator[Selector]:
+def _selectors(tree: pp.Expr) -> Iterator[Selector]:
+    """From left to right; with a stack of our own, so that no query is too deep."""
+    left: list[tuple[pp.Expr, _Place]] = [(tree, _Place())]
+    while left:
+        one, place = left.pop()
+        match one:
+            case pp.VectorSelector():
+                yield from _selector(one, place)
+            case pp.MatrixSelector():
+                inside = replace(place, window_s=place.window_s + one.range.total_seconds())
+                yield from _selector(one.vector_selector, inside)
+            case _:
+                left.extend(reversed(_below(one, place)))
+
+
+def _below(tree: pp.Expr, place: _Place) -> list[tuple[pp.Expr, _Place]]:
     match tree:
-        case pp.VectorSelector():
-            yield from _selector(tree, place)
-        case pp.MatrixSelector():
-            inside = replace(place, window_s=place.window_s + tree.range.total_seconds())
-            yield from _selector(tree.vector_selector, inside)
         case pp.SubqueryExpr():
             span_s = tree.range.total_seconds() if tree.range else 0.0
             moved = place.shifted or bool(tree.offset) or tree.at is not None
-            yield from _selectors(tree.expr, replace(place, window_s=place.window_s + span_s, shifted=moved))
+            return [(tree.expr, replace(place, window_s=place.window_s + span_s, shifted=moved))]
         case pp.AggregateExpr():
-            inside = replace(place, aggregation=str(tree.op))
-            yield from _selectors(tree.expr, inside)
-            if isinstance(tree.param, pp.Expr):
-                yield from _selectors(tree.param, place)
+            inside = (tree.expr, replace(place, aggregation=str(tree.op)))
+            return [inside, (tree.param, place)] if isinstance(tree.param, pp.Expr) else [inside]
         case pp.BinaryExpr():
-            yield from _selectors(tree.lhs, place)
-            yield from _selectors(tree.rhs, place)
+            return [(tree.lhs, place), (tree.rhs, place)]
         case pp.ParenExpr() | pp.UnaryExpr():
-            yield from _selectors(tree.expr, place)
+            return [(tree.expr, place)]
         case pp.Call():
-            for argument in tree.args:
-                yield from _selectors(argument, place)
+            return [(argument, place) for argument in tree.args]
         case _:
-            return
+            return []
 
 
 def _selector(tree: pp.VectorSelector, place: _Place) -> Iterator[Selector]:
@@ -209,5 +221,5 @@ def _tagged(expression: str, tag: str) -> str:
 
 def any_of(names: Sequence[str]) -> str:
     """How many series each of these metrics has, by name; those without any are left out."""
-    pattern = "|".join(re.sub(r"([^a-zA-Z0-9_])", r"\\\1", name) for name in names)
+    pattern = "|".join(re.sub(r"([\\.+*?()|\[\]{}^$])", r"\\\1", name) for name in names)
     return f"count by ({NAME}) ({Selector((Matcher(NAME, '=~', pattern),))})"

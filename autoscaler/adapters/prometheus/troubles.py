@@ -18,7 +18,8 @@ from autoscaler.domain.series import DataVerdict
 TOO_HEAVY = re.compile(
     r"too many samples|exceeded maximum resolution|query timed out|query was canceled|max(imum)? number of"
     r"|exceeds? (the )?(limit|maximum|-search\.)|exceeded (the )?.{0,40}limit|limit .{0,60}exceeded|too long query"
-    r"|query time range exceeds|(would|more than) .{0,40}(samples|series|bytes)|err-mimir-max",
+    r"|matching timeseries exceeds|-search\.max|query time range exceeds"
+    r"|(would|more than) .{0,40}(samples|series|bytes)|err-mimir-max",
     re.IGNORECASE,
 )
 WRONG_TYPE = re.compile(r"invalid expression type|must be (scalar or )?instant vector", re.IGNORECASE)
