@@ -37,23 +37,22 @@ class DataLag:
         reach = int(most.max(initial=0)) + 1
         known = panel.faults(now_step - reach, now_step) <= LAST_VALUED
         late = np.where(known.any(axis=1), np.argmax(known[:, ::-1], axis=1), reach)
-        self._adopt(fleet.row_keys(), said=max(0, now_step - panel.end_step))
+        self._adopt(fleet.row_keys())
         newest = np.where(late <= most, now_step - 1 - late, -1)
         arrived = (newest > self._newest) & (self._newest >= 0)
         if arrived.any():
             self._seen[1:, arrived] = self._seen[:-1, arrived]
             self._seen[0, arrived] = late[arrived]
         self._newest = np.maximum(self._newest, newest)
-        return fleet.most_over_rows(np.minimum(self._seen.max(axis=0), most))
+        said = max(0, now_step - panel.end_step)  # what the reader itself says is not in yet is no outage
+        return fleet.most_over_rows(np.minimum(np.maximum(self._seen.max(axis=0), said), most))
 
-    def _adopt(self, keys: tuple[str, ...], said: int) -> None:
-        """Rows that are new start with what the reader itself says is not in yet."""
+    def _adopt(self, keys: tuple[str, ...]) -> None:
         if keys == self._keys:
             return
         where = {key: row for row, key in enumerate(self._keys)}
         newest = np.full(len(keys), -1, dtype=np.int64)
         seen = np.zeros((REMEMBERED, len(keys)), dtype=np.int64)
-        seen[0] = said
         for row, key in enumerate(keys):
             if key in where:
                 newest[row], seen[:, row] = self._newest[where[key]], self._seen[:, where[key]]

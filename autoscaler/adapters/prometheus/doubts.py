@@ -16,7 +16,7 @@ from autoscaler.adapters.prometheus.promql import duplicates_query, freshness_qu
 from autoscaler.adapters.prometheus.rows import Grid, Row
 from autoscaler.domain.series import Bools, DataVerdict
 
-NEWEST_STEPS = 10
+NEWEST_STEPS = 120
 LOOK_AGAIN_S = 600.0
 MOST_LOOKS = 200
 

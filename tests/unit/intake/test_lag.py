@@ -74,8 +74,9 @@ def test_a_lag_is_bounded(make_fleet: Callable[..., Fleet]) -> None:
 def test_a_changed_fleet_keeps_what_was_learned(make_fleet: Callable[..., Fleet]) -> None:
     both, one = make_fleet(lanes=2), make_fleet(lanes=1)
     lag = DataLag()
-    for tick in range(1, 20):
-        raw = np.full((len(both.demands), max(0, tick - 3)), 5.0)
-        lag.observe(Panel.of(SeriesBatch.judge(60, ZERO, raw)), both, ZERO + tick)
-    raw = np.full((len(one.demands), 16), 5.0)
-    assert lag.observe(Panel.of(SeriesBatch.judge(60, ZERO, raw)), one, ZERO + 20).tolist() == [3]
+    for tick in range(1, 21):
+        fleet = both if tick < 20 else one
+        raw = np.full((len(fleet.demands), tick), np.nan)
+        raw[:, : max(0, tick - 3)] = 5.0
+        found = lag.observe(Panel.of(SeriesBatch.judge(60, ZERO, raw)), fleet, ZERO + tick)
+    assert found.tolist() == [3]
