@@ -64,6 +64,7 @@ format: .venv/.synced ## Format the code and mend what can be mended
 
 bench: .venv/.synced ## Measure what the docs claim (minutes)
 	@$(BIN)/python tests/bench/bench_pipeline.py
+	@$(BIN)/python tests/bench/bench_decode.py
 
 lock: $(UV) ## Renew uv.lock after a change of dependencies
 	@$(UV) lock --python $(PYTHON)

@@ -25,7 +25,8 @@ class SuspicionRules:
     """stuck_s: a value that has not moved for this long, and three times longer than it ever did, is stuck.
     basis_s: history that a row needs before it can be called stuck. factors: ratios between units in use
     (percent, milli, kibi, hours, mega, giga); `slack` is the relative distance that still counts as one.
-    accepted_s: a new level that lasts this long is the new normal.
+    accepted_s: a new level that lasts this long is the new normal. judged_s: of the first long read, the newest part
+    that is judged; the rest is only learned from.
     """
 
     stuck_s: int = 1800
@@ -33,6 +34,7 @@ class SuspicionRules:
     factors: tuple[float, ...] = (100.0, 1000.0, 1024.0, 3600.0, 1e6, 1e9)
     slack: float = 0.25
     accepted_s: int = 86400
+    judged_s: int = 2 * 86400
     half_life_steps: int = 15
 
 
@@ -98,13 +100,17 @@ class Suspicions:
         state = self._rows
         assert state is not None  # noqa: S101 - _known has made it
         codes = np.zeros(batch.values.shape, dtype=np.uint8)
+        if state.next_step == batch.first_step:  # a long past is learned from at once, and judged where it is recent
+            recent = batch.end_step - self.rules.judged_s // batch.step_s
+            state.next_step = max(state.next_step, recent)
         fresh = max(0, state.next_step - batch.first_step)
         for column in range(min(fresh, batch.values.shape[1])):
             step = batch.first_step + column
             if step >= state.next_step - REMEMBERED:
                 codes[:, column] = state.found[where, step % REMEMBERED]
-        if fresh and batch.end_step <= state.next_step - REMEMBERED:
-            self._learn_older(state, batch, where)
+        past = min(batch.values.shape[1], fresh)
+        wholly = batch.end_step <= state.next_step - REMEMBERED
+        self._learn_older(state, batch, past, where, np.full(len(where), wholly) | (state.known[where] == 0))
         for column in range(fresh, batch.values.shape[1]):
             codes[:, column] = self._step(state, batch, where, column, capacity)
         state.next_step = max(state.next_step, batch.end_step)
@@ -174,11 +180,14 @@ class Suspicions:
             near |= already & (ratio > min(self.rules.factors) ** 0.5)
         return near & (level >= 0.1 * capacity) & (value > 0)
 
-    def _learn_older(self, state: _Rows, batch: SeriesBatch, where: Ints) -> None:
-        """Older history arrived later: it tells how long one value may last, and that there is a basis."""
-        for row, at in enumerate(where.tolist()):
-            known = batch.values[row][batch.verdicts[row] == DataVerdict.OK]
+    def _learn_older(self, state: _Rows, batch: SeriesBatch, end: int, where: Ints, rows: Bools) -> None:
+        """Columns before `end` of some rows: older history tells how long one value may last, and is a basis."""
+        if not end:
+            return
+        for row in np.flatnonzero(rows).tolist():
+            known = batch.values[row, :end][batch.verdicts[row, :end] == DataVerdict.OK]
             if len(known):
+                at = int(where[row])
                 edges = np.flatnonzero(np.diff(known) != 0)
                 runs = np.diff(np.concatenate(([-1], edges, [len(known) - 1])))
                 state.longest[at] = max(int(state.longest[at]), int(runs.max()))

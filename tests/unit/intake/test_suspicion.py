@@ -119,7 +119,7 @@ def test_M25_far_below_one_replica_nothing_is_suspected() -> None:
     assert (played(values) == DataVerdict.OK).all()
 
 
-QUICK = SuspicionRules(stuck_s=600, basis_s=3600, accepted_s=7200)
+QUICK = SuspicionRules(stuck_s=600, basis_s=3600, accepted_s=7200, judged_s=86400)
 
 
 @settings(max_examples=20, deadline=None)
