@@ -45,9 +45,15 @@ def fault(verdict: DataVerdict, note: str, retry_after_s: float | None = None, *
 
 
 def one_line(text: str, most: int = MOST_NOTE) -> str:
-    """Text of a source as one short line of printable characters."""
+    """Text of a source as one short line of printable characters: its beginning and, where it is long, its end.
+
+    Sources wrap the cause of a failure into what they were doing, or end with what is not allowed.
+    """
     flat = re.sub(r"\s+", " ", "".join(c if c.isprintable() else " " for c in text)).strip()
-    return flat if len(flat) <= most else flat[: most - 1].rstrip() + "…"
+    if len(flat) <= most:
+        return flat
+    head = most * 3 // 5
+    return f"{flat[:head].rstrip()} … {flat[head + 3 - most :].lstrip()}"
 
 
 def without_secrets(text: str, secrets: Iterable[str]) -> str:

@@ -266,10 +266,10 @@ def test_copies_refuse_until_they_are_gone(script, hand, reader_of):
 def test_older_reads_are_looked_at_for_copies_too_but_not_diagnosed(script, hand, reader_of):
     script.values = {"sum(a)": 5.0, "sum(b)": None}
     reader = reader_of()
-    load(reader, "sum(a)", "sum(b)", first=STEP + 500, end=STEP + 600)
+    load(reader, "sum(a)", "sum(b)", first=STEP + 5000, end=STEP + 5100)
     asked = script.asked.copy()
     script.copies = 2
-    batch = load(reader, "sum(a)", "sum(b)", first=STEP, end=STEP + 500)
+    batch = load(reader, "sum(a)", "sum(b)", first=STEP, end=STEP + 4000)
     assert newest(batch) == [DataVerdict.DUPLICATED, DataVerdict.MISSING]
     assert script.asked["age"] == asked["age"]
     assert script.asked["status/runtimeinfo"] == asked["status/runtimeinfo"]
