@@ -54,6 +54,7 @@ def test_M01_refused_connections_hold_for_as_long_as_they_last(prometheus, reade
     assert loop.cluster.desired[0] == 12
 
 
+@pytest.mark.slow
 def test_M02_a_hanging_source_ends_at_the_deadline(prometheus, fault_proxy, reader_of, now_s):
     server = prometheus(gauge(now_s, 120.0))
     proxy = fault_proxy(server.url)

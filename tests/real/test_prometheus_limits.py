@@ -96,6 +96,7 @@ def test_M17_a_query_that_takes_too_long_is_ended_by_the_server(prometheus, read
     assert "timed out" in holds(decision, DataVerdict.TOO_HEAVY)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("code", "retry_after_s"), [(429, 20), (503, None)])
 def test_M18_throttled_sources_are_left_alone_by_all_workloads(prometheus, fault_proxy, now_s, code, retry_after_s):
     server = prometheus(gauge(now_s, 120.0))
