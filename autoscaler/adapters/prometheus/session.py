@@ -83,7 +83,8 @@ class ArraySession(requests.Session):
         except QueryFault:
             raise
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            raise troubles.from_error(error, total_s) from error
+            nameless = where.startswith("https:") and self.cert is None
+            raise troubles.from_error(error, total_s, nameless=nameless) from error
         response.__class__ = ArrayResponse
         answer = cast("ArrayResponse", response)
         answer.elapsed_s = self._clock() - began_s

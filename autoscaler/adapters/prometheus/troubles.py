@@ -65,16 +65,20 @@ def http_date_s(text: str) -> float | None:
         return None
 
 
-def from_error(error: Exception, timeout_s: float) -> QueryFault:
-    """The fault of an exchange that broke before there was an answer."""
+def from_error(error: Exception, timeout_s: float, *, nameless: bool = False) -> QueryFault:
+    """The fault of an exchange that broke before there was an answer.
+
+    nameless: it was TLS, without a certificate of ours. A server that wants one says so and hangs up, and what it
+    said may be lost with the line.
+    """
+    hint = "; does it ask for a client certificate?" if nameless else ""
     causes = list(_causes(error))
     for cause in causes:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return fault(DataVerdict.REFUSED, f"TLS: certificate verify failed: {cause.verify_message}")
     for cause in causes:
         if isinstance(cause, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
-            words = "TLS: the server hung up; is it a TLS server, and does it ask for a client certificate?"
-            return fault(DataVerdict.UNREACHABLE, words, again=True)
+            return fault(DataVerdict.UNREACHABLE, f"TLS: the server hung up{hint}", again=True)
         if isinstance(cause, ssl.SSLError) and not isinstance(cause, TimeoutError):
             return fault(DataVerdict.REFUSED, f"TLS: {_ssl_words(cause)}")
     if any(isinstance(c, (requests.exceptions.ProxyError, urllib3.exceptions.ProxyError)) for c in causes):
@@ -87,7 +91,8 @@ def from_error(error: Exception, timeout_s: float) -> QueryFault:
         return fault(DataVerdict.REFUSED, f"the source's settings cannot be used: {error}")
     if isinstance(error, OSError) and "certificate" in str(error).lower():
         return fault(DataVerdict.REFUSED, f"TLS: {error}")
-    return fault(DataVerdict.UNREACHABLE, _root_words(causes), again=True)
+    cut = any(isinstance(c, (ConnectionResetError, BrokenPipeError)) for c in causes)
+    return fault(DataVerdict.UNREACHABLE, f"{_root_words(causes)}{hint if cut else ''}", again=True)
 
 
 def _ssl_words(error: ssl.SSLError) -> str:

@@ -2,12 +2,15 @@
 
 import gzip
 import json
+import ssl
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+import requests
 
+from autoscaler.adapters.prometheus import troubles
 from autoscaler.adapters.prometheus.client import PrometheusClient
 from autoscaler.adapters.prometheus.faults import QueryFault, Unanswerable, Unanswered
 from autoscaler.adapters.prometheus.settings import PrometheusSettings
@@ -335,3 +338,12 @@ def test_a_retry_waits_within_the_budget(backend, make_refused, make_ok):
         failing(client)
     assert len(backend.asked) == 5 + 2, "two retries for all, then none"
     client.close()
+
+
+@pytest.mark.parametrize("cause", [ConnectionResetError(104, "Connection reset by peer"), ssl.SSLEOFError(8, "EOF")])
+def test_a_hang_up_under_tls_asks_for_our_certificate(cause):
+    error = requests.ConnectionError(cause)
+    told = troubles.from_error(error, 5.0, nameless=True)
+    assert (told.verdict, told.again) == (DataVerdict.UNREACHABLE, True)
+    assert told.note.endswith("; does it ask for a client certificate?")
+    assert "certificate" not in troubles.from_error(error, 5.0).note
