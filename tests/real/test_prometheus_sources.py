@@ -50,8 +50,11 @@ def test_M02_of_fifty_sources_one_black_hole_delays_no_other(prometheus, fault_p
         assert sources.dark() == {"s7"}
 
         proxy.set(PASS)
-        back = [loop.next_step()[7] for _ in range(4)]
+        back = [loop.next_step()[7]]
+        while sources.dark() and len(back) < 20:  # on a busy machine an answer may come too late more than once
+            back.append(loop.next_step()[7])
         assert not sources.dark()
+        back.append(loop.next_step()[7])
         assert verdict_of(back[-1]) in {DataVerdict.OK, DataVerdict.RECOVERING}
     for reader in readers.values():
         reader.close()

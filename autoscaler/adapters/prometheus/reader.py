@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from autoscaler.adapters.prometheus.client import PrometheusClient
 from autoscaler.adapters.prometheus.diagnosis import Diagnoses, why_missing
-from autoscaler.adapters.prometheus.doubts import NEWEST_STEPS, Doubles, Freshness
+from autoscaler.adapters.prometheus.doubts import Doubles, Freshness
 from autoscaler.adapters.prometheus.faults import QueryFault, fault
 from autoscaler.adapters.prometheus.health import SourceHealth
 from autoscaler.adapters.prometheus.patience import Heavy, Patience
@@ -28,6 +28,10 @@ from autoscaler.domain.workload import Demand
 
 SMALLER = 4
 """Into how many pieces a request that was too heavy is cut, once."""
+
+
+PAST_STEPS = 10
+"""A load that ends this far behind what was read already fills the past."""
 
 
 class PrometheusReader:
@@ -123,7 +127,7 @@ class PrometheusReader:
         """
         answered = [r for r in rows if r.answered]
         list(self._pool.map(self._doubles.judge, answered))
-        if grid.end_s < self._furthest_s - NEWEST_STEPS * grid.step_s:
+        if grid.end_s < self._furthest_s - PAST_STEPS * grid.step_s:
             for row in answered:
                 self._recovery.note_past(row, reading(row.query).window_s)
             return
