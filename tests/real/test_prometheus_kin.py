@@ -1,12 +1,10 @@
 """The same reader on a real VictoriaMetrics, which speaks the same API in its own words.
 
-It runs where a `victoria-metrics` is on PATH. To build one: a Go module with the tool directive
-`github.com/VictoriaMetrics/VictoriaMetrics/app/victoria-metrics`, v1.140.0 for Go 1.26, then `go build -o bin/ tool`.
+Newer releases than the pinned one need Go 1.27.
 """
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +14,7 @@ import pytest
 from autoscaler.adapters.prometheus.reader import PrometheusReader
 from autoscaler.domain.series import DataVerdict
 from tests.real.history import escaped, series
+from tests.real.parts import require_part
 from tests.real.servers import Server, free_port, wait_until
 from tests.real.ticking import MINUTE, Gauges, Loop, gauge, holds, readers, verdict_of
 from tests.real.web import fetch
@@ -30,9 +29,7 @@ def reader_of() -> Iterator[Callable[..., PrometheusReader]]:
 @pytest.fixture
 def victoria(tmp_path: Path) -> Iterator[Callable[[Gauges], str]]:
     """`victoria(history)`: its URL, with the history in it and at most 50 series in a query."""
-    binary = shutil.which("victoria-metrics")
-    if binary is None:
-        pytest.skip("REAL PART MISSING: victoria-metrics is not on PATH")
+    binary = str(require_part("victoria-metrics"))
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     flags = ["-retentionPeriod=10y", "-search.latencyOffset=0s", "-search.maxUniqueTimeseries=50"]

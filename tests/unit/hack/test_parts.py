@@ -296,7 +296,7 @@ def test_catalogue_and_go_mod_agree(component):
     text = (TOOL / component.name / "go.mod").read_text()
     for binary in component.binaries:
         assert re.search(rf"^(tool )?\t?{re.escape(binary.package)}$", text, re.MULTILINE), binary.package
-    module = re.search(r"^(.+?)(/cmd/.*)?$", component.binaries[0].package)
+    module = re.search(r"^(.+?)(/(?:cmd|app)/.*)?$", component.binaries[0].package)
     assert module is not None
     pinned = re.search(rf"^(?:require )?\t?{re.escape(module[1])} v([\d.]+)( // indirect)?$", text, re.MULTILINE)
     assert pinned is not None
@@ -307,4 +307,4 @@ def test_catalogue_and_go_mod_agree(component):
     assert component.accepted.at_least <= component.version < component.accepted.below
     for value in component.stamps.values():
         if "." in value:
-            assert value.removeprefix("v") == catalogue.dotted(component.version)
+            assert value.removeprefix(f"{component.name}-").removeprefix("v") == catalogue.dotted(component.version)
