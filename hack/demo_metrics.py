@@ -83,8 +83,8 @@ def main() -> None:
     read = decide(given.out, "file", f"file: {{path: '{recording.name}'}}", "web", steps=steps, console=console)
     compare(asked, read, console)
     record = given.out / "demo-metrics-prometheus.db"
-    outage = load.events[0]
-    at = datetime.fromtimestamp((outage.first_step + 10) * STEP_S, UTC)
+    inside = [e.first_step + 10 for e in load.events if e.first_step + 10 in steps]
+    at = datetime.fromtimestamp((inside[0] if inside else steps[len(steps) // 2]) * STEP_S, UTC)
     console.print(f"ask why: .venv/bin/foresail explain shop/web --store {record} --at {at:%Y-%m-%dT%H:%M:%SZ}")
 
 

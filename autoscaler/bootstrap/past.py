@@ -6,16 +6,23 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from autoscaler.adapters.demand_store import DemandStore
 from autoscaler.domain.fleet import Fleet
+from autoscaler.domain.series import DataVerdict, SeriesBatch
 from autoscaler.intake.backfill import Backfill
 from autoscaler.intake.backfill_progress import BackfillLimits, BackfillProgress
 from autoscaler.intake.history import History
+from autoscaler.intake.suspicion import Suspicions
+from autoscaler.ports.history import FINAL
 from autoscaler.ports.metrics import MetricsReader
 
 log = logging.getLogger("foresail")
 RECENT_STEPS = 120
 """Most that one tick asks a server for; what is older comes beside it."""
+PRIMED_POINTS = 30_000_000
+"""Most values of the demand store that a start lives through again."""
 
 
 @dataclass(slots=True)
@@ -29,6 +36,7 @@ class Past:
     reader: MetricsReader
     path: Path
     limits: BackfillLimits
+    suspicions: Suspicions | None = None
     _fill: Backfill | None = None
     _store: DemandStore | None = None
 
@@ -41,11 +49,26 @@ class Past:
             self.history.recent_steps = RECENT_STEPS
             self._fill = Backfill(self.history, self.reader, self._store, self.limits)
             restored = self._fill.restore(fleet, now_step)
+            self._prime(fleet, now_step)
             log.info("demand_store %s: history of %d of %d demands", self.path, restored, len(fleet.demands))
             self._fill.start()
         elif not servers and self._fill is not None:
             self.stop()
             self.history.recent_steps = self.history.handover = None
+
+    def _prime(self, fleet: Fleet, now_step: int) -> None:
+        """What was found suspicious before a restart stays so: the last days are lived through again."""
+        if self.suspicions is None or self._store is None:
+            return
+        step_s = self.history.step_s
+        steps = self.suspicions.rules.judged_s // step_s
+        rows = max(1, min(len(fleet.demands), PRIMED_POINTS // steps))
+        kept = self._store.load(fleet.row_keys()[:rows], step_s, now_step - steps, now_step)
+        verdicts = np.where(kept.asked, kept.marks & (FINAL - 1), DataVerdict.MISSING).astype(np.uint8)
+        batch = SeriesBatch(step_s, kept.first_step, kept.values, verdicts)
+        known = np.flatnonzero(kept.asked.any(axis=0))
+        if len(known):
+            self.suspicions.prime(fleet.demands[:rows], batch.upto(batch.first_step + int(known[-1]) + 1))
 
     @property
     def progress(self) -> BackfillProgress | None:

@@ -55,6 +55,7 @@ def service(settings: ServiceSettings, clock: Clock | None = None, opener: OpenS
     twin = LiveTwin(chosen, Collected(history, files), settings.step_s)
     pipeline = Pipeline(judged, twin, store, history, PeakServer(serving_models()), CHAIN)
     past = Past(history, sources.beside(judged), settings.demand_store, settings.backfill)
+    past.suspicions = judged.suspicions
     made = Service(settings, chosen, files, sources, past, pipeline, store)
     try:
         made.begin()

@@ -186,6 +186,8 @@ def _table(found: list[Decision]) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from autoscaler.domain.series import DataVerdict
+
     console = Console(soft_wrap=True)
     table = Table(box=None, pad_edge=False)
     for name in ("WORKLOAD", "STATE", "CURRENT", "WANTED", "GRANTED", "PEAK P95"):
@@ -199,3 +201,7 @@ def _table(found: list[Decision]) -> None:
     console.print(table)
     for each in found:
         console.print(f"{each.workload}: {'; '.join(each.words)}", highlight=False, markup=False)
+        for demand in each.demands:
+            if demand.verdict != DataVerdict.OK:
+                told = f"{demand.verdict.words}; {demand.note}" if demand.note else demand.verdict.words
+                console.print(f"  {demand.name}: {demand.verdict.name}: {told}", highlight=False, markup=False)

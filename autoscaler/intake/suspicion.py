@@ -77,6 +77,13 @@ class Suspicions:
             where = self._known(tuple(demands), first_step)
             return self._judged(batch, where, np.array([d.capacity_per_replica for d in demands]))
 
+    def prime(self, demands: Sequence[Demand], kept: SeriesBatch) -> None:
+        """Live through what was kept of these demands before a restart, findings included; once, before any load."""
+        with self._lock:
+            if self._rows is None and kept.values.size:
+                where = self._known(tuple(demands), kept.first_step)
+                self._judged(kept, where, np.array([d.capacity_per_replica for d in demands]))
+
     def _known(self, demands: tuple[Demand, ...], first_step: int) -> Ints:
         """[row of the batch], its row in the memory; new ones are added, nothing is forgotten for a subset."""
         if self._rows is None:
@@ -130,9 +137,10 @@ class Suspicions:
         """Judge one step of all rows in turn and remember it; [row] codes, 0 = nothing suspicious."""
         rules, step_s, step = self.rules, batch.step_s, batch.first_step + column
         value = batch.values[:, column]
-        seen = batch.verdicts[:, column] == DataVerdict.OK
+        told = batch.verdicts[:, column]
+        seen = told <= LAST_VALUED
         last, run = state.last[where], state.run[where]
-        same = seen & (value == last)
+        same = (seen & (value == last)) | (told == DataVerdict.STUCK)  # found so before a restart
         ended = seen & ~same
         basis = state.known[where] * step_s >= rules.basis_s
         normal = ended & (~basis | (last == 0) | (run <= self._stuck_at(state.longest[where], step_s)))
@@ -146,8 +154,9 @@ class Suspicions:
         accepted = off & ((step - since) * step_s >= rules.accepted_s)
         off &= ~accepted
         since = np.where(seen, np.where(accepted, -1, since), state.off_since[where])
+        since = np.where((told == DataVerdict.UNIT_CHANGE) & (since < 0), step, since)
 
-        taken = seen & (value > 0) & ~off & ~stuck
+        taken = (told == DataVerdict.OK) & (value > 0) & ~off & ~stuck
         gain = 1 - 0.5 ** (1 / rules.half_life_steps)
         with np.errstate(divide="ignore", invalid="ignore"):
             log_value = np.log(value)
@@ -157,9 +166,10 @@ class Suspicions:
             taken, np.where(jump, log_value, before + gain * (log_value - before)), before
         )
         state.last[where], state.run[where] = np.where(seen, value, last), run
-        state.known[where] += seen
+        state.known[where] += seen | (told == DataVerdict.STUCK)
         state.off_since[where] = since
         codes = np.where(off, DataVerdict.UNIT_CHANGE, np.where(stuck, DataVerdict.STUCK, 0)).astype(np.uint8)
+        codes = np.where((told == DataVerdict.STUCK) | (told == DataVerdict.UNIT_CHANGE), told, codes)
         state.found[where, step % REMEMBERED] = codes
         return codes
 

@@ -156,6 +156,8 @@ def _beyond(run: RecordedRun, at: datetime | None) -> Iterator[str]:
 def _demand_lines(d: Decision, demand: DemandView, observed: Range, sizing: Range) -> Iterator[str]:
     yield f"{demand.name}, from {demand.source}: {demand.query}"
     yield f"  data: {demand.verdict.words}"
+    if demand.note:
+        yield f"    the source: {demand.note}"
     age = "" if demand.age_s is None else f", {duration(demand.age_s)} old"
     yield f"  observed {number(demand.observed)}{age}{_span(observed)}"
     if demand.quantiles is None:
@@ -250,6 +252,7 @@ def _demand_dict(v: DemandView) -> dict[str, Any]:
         "query": v.query,
         "capacityPerReplica": _json(v.capacity_per_replica),
         "verdict": v.verdict.name,
+        "note": v.note,
         "observed": _json(v.observed),
         "ageSeconds": _json(v.age_s),
         "model": v.model,

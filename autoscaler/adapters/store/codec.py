@@ -122,11 +122,12 @@ def _demand(v: DemandView) -> list[Any]:
         _plain(v.age_s),
         v.model,
         None if v.quantiles is None else [_plain(q) for q in v.quantiles],
+        v.note,
     ]
 
 
 def _demand_of(plain: list[Any]) -> DemandView:
-    name, source, query, capacity, verdict, observed, age_s, model, quantiles = plain
+    name, source, query, capacity, verdict, observed, age_s, model, quantiles, *later = plain
     return DemandView(
         name=name,
         source=source,
@@ -137,6 +138,7 @@ def _demand_of(plain: list[Any]) -> DemandView:
         age_s=_number(age_s),
         model=model,
         quantiles=None if quantiles is None else tuple(_number(q) for q in quantiles),
+        note=later[0] if later else None,
     )
 
 

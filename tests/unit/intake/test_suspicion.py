@@ -155,3 +155,33 @@ def test_older_history_that_comes_later_is_a_basis() -> None:
     reader.load([demand()], 2 * DAY, 2 * DAY + 100, STEP_S)
     reader.load([demand()], 0, 2 * DAY - 200, STEP_S)
     assert reader.load([demand()], 2 * DAY + 100, 2 * DAY + 200, STEP_S).verdicts[0, -1] == DataVerdict.STUCK
+
+
+@pytest.mark.parametrize("verdict", [DataVerdict.PARTIAL, DataVerdict.RECOVERING])
+def test_M25_a_lower_bound_is_judged_too_but_not_learned_from(verdict: DataVerdict) -> None:
+    values = noisy(2 * DAY + 20)
+    values[2 * DAY :] *= 1000
+
+    class Bounds(Tape):
+        def load(self, demands: Sequence[Demand], first_step: int, end_step: int, step_s: int) -> SeriesBatch:
+            batch = super().load(demands, first_step, end_step, step_s)
+            verdicts = np.where(np.arange(first_step, end_step) >= 2 * DAY, np.uint8(verdict), batch.verdicts)
+            return SeriesBatch(step_s, first_step, batch.values, verdicts)
+
+    reader = Suspicions(Bounds(values[np.newaxis]))
+    reader.load([demand()], 0, 2 * DAY, STEP_S)
+    found = reader.load([demand()], 2 * DAY, 2 * DAY + 20, STEP_S)
+    assert (found.verdicts[0] == DataVerdict.UNIT_CHANGE).all()
+
+
+@pytest.mark.parametrize(("fault", "verdict"), [("stuck", DataVerdict.STUCK), ("unit", DataVerdict.UNIT_CHANGE)])
+def test_M24_M25_a_restart_forgets_no_finding(fault: str, verdict: DataVerdict) -> None:
+    values = noisy(3 * DAY)
+    values[2 * DAY :] = 333.0 if fault == "stuck" else values[2 * DAY :] * 1000
+    end = 2 * DAY + 300
+    kept = Suspicions(Tape(values[np.newaxis])).load([demand()], 0, end, STEP_S)
+    assert kept.verdicts[0, -1] == verdict
+    again = Suspicions(Tape(values[np.newaxis]))
+    again.prime([demand()], kept)
+    found = again.load([demand()], end - 5, end + 30, STEP_S)
+    assert (found.verdicts[0] == verdict).all()
