@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
+from tests.real.parts import require_program
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +18,7 @@ class Certificate:
 
 
 def self_signed(folder: Path) -> Certificate:
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("REAL PART MISSING: openssl is not on PATH")
+    openssl = require_program("openssl")
     made = Certificate(folder / "loopback.crt", folder / "loopback.key")
     command = [openssl, "req", "-x509", "-nodes", "-days", "2", "-newkey", "ec"]
     command += ["-pkeyopt", "ec_paramgen_curve:prime256v1"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import socket
 import subprocess
 import time
@@ -18,6 +17,7 @@ from autoscaler.adapters.prometheus.faults import QueryFault
 from autoscaler.adapters.prometheus.reader import PrometheusReader
 from autoscaler.adapters.prometheus.settings import PrometheusSettings
 from autoscaler.domain.series import DataVerdict
+from tests.real.parts import require_program
 from tests.real.prometheus import Prometheus
 from tests.real.ticking import MINUTE, Loop, gauge, holds, readers, verdict_of
 from tests.real.web import Answer
@@ -126,9 +126,7 @@ class Authority:
 
     @staticmethod
     def _openssl(*words: str, key: Path | None = None) -> None:
-        openssl = shutil.which("openssl")
-        if openssl is None:
-            pytest.skip("REAL PART MISSING: openssl is not on PATH")
+        openssl = require_program("openssl")
         new = (
             ["-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-keyout", str(key)] if key else []
         )
