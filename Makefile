@@ -6,7 +6,7 @@ PYTHON ?= python3
 UV_VERSION := 0.13.9
 UV := .tools/bin/uv
 BIN := .venv/bin
-PARTS := prometheus kubernetes etcd kwok victoria-metrics
+PARTS := prometheus kubernetes etcd kwok victoria-metrics keda
 JOBS ?= 2
 export UV_PYTHON_DOWNLOADS := never
 

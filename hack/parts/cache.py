@@ -43,7 +43,8 @@ def recipe(component: Component) -> Path:
 
 def home_of(component: Component, root: Path) -> Path:
     """The folder of the pinned version; its last part changes with everything the build depends on."""
-    parts = (component.version, component.binaries, component.tags, sorted(component.stamps.items()))
+    kept = (component.keep,) if component.keep else ()
+    parts = (component.version, component.binaries, component.tags, sorted(component.stamps.items()), *kept)
     digest = hashlib.sha256(repr(parts).encode())
     for name in ("go.mod", "go.sum"):
         digest.update((recipe(component) / name).read_bytes())

@@ -29,6 +29,17 @@ class Binary:
     """Go package to build."""
     ask: tuple[str, ...] = ("--version",)
     """Arguments that make it print its version."""
+    module: str = field(default="", repr=False)  # outside the recipe: nothing that is built depends on it
+    """For a program that prints none: the Go module whose version, as the linker noted it, is the program's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Files of the module's source that tests need beside the binaries, such as CRDs."""
+
+    module: str
+    pattern: str
+    """Glob inside the module."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +65,7 @@ class Component:
     stamps: dict[str, str] = field(default_factory=dict)
     """Go variables set at link time: without them these programs do not know their own version."""
     debian: DebianPackage | None = None
+    keep: Kept | None = None
 
     @property
     def shown(self) -> str:
@@ -63,6 +75,8 @@ class Component:
 def dotted(version: Version) -> str:
     return ".".join(map(str, version))
 
+
+KEDA = "github.com/kedacore/keda/v2"
 
 COMPONENTS: tuple[Component, ...] = (
     Component(
@@ -121,6 +135,18 @@ COMPONENTS: tuple[Component, ...] = (
         accepted=Accepted((1, 100, 0), (2,)),
         expected_s=60,
         stamps={"github.com/VictoriaMetrics/VictoriaMetrics/lib/buildinfo.Version": "victoria-metrics-v1.140.0"},
+    ),
+    Component(
+        name="keda",
+        version=(2, 20, 2),
+        binaries=(
+            Binary("keda-operator", "github.com/kedacore/keda/v2/cmd/operator", module=KEDA),
+            Binary("keda-adapter", "github.com/kedacore/keda/v2/cmd/adapter", module=KEDA),
+        ),
+        accepted=Accepted((2, 20, 0), (2, 21)),
+        expected_s=300,
+        stamps={f"{KEDA}/version.Version": "2.20.2"},
+        keep=Kept(KEDA, "config/crd/bases/*.yaml"),
     ),
 )
 

@@ -6,13 +6,14 @@ import importlib.util
 import os
 import re
 import shutil
+import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from hack.parts.cache import home_of, publish, recipe, sole_builder, this_platform
 from hack.parts.catalogue import GO_WHEEL, Component, Version, dotted
-from hack.parts.locate import ask_version
+from hack.parts.locate import ask_version, version_of
 from hack.parts.making import CannotMake, UnderWay
 
 WHEEL_S = 45
@@ -36,6 +37,7 @@ def build(component: Component, root: Path, env: Mapping[str, str]) -> Path:
         job = UnderWay(label, component.expected_s, root / f"{component.name}.log", go_env(env, go, root))
         _compile(component, go, work / "bin", job)
         _check(component, work / "bin")
+        _keep(component, go, work, job)
         publish(work, home)
         job.done(f"{component.shown}: built in {job.elapsed_s:.0f} s")
     return home
@@ -44,10 +46,38 @@ def build(component: Component, root: Path, env: Mapping[str, str]) -> Path:
 def _compile(component: Component, go: Path, out: Path, job: UnderWay) -> None:
     out.mkdir()
     flags = " ".join(("-s -w", *(f"-X {name}={value}" for name, value in component.stamps.items())))
-    packages = [binary.package for binary in component.binaries]
-    # one package gets its name here: a module root named v3 would be skipped or misnamed
-    target = str(out / component.binaries[0].name) if len(packages) == 1 else f"{out}{os.sep}"
-    command: list[str | Path] = [go, "build", "-o", target, "-ldflags", flags, "-tags", component.tags, *packages]
+    options = ["-ldflags", flags, "-tags", component.tags]
+    for target, packages in _targets(component, out):
+        _go([go, "build", "-o", target, *options, *packages], component, job)
+
+
+def _targets(component: Component, out: Path) -> list[tuple[str, list[str]]]:
+    """One build for all packages that bear their binary's name, and one with a name given for each other.
+
+    Among the others are a module's root, whose last part is `v3`, and a `cmd/operator` that says not whose.
+    """
+    named = [binary for binary in component.binaries if binary.package.rpartition("/")[2] == binary.name]
+    others = [binary for binary in component.binaries if binary not in named]
+    together = [(f"{out}{os.sep}", [binary.package for binary in named])] if named else []
+    return [*together, *((str(out / binary.name), [binary.package]) for binary in others)]
+
+
+def _keep(component: Component, go: Path, made: Path, job: UnderWay) -> None:
+    """Copy what the catalogue wants of the module's source, the pinned one that was just built."""
+    if component.keep is None:
+        return
+    _go([go, "mod", "download", component.keep.module], component, job)
+    asked = [str(go), "list", "-m", "-f", "{{.Dir}}", component.keep.module]
+    said = subprocess.run(asked, cwd=recipe(component), env=job.env, capture_output=True, text=True, check=False)
+    found = sorted(Path(said.stdout.strip() or "/nonexistent").glob(component.keep.pattern))
+    if not found:
+        raise CannotMake(f"{component.shown}: {component.keep.module} has no {component.keep.pattern}: {said.stderr}")
+    (made / "kept").mkdir()
+    for path in found:
+        shutil.copyfile(path, made / "kept" / path.name)  # contents alone: the module cache is read-only
+
+
+def _go(command: list[str | Path], component: Component, job: UnderWay) -> None:
     code = job.run(command, recipe(component))
     if code != 0:
         job.end(f"{component.shown}: the build failed after {job.elapsed_s:.0f} s")
@@ -66,7 +96,7 @@ def _compile(component: Component, go: Path, out: Path, job: UnderWay) -> None:
 def _check(component: Component, out: Path) -> None:
     """A binary that does not run, or calls itself something else, never enters the cache."""
     for binary in component.binaries:
-        version = ask_version(out / binary.name, binary.ask)
+        version = version_of(binary, out / binary.name)
         if version != component.version:
             said = "nothing" if version is None else f"v{dotted(version)}"
             raise CannotMake(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import re
 import shutil
@@ -51,6 +52,21 @@ def ask_version(path: Path, arguments: tuple[str, ...]) -> Version | None:
     return tuple(int(part) for part in said.groups()) if said else None
 
 
+def noted_version(path: Path, module: str) -> Version | None:
+    """What Go's linker noted of a module, or None; read from the file, as the program itself cannot be asked."""
+    line = re.compile(rb"\n(?:mod|dep)\t" + re.escape(module.encode()) + rb"\tv(\d+)\.(\d+)\.(\d+)\b")
+    try:
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            said = line.search(content)
+            return tuple(int(part) for part in said.groups()) if said else None
+    except (OSError, ValueError):  # not there, or empty
+        return None
+
+
+def version_of(binary: Binary, path: Path) -> Version | None:
+    return noted_version(path, binary.module) if binary.module else ask_version(path, binary.ask)
+
+
 def locate(
     component: Component, binary: Binary, env: Mapping[str, str] | None = None
 ) -> tuple[Found | None, list[Unfit]]:
@@ -72,7 +88,7 @@ def locate(
 def _fitting(component: Component, binary: Binary, path: Path, source: str, passed: list[Unfit]) -> Found | None:
     if not path.exists():
         return None
-    version = ask_version(path, binary.ask)
+    version = version_of(binary, path)
     if version is not None and component.accepted.at_least <= version < component.accepted.below:
         return Found(binary, path, f"{source}, v{dotted(version)}")
     said = "does not say its version" if version is None else f"is v{dotted(version)}"
@@ -103,3 +119,9 @@ def path_of(name: str, *, debian: bool = False) -> Path | None:
         raise UnknownPart(f"{name} brings several binaries, name one: {', '.join(b.name for b in binaries)}")
     found = locate_debian(component, binary) if debian else locate(component, binary)[0]
     return found.path if found else None
+
+
+def kept_files(name: str) -> list[Path]:
+    """Source files kept beside a component's binaries; none where it has not been built here."""
+    component, _ = resolve(name)
+    return sorted((home_of(component, cache_root(os.environ)) / "kept").glob("*"))
