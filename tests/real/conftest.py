@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from tests.real import servers
+from tests.real.commands import Settings as ControlPlaneSettings
 from tests.real.controlplane import ControlPlane
-from tests.real.controlplane import Settings as ControlPlaneSettings
 from tests.real.exporter import Exporter
 from tests.real.faultproxy import FaultProxy
 from tests.real.history import History

@@ -2,132 +2,57 @@
 
 from __future__ import annotations
 
-import base64
 import json
-import os
 import ssl
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tests.real.parts import require_part
-from tests.real.servers import Server, free_port, wait_until
-from tests.real.web import Answer, fetch
+from tests.real.commands import ADMIN, Commands, Settings, bare_environment
+from tests.real.external_metrics import ExternalMetrics, Usage, Value
+from tests.real.rest import Rest
+from tests.real.servers import Server, wait_until
+from tests.real.web import fetch
 
-CONTROLLERS = (
-    "deployment,replicaset,statefulset,disruption,node-lifecycle-controller,"
-    "horizontal-pod-autoscaler-controller,garbage-collector-controller,namespace-controller,serviceaccount-controller,"
-    "serviceaccount-token-controller,endpointslice-controller,resourcequota-controller"
-)
-ADMIN = "admin"
-RESTRICTED = "restricted"
-"""A user that may do nothing until a test grants it something."""
-MASTERS = (ADMIN, "controllers", "kwok", "scheduler")
-"""Each component is a user of its own, so that the audit log tells them apart."""
-
-AUDIT_POLICY = {
-    "apiVersion": "audit.k8s.io/v1",
-    "kind": "Policy",
-    "omitStages": ["RequestReceived"],
-    "rules": [
-        {"level": "Request", "verbs": ["create", "update", "patch", "delete", "deletecollection"]},
-        {"level": "Metadata"},
-    ],
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    scheduler: bool = False
-    """Without it a pod template names its node (`spec.nodeName`); with it placement and Pending are real."""
-    nodes: Sequence[str] = ("node-0",)
-    hpa_sync: str = "1s"
-    downscale_stabilization: str = "5m"
-    """The HPA controller's own default; scaled down for accelerated traces."""
-    api_flags: Sequence[str] = ()
-    controller_flags: Sequence[str] = ()
-    kwok_config: str | None = None
-    """A file of kwok's Stage objects; when given it must hold all that are needed, the defaults are gone."""
-    users: Sequence[str] = (RESTRICTED,)
-    """Users without any right of their own."""
-
-
-class Refusal(AssertionError):
-    """The API server said no."""
-
-    def __init__(self, status: int, said: str) -> None:
-        super().__init__(f"{status}: {said}")
-        self.status = status
-
-
-@dataclass(frozen=True, slots=True)
-class Rest:
-    """Raw calls as one user. Every call has a deadline; any status >= 400 is a Refusal."""
-
-    url: str
-    token: str
-    tls: ssl.SSLContext | None
-    timeout_s: float = 5.0
-
-    def call(
-        self, method: str, path: str, body: Any = None, content_type: str = "application/json", **query: str
-    ) -> Any:
-        answer = self.answer(method, path, body, content_type, **query)
-        if answer.status >= 400:
-            raise Refusal(answer.status, answer.body.decode(errors="replace")[:1000])
-        return answer.json()
-
-    def answer(
-        self, method: str, path: str, body: Any = None, content_type: str = "application/json", **query: str
-    ) -> Answer:
-        headers = {"Authorization": f"Bearer {self.token}", "Content-Type": content_type}
-        data = None if body is None else json.dumps(body).encode()
-        asked = "&".join(f"{name}={value}" for name, value in query.items())
-        url = f"{self.url}{path}{'?' if asked else ''}{asked}"
-        return fetch(url, method=method, body=data, headers=headers, timeout_s=self.timeout_s, tls=self.tls)
-
-    def get(self, path: str, **query: str) -> Any:
-        return self.call("GET", path, **query)
-
-    def create(self, path: str, body: Mapping[str, Any]) -> Any:
-        return self.call("POST", path, body)
-
-    def patch(self, path: str, body: Any, kind: str = "merge-patch") -> Any:
-        """`kind`: merge-patch, strategic-merge-patch or json-patch."""
-        return self.call("PATCH", path, body, f"application/{kind}+json")
-
-    def delete(self, path: str) -> Any:
-        return self.call("DELETE", path)
+RBAC = "/apis/rbac.authorization.k8s.io/v1"
+TOKEN_LEAST_S = 600
+"""The API server gives no token for less."""
+TOKEN_KNOWN_S = 10
+"""So long the API server takes a token it has checked without checking it again."""
 
 
 class ControlPlane:
     def __init__(self, folder: Path, settings: Settings | None = None) -> None:
         self.folder = folder
         self.settings = settings or Settings()
-        self.audit_log = folder / "audit.log"
-        self._tokens = {user: f"{user}-token" for user in (*MASTERS, *self.settings.users)}
-        self._etcd_port, self._etcd_peer, self._api_port = free_port(), free_port(), free_port()
-        self.url = f"https://127.0.0.1:{self._api_port}"
-        self._certificates = folder / "certificates"
-        folder.mkdir(parents=True, exist_ok=True)
-        self._write_inputs()
-        self.etcd = Server("etcd", self._etcd_command(), folder / "etcd.log")
-        self.api = Server("kube-apiserver", self._api_command(), folder / "kube-apiserver.log")
-        self.controllers = Server(
-            "kube-controller-manager", self._controllers_command(), folder / "kube-controller-manager.log"
-        )
-        self.kwok = Server("kwok", self._kwok_command(), folder / "kwok.log", env=_bare())
+        self._commands = commands = Commands(folder, self.settings)
+        self.audit_log = commands.audit_log
+        self.url = f"https://127.0.0.1:{commands.api_port}"
+        self.etcd = Server("etcd", commands.etcd(), folder / "etcd.log")
+        self.api = Server("kube-apiserver", commands.api(), folder / "kube-apiserver.log")
+        self.controllers = self._client("kube-controller-manager", commands.controllers, "controllers")
+        self.kwok = self._client("kwok", commands.kwok, "kwok", bare_environment())
         self.scheduler: Server | None = None
         if self.settings.scheduler:
-            self.scheduler = Server("kube-scheduler", self._scheduler_command(), folder / "kube-scheduler.log")
+            self.scheduler = self._client("kube-scheduler", commands.scheduler, "scheduler")
+        self._metrics: ExternalMetrics | None = None
+
+    def _client(
+        self,
+        name: str,
+        command: Callable[[Path], list[str | Path]],
+        user: str,
+        env: Mapping[str, str] | None = None,
+    ) -> Server:
+        return Server(name, command(self.kubeconfig(user)), self.folder / f"{name}.log", env)
 
     # life
 
     def start(self) -> None:
+        etcd = f"http://127.0.0.1:{self._commands.etcd_port}/health"
         try:
-            self.etcd.start(lambda: fetch(f"http://127.0.0.1:{self._etcd_port}/health", timeout_s=1.0).status == 200)
+            self.etcd.start(lambda: fetch(etcd, timeout_s=1.0).status == 200)
             self.start_api()
             self.controllers.start(lambda: True)
             self.kwok.start(lambda: True)
@@ -150,6 +75,9 @@ class ControlPlane:
         """An API server whose etcd is gone would keep its port for minutes: etcd goes last."""
         for server in self._in_stop_order():
             server.stop()
+        if self._metrics is not None:
+            self._metrics.close()
+            self._metrics = None
 
     def _in_stop_order(self) -> Iterator[Server]:
         if self.scheduler is not None:
@@ -174,37 +102,63 @@ class ControlPlane:
     @property
     def ca(self) -> Path:
         """The API server's own certificate, which its clients trust."""
-        return self._certificates / "apiserver.crt"
+        return self._commands.certificates / "apiserver.crt"
 
     def tls(self) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=str(self.ca))
 
     def token(self, user: str = ADMIN) -> str:
-        return self._tokens[user]
+        return self._commands.tokens[user]
 
     def rest(self, user: str = ADMIN, *, url: str | None = None, timeout_s: float = 5.0) -> Rest:
         """Calls as `user`; `url` goes through something else, such as a fault proxy."""
-        return Rest(url or self.url, self._tokens[user], None if url else self.tls(), timeout_s)
+        return Rest(url or self.url, self.token(user), None if url else self.tls(), timeout_s)
+
+    def rest_by(self, token: str) -> Rest:
+        """Calls as whoever the token says."""
+        return Rest(self.url, token, self.tls())
 
     def kubeconfig(self, user: str = ADMIN, server: str | None = None) -> Path:
         path = self.folder / f"{user}{'-elsewhere' if server else ''}.kubeconfig"
-        path.write_text(json.dumps(_kubeconfig(server or self.url, user, self._tokens[user], self.ca)))
+        path.write_text(json.dumps(_kubeconfig(server or self.url, {"token": self.token(user)}, self.ca)))
         return path
+
+    def kubeconfig_for(self, token_file: Path, server: str | None = None) -> Path:
+        """A kubeconfig beside `token_file` that names it: what is in the file may change while a client runs."""
+        path = token_file.with_suffix(".kubeconfig")
+        path.write_text(json.dumps(_kubeconfig(server or self.url, {"tokenFile": str(token_file)}, self.ca)))
+        return path
+
+    def service_account_token(self, namespace: str, name: str, expires_s: int = TOKEN_LEAST_S) -> str:
+        """A token bound to the account, which is made where it is missing; its user is `system:serviceaccount:…`."""
+        admin, path = self.rest(), f"/api/v1/namespaces/{namespace}/serviceaccounts"
+        if admin.answer("GET", f"{path}/{name}").status == 404:
+            admin.create(path, {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name}})
+        wanted = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest"}
+        made = admin.create(f"{path}/{name}/token", {**wanted, "spec": {"expirationSeconds": expires_s}})
+        token: str = made["status"]["token"]
+        return token
+
+    def invalidate_tokens(self, namespace: str, name: str) -> None:
+        """Delete the account: its tokens end, those used lately up to TOKEN_KNOWN_S later.
+
+        The file of static tokens is read once, at the API server's start: those users stay.
+        """
+        self.rest().delete(f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}")
 
     def grant(self, user: str, rules: Sequence[Mapping[str, Any]], namespace: str | None = None) -> None:
         """A role with `rules` for `user`, in one namespace or in all."""
         scope, kind = ("", "ClusterRole") if namespace is None else (f"namespaces/{namespace}/", "Role")
-        group = "/apis/rbac.authorization.k8s.io/v1"
         api_version = "rbac.authorization.k8s.io/v1"
-        meta = {"generateName": f"{user}-"}
+        meta = {"generateName": f"{user.replace(':', '-')}-"}
         role = self.rest().create(
-            f"{group}/{scope}{kind.lower()}s",
+            f"{RBAC}/{scope}{kind.lower()}s",
             {"apiVersion": api_version, "kind": kind, "metadata": meta, "rules": list(rules)},
         )
         reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": role["metadata"]["name"]}
         subject = {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": user}
         binding = {"apiVersion": api_version, "kind": f"{kind}Binding", "metadata": meta, "roleRef": reference}
-        self.rest().create(f"{group}/{scope}{kind.lower()}bindings", {**binding, "subjects": [subject]})
+        self.rest().create(f"{RBAC}/{scope}{kind.lower()}bindings", {**binding, "subjects": [subject]})
 
     # what is in it
 
@@ -215,10 +169,25 @@ class ControlPlane:
             node["status"] = {"capacity": capacity, "allocatable": capacity}
         self.rest().create("/api/v1/nodes", node)
 
+    def pods(self, namespace: str, selector: str = "") -> list[dict[str, Any]]:
+        query = {"labelSelector": selector} if selector else {}
+        found: list[dict[str, Any]] = self.rest().get(f"/api/v1/namespaces/{namespace}/pods", **query)["items"]
+        return found
+
     def ready_pods(self, namespace: str, selector: str = "") -> list[str]:
-        query = {"labelSelector": selector.replace("=", "%3D")} if selector else {}
-        pods = self.rest().get(f"/api/v1/namespaces/{namespace}/pods", **query)["items"]
-        return sorted(pod["metadata"]["name"] for pod in pods if _is_ready(pod))
+        return sorted(pod["metadata"]["name"] for pod in self.pods(namespace, selector) if _is_ready(pod))
+
+    def serve_external_metrics(self, value: Value | None = None, usage: Usage | None = None) -> ExternalMetrics:
+        """The metrics APIs, from these callables, ready for the HPA; a later call puts others in their place."""
+        if self._metrics is None:
+            self._metrics = ExternalMetrics(self.folder / "external-metrics", self.rest())
+        self._metrics.serve(value, usage)
+        return self._metrics
+
+    def withdraw_external_metrics(self) -> None:
+        """A cluster without any metrics API, whatever was served before."""
+        if self._metrics is not None:
+            self._metrics.withdraw()
 
     def audit(self, pick: Callable[[dict[str, Any]], bool] | None = None) -> list[dict[str, Any]]:
         """Audit events so far, oldest first; writes come with their bodies."""
@@ -226,7 +195,7 @@ class ControlPlane:
         return [event for event in events if pick is None or pick(event)]
 
     def writes(self, user: str, resource: str | None = None, namespace: str | None = None) -> list[dict[str, Any]]:
-        """What `user` changed or tried to change."""
+        """What `user` changed or tried to change; `len` of it counts the mutating calls."""
 
         def is_one(event: dict[str, Any]) -> bool:
             about = event.get("objectRef", {})
@@ -239,121 +208,8 @@ class ControlPlane:
 
         return self.audit(is_one)
 
-    # commands and their inputs
 
-    def _write_inputs(self) -> None:
-        masters = [f'{self._tokens[user]},{user},{user},"system:masters"' for user in MASTERS]
-        others = [f"{self._tokens[user]},{user},{user}" for user in self.settings.users]
-        (self.folder / "tokens.csv").write_text("\n".join([*masters, *others]) + "\n")
-        (self.folder / "audit-policy.json").write_text(json.dumps(AUDIT_POLICY))
-        (self.folder / "service-accounts.key").write_text(_new_key())
-        if self.settings.kwok_config is not None:
-            (self.folder / "kwok.yaml").write_text(self.settings.kwok_config)
-
-    def _etcd_command(self) -> list[str | Path]:
-        mine = f"http://127.0.0.1:{self._etcd_port}"
-        peers = f"http://127.0.0.1:{self._etcd_peer}"
-        return [
-            require_part("etcd"),
-            f"--data-dir={self.folder / 'etcd'}",
-            f"--listen-client-urls={mine}",
-            f"--advertise-client-urls={mine}",
-            f"--listen-peer-urls={peers}",
-            f"--initial-advertise-peer-urls={peers}",
-            f"--initial-cluster=default={peers}",
-            "--unsafe-no-fsync",
-        ]
-
-    def _api_command(self) -> list[str | Path]:
-        key = self.folder / "service-accounts.key"
-        return [
-            require_part("kube-apiserver"),
-            f"--etcd-servers=http://127.0.0.1:{self._etcd_port}",
-            f"--secure-port={self._api_port}",
-            "--bind-address=127.0.0.1",
-            f"--cert-dir={self._certificates}",
-            f"--token-auth-file={self.folder / 'tokens.csv'}",
-            "--authorization-mode=RBAC",
-            "--service-account-issuer=https://kubernetes.default.svc",
-            f"--service-account-key-file={key}",
-            f"--service-account-signing-key-file={key}",
-            "--service-cluster-ip-range=10.0.0.0/24",
-            f"--audit-policy-file={self.folder / 'audit-policy.json'}",
-            f"--audit-log-path={self.audit_log}",
-            "--audit-log-mode=blocking",  # an answered call is in the log
-            *self.settings.api_flags,
-        ]
-
-    def _controllers_command(self) -> list[str | Path]:
-        return [
-            require_part("kube-controller-manager"),
-            f"--kubeconfig={self.kubeconfig('controllers')}",
-            f"--controllers={CONTROLLERS}",
-            f"--horizontal-pod-autoscaler-sync-period={self.settings.hpa_sync}",
-            f"--horizontal-pod-autoscaler-downscale-stabilization={self.settings.downscale_stabilization}",
-            "--leader-elect=false",
-            f"--secure-port={free_port()}",
-            "--bind-address=127.0.0.1",
-            f"--cert-dir={self.folder / 'controllers-certificates'}",
-            *self.settings.controller_flags,
-        ]
-
-    def _kwok_command(self) -> list[str | Path]:
-        config: list[str | Path] = (
-            ["--config", self.folder / "kwok.yaml"] if self.settings.kwok_config is not None else []
-        )
-        return [
-            require_part("kwok"),
-            f"--kubeconfig={self.kubeconfig('kwok')}",
-            "--manage-all-nodes=true",
-            f"--server-address=127.0.0.1:{free_port()}",
-            *config,
-        ]
-
-    def _scheduler_command(self) -> list[str | Path]:
-        return [
-            require_part("kube-scheduler"),
-            f"--kubeconfig={self.kubeconfig('scheduler')}",
-            "--leader-elect=false",
-            f"--secure-port={free_port()}",
-            "--bind-address=127.0.0.1",
-            f"--cert-dir={self.folder / 'scheduler-certificates'}",
-        ]
-
-
-def deployment(name: str, replicas: int, node: str | None = "node-0", cpu: str = "100m") -> dict[str, Any]:
-    """An apps/v1 Deployment whose pods kwok makes Ready; `node` None leaves placing them to the scheduler."""
-    labels = {"app": name}
-    resources = {"requests": {"cpu": cpu}}
-    pod: dict[str, Any] = {"containers": [{"name": "main", "image": "none.invalid/none", "resources": resources}]}
-    if node is not None:
-        pod["nodeName"] = node
-    template = {"metadata": {"labels": labels}, "spec": pod}
-    return {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": {"name": name},
-        "spec": {"replicas": replicas, "selector": {"matchLabels": labels}, "template": template},
-    }
-
-
-def hpa(name: str, minimum: int, maximum: int, metrics: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
-    """An autoscaling/v2 HPA of the Deployment of the same name; CPU at 50 % where no metrics are given."""
-    cpu = {"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 50}}}
-    return {
-        "apiVersion": "autoscaling/v2",
-        "kind": "HorizontalPodAutoscaler",
-        "metadata": {"name": name},
-        "spec": {
-            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name},
-            "minReplicas": minimum,
-            "maxReplicas": maximum,
-            "metrics": list(metrics) or [cpu],
-        },
-    }
-
-
-def _kubeconfig(server: str, user: str, token: str, ca: Path) -> dict[str, Any]:
+def _kubeconfig(server: str, user: Mapping[str, str], ca: Path) -> dict[str, Any]:
     cluster: dict[str, Any] = {"server": server}
     if server.startswith("https"):
         cluster["certificate-authority"] = str(ca)
@@ -361,8 +217,8 @@ def _kubeconfig(server: str, user: str, token: str, ca: Path) -> dict[str, Any]:
         "apiVersion": "v1",
         "kind": "Config",
         "clusters": [{"name": "test", "cluster": cluster}],
-        "users": [{"name": user, "user": {"token": token}}],
-        "contexts": [{"name": "test", "context": {"cluster": "test", "user": user}}],
+        "users": [{"name": "test", "user": dict(user)}],
+        "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}],
         "current-context": "test",
     }
 
@@ -375,15 +231,3 @@ def _is_ready(thing: Mapping[str, Any]) -> bool:
 
 def _node_ready(admin: Rest, name: str) -> bool:
     return _is_ready(admin.get(f"/api/v1/nodes/{name}"))
-
-
-def _new_key() -> str:
-    """A P-256 private key, for signing service account tokens. SEC 1 lets the public half be left out."""
-    body = bytes.fromhex("30310201010420") + os.urandom(32) + bytes.fromhex("a00a06082a8648ce3d030107")
-    text = base64.encodebytes(body).decode()
-    return f"-----BEGIN EC PRIVATE KEY-----\n{text}-----END EC PRIVATE KEY-----\n"
-
-
-def _bare() -> dict[str, str]:
-    """kwok reads more of the environment than its flags say (KUBECONFIG, KWOK_*)."""
-    return {name: value for name, value in os.environ.items() if not name.startswith(("KUBE", "KWOK"))}

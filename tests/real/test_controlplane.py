@@ -7,9 +7,11 @@ import subprocess
 
 import pytest
 
-from tests.real.controlplane import ADMIN, RESTRICTED, Refusal, deployment, hpa
+from tests.real.commands import ADMIN, RESTRICTED
 from tests.real.faultproxy import status
+from tests.real.manifests import deployment, hpa
 from tests.real.parts import require_part
+from tests.real.rest import Refusal
 from tests.real.servers import wait_until
 
 pytestmark = pytest.mark.slow
