@@ -16,6 +16,7 @@ from tests.real.controlplane import ControlPlane
 from tests.real.exporter import Exporter
 from tests.real.faultproxy import FaultProxy
 from tests.real.history import History
+from tests.real.keda import Keda
 from tests.real.prometheus import Prometheus, Settings
 
 _count = itertools.count(1)
@@ -85,6 +86,15 @@ def own_control_plane(tmp_path: Path) -> Iterator[Callable[..., ControlPlane]]:
     yield start
     for one in reversed(started):
         one.stop()
+
+
+@pytest.fixture
+def keda(own_control_plane: Callable[..., ControlPlane]) -> Iterator[Keda]:
+    """KEDA on a control plane of its own, `keda.plane`."""
+    one = Keda(own_control_plane())
+    one.start()
+    yield one
+    one.stop()
 
 
 @pytest.fixture

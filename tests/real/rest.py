@@ -41,7 +41,7 @@ class Rest:
         self, method: str, path: str, body: Any = None, content_type: str = "application/json", **query: str
     ) -> Answer:
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": content_type}
-        data = None if body is None else json.dumps(body).encode()
+        data = body.encode() if isinstance(body, str) else None if body is None else json.dumps(body).encode()
         asked = urlencode(query)
         url = f"{self.url}{path}{'?' if asked else ''}{asked}"
         return fetch(url, method=method, body=data, headers=headers, timeout_s=self.timeout_s, tls=self.tls)
@@ -51,6 +51,9 @@ class Rest:
 
     def create(self, path: str, body: Mapping[str, Any]) -> Any:
         return self.call("POST", path, body)
+
+    def create_yaml(self, path: str, text: str) -> Any:
+        return self.call("POST", path, text, "application/yaml")
 
     def patch(self, path: str, body: Any, kind: str = "merge-patch") -> Any:
         """`kind`: merge-patch, strategic-merge-patch or json-patch."""

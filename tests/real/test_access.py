@@ -58,7 +58,7 @@ def test_no_token_is_given_for_less_than_ten_minutes(control_plane, namespace):
 
 
 def test_a_deleted_account_ends_its_tokens_the_used_ones_a_little_later(control_plane, namespace):
-    """A token the API server has not seen is refused at once; one it has checked lives on for ten seconds (10.0 measured)."""
+    """A token the API server has not seen is refused at once; one it has checked lives on for ten seconds."""
     used, unused = (control_plane.service_account_token(namespace, "gone") for _ in range(2))
     whoami = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
 
