@@ -14,7 +14,7 @@ def requests(decisions: Decisions) -> tuple[ScaleRequest, ...]:
     differs = np.flatnonzero(decisions.granted != decisions.proposals.current)
     loads = decisions.fleet.workloads
     return tuple(
-        ScaleRequest(lane, int(decisions.granted[lane]), decisions.expires_s)
+        ScaleRequest(lane, int(decisions.granted[lane]), decisions.expires_s, int(decisions.proposals.current[lane]))
         for lane in differs.tolist()
         if loads[lane].mode is Mode.ACT and decisions.proposals.target_known[lane]
     )

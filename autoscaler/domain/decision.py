@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
@@ -11,11 +11,12 @@ import numpy as np
 
 from autoscaler.domain.fleet import Fleet
 from autoscaler.domain.forecast import LEVELS, ForesightAt
+from autoscaler.domain.notes import Note
 from autoscaler.domain.proposals import Proposals
 from autoscaler.domain.reasons import Reason
 from autoscaler.domain.replicas import ReplicaStatus
 from autoscaler.domain.series import Bools, DataVerdict, Floats, Ints
-from autoscaler.domain.workload import Actuation, Mode, WorkloadRef
+from autoscaler.domain.workload import Actuation, Lead, Mode, WorkloadRef
 
 
 class State(StrEnum):
@@ -26,6 +27,7 @@ class State(StrEnum):
     ACTIVE = "Active"
     HOLDING = "Holding"
     PAUSED = "Paused"
+    YIELDED = "Yielded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,7 @@ class Decision:
     """Why this workload gets this number, complete enough to replay.
 
     inputs: the lane's row of Proposals by name, so that a counterfactual runs the same guards again.
+    notes: what the cluster, the write or the lead time has to say. lead: its parts; None in records before they were.
     """
 
     workload: WorkloadRef
@@ -95,6 +98,8 @@ class Decision:
     demands: tuple[DemandView, ...]
     effects: tuple[GuardEffect, ...]
     inputs: Mapping[str, float]
+    notes: tuple[Note, ...] = ()
+    lead: Lead | None = None
 
     @property
     def reasons(self) -> tuple[Reason, ...]:
@@ -147,6 +152,14 @@ class Decisions:
     proposals: Proposals
     trace: tuple[GuardTrace, ...]
     granted: Ints
+    notes: Mapping[int, tuple[Note, ...]] = field(default_factory=dict)
+
+    def noted(self, more: Mapping[int, tuple[Note, ...]]) -> Decisions:
+        """With what there is to say beyond the numbers, by lane."""
+        if not more:
+            return self
+        lanes = self.notes.keys() | more.keys()
+        return replace(self, notes={lane: (*self.notes.get(lane, ()), *more.get(lane, ())) for lane in lanes})
 
     def __len__(self) -> int:
         return len(self.fleet)
@@ -228,6 +241,8 @@ def _view(batch: Decisions, lane: int) -> Decision:
             f.name: getattr(batch.proposals, f.name)[lane].item() for f in fields(batch.proposals) if f.name != "now_s"
         }
         | {"now_s": batch.now_s},
+        notes=batch.notes.get(lane, ()),
+        lead=load.lead,
     )
 
 
@@ -239,6 +254,8 @@ def _effect(step: GuardTrace, lane: int) -> GuardEffect:
 
 
 def _state(batch: Decisions, lane: int, effects: tuple[GuardEffect, ...]) -> State:
+    if batch.proposals.yielded[lane]:
+        return State.YIELDED
     if any(e.reason in (Reason.PAUSED, Reason.SCALED_TO_ZERO) and e.acted for e in effects):
         return State.PAUSED
     if not batch.proposals.target_known[lane] or any(e.holds for e in effects):

@@ -8,7 +8,7 @@ limits); counts saturate, never wrap.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -28,6 +28,9 @@ class Proposals:
     verdict: worst DataVerdict among the lane's demands. data_age_s: oldest newest-sample age, inf if none.
     recent_high, recent_low: highest and lowest recommendation within each lane's stabilisation windows.
     up_limit, down_limit: what the step limits allow this tick, counted from the start of their periods.
+    yielded: somebody else decides about the lane. stuck: more replicas would not start.
+    least_replicas: fewest that the disruption budgets allow now. raised_s: when our floor rose last, -inf = never.
+    rises_spaced: the lane is a floor, whose rises keep apart.
     wanted: the number under review. held, frozen: state of the chain so far.
     """
 
@@ -54,6 +57,22 @@ class Proposals:
     wanted: Ints
     held: Bools
     frozen: Bools
+    yielded: Bools = field(default_factory=lambda: np.empty(0, dtype=np.bool_))
+    stuck: Bools = field(default_factory=lambda: np.empty(0, dtype=np.bool_))
+    least_replicas: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    raised_s: Floats = field(default_factory=lambda: np.empty(0))
+    rises_spaced: Bools = field(default_factory=lambda: np.empty(0, dtype=np.bool_))
+
+    def __post_init__(self) -> None:
+        lanes = len(self.wanted)
+        if len(self.rises_spaced) == lanes:
+            return
+        nobody = np.zeros(lanes, dtype=np.bool_)
+        blanks = {"yielded": nobody, "stuck": nobody, "rises_spaced": nobody}
+        blanks |= {"least_replicas": np.zeros(lanes, dtype=np.int64), "raised_s": np.full(lanes, -np.inf)}
+        for name, blank in blanks.items():
+            if len(getattr(self, name)) != lanes:
+                object.__setattr__(self, name, blank)
 
     def one(self, lane: int) -> Proposals:
         """The same proposals for a single lane, for isolating a guard that raises."""

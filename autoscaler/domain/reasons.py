@@ -22,6 +22,10 @@ class Reason(StrEnum):
     STEP_DOWN_LIMITED = "StepDownLimited"
     OUTSIDE_LIMITS = "OutsideLimits"
     GUARD_FAILED = "GuardFailed"
+    YIELDED = "Yielded"
+    NO_ROOM = "NoRoom"
+    DISRUPTION_BUDGET = "DisruptionBudget"
+    RISE_SPACED = "RiseSpaced"
 
     def words(self, before: int, after: int, limit: float | None = None) -> str:
         """One plain sentence; `limit` is the number that the guard worked with, where it has one."""
@@ -44,6 +48,10 @@ _WORDS = {
     Reason.STEP_UP_LIMITED: "step limit upward allows {limit} now ({before} → {after})",
     Reason.STEP_DOWN_LIMITED: "step limit downward allows {limit} now ({before} → {after})",
     Reason.OUTSIDE_LIMITS: "outside min/max, at most {limit} now (a floor stays below its HPA's): {before} → {after}",
+    Reason.YIELDED: "somebody else decides about this workload: left alone",
+    Reason.NO_ROOM: "new pods are not placed or not created: no more are asked for ({before} → {after})",
+    Reason.DISRUPTION_BUDGET: "a disruption budget allows no fewer than {limit} now ({before} → {after})",
+    Reason.RISE_SPACED: "the floor rose {limit} s ago; two HPA syncs lie between rises ({before} → {after})",
     Reason.GUARD_FAILED: "a guard raised: holding at {after}",
 }
 

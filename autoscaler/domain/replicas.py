@@ -1,12 +1,32 @@
-"""What the cluster says about the replicas of each lane at one moment."""
+"""What the cluster says about the replicas of each lane at one moment, and what is asked of it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from autoscaler.domain.series import Bools, Ints
+from autoscaler.domain.notes import Note
+from autoscaler.domain.series import Bools, Floats, Ints
+
+
+def _no_lanes() -> np.ndarray:
+    return np.empty(0)
+
+
+@dataclass(frozen=True, slots=True)
+class PodStart:
+    """One pod that became Ready for the first time, in seconds since the epoch. uid: of the pod.
+
+    placed_s: when it had a node; later than created_s by more than a moment only where it had to wait for one.
+    """
+
+    lane: int
+    uid: str
+    created_s: float
+    placed_s: float
+    ready_s: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -15,9 +35,15 @@ class ReplicaStatus:
 
     known: the target was found and read; where False the other numbers mean nothing.
     desired: the target's spec.replicas (never the status count: surge pods of a rollout are not a base).
-    ready: replicas that serve now.
+    ready: replicas that serve now, surge pods of a rollout not counted.
     floor: minReplicas of the autoscaler that we raise; for Scale the same as `desired`.
     ceiling: the highest floor that may be written (the live HPA's max less a margin); for Scale NO_LIMIT.
+    yielded: somebody else decides about the lane, a note says who; nothing is written.
+    stuck: new pods can neither be placed nor created for longer than is usual: more of them would not serve.
+    least: fewest replicas that the disruption budgets over the lane's pods allow now; 0 = none binds.
+    own_floor: the floor that the owner had set before ours, which ours never goes below; 0 for Scale.
+    raised_s: when our floor rose last, seconds since the epoch; -inf = never.
+    notes: lane → what there is to say. starts: pods that became Ready since the last observation.
     """
 
     known: Bools
@@ -25,8 +51,23 @@ class ReplicaStatus:
     ready: Ints
     floor: Ints
     ceiling: Ints
+    yielded: Bools = field(default_factory=_no_lanes)
+    stuck: Bools = field(default_factory=_no_lanes)
+    least: Ints = field(default_factory=_no_lanes)
+    own_floor: Ints = field(default_factory=_no_lanes)
+    raised_s: Floats = field(default_factory=_no_lanes)
+    notes: Mapping[int, tuple[Note, ...]] = field(default_factory=dict)
+    starts: tuple[PodStart, ...] = ()
 
     def __post_init__(self) -> None:
+        lanes = len(self.known)
+        nobody, nothing = np.zeros(lanes, dtype=np.bool_), np.zeros(lanes, dtype=np.int64)
+        blanks = {"yielded": nobody, "stuck": nobody, "least": nothing, "own_floor": nothing}
+        for name, blank in (blanks | {"raised_s": np.full(lanes, -np.inf)}).items():
+            if len(getattr(self, name)) != lanes:
+                if len(getattr(self, name)):
+                    raise ValueError(f"{name} has {len(getattr(self, name))} lanes, known has {lanes}")
+                object.__setattr__(self, name, blank)
         shapes = {a.shape for a in (self.known, self.desired, self.ready, self.floor, self.ceiling)}
         if len(shapes) != 1:
             raise ValueError(f"replica arrays must agree on [lane], got {shapes}")
@@ -36,20 +77,12 @@ class ReplicaStatus:
 
 @dataclass(frozen=True, slots=True)
 class ScaleRequest:
-    """One write that is wanted: `replicas` for the lane's target or floor, valid until `expires_s`."""
+    """One write that is wanted: `replicas` for the lane's target or floor, instead of `instead_of`.
+
+    Valid until expires_s; a target that no longer stands at instead_of is not what was decided about.
+    """
 
     lane: int
     replicas: int
     expires_s: float
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Sizes:
-    """Replica counts over lanes with a mask of where they are known."""
-
-    count: Ints
-    known: Bools
-
-    @staticmethod
-    def unknown(lanes: int) -> Sizes:
-        return Sizes(np.zeros(lanes, dtype=np.int64), np.zeros(lanes, dtype=np.bool_))
+    instead_of: int | None = None

@@ -36,6 +36,12 @@ class PolicyType(StrEnum):
     PERCENT = "Percent"
 
 
+class LeadBasis(StrEnum):
+    TYPED = "Typed"
+    MEASURED = "Measured"
+    DEFAULT = "Default"
+
+
 class SelectPolicy(StrEnum):
     MAX = "Max"
     MIN = "Min"
@@ -104,20 +110,25 @@ class Lead:
     """Seconds from a decision until the last replica it asked for is Ready and warm, by its parts.
 
     The age of the data and the tick are not typed here: they are measured by the service that runs.
+    ready_s: from the request until the last pod of a batch is Ready, once it has a node. provisioning_s: until it
+    has one, where recent batches had to wait for nodes. basis: where ready_s comes from; batches: how many starts.
     """
 
     ready_s: float
     warmup_s: float = 0.0
     actuation_s: float = 0.0
+    provisioning_s: float = 0.0
+    basis: LeadBasis = LeadBasis.TYPED
+    batches: int = 0
 
     def __post_init__(self) -> None:
-        for part in (self.ready_s, self.warmup_s, self.actuation_s):
+        for part in (self.ready_s, self.warmup_s, self.actuation_s, self.provisioning_s):
             if not (math.isfinite(part) and part >= 0):
                 raise ValueError(f"a lead time is a non-negative number of seconds, not {part!r}")
 
     @property
     def total_s(self) -> float:
-        return self.ready_s + self.warmup_s + self.actuation_s
+        return self.ready_s + self.warmup_s + self.actuation_s + self.provisioning_s
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,18 +2,23 @@
 
 from autoscaler.guards.bad_data import BadData
 from autoscaler.guards.contract import Guard
+from autoscaler.guards.disruption_budget import DisruptionBudget
 from autoscaler.guards.lower_bound import LowerBound
 from autoscaler.guards.min_max import MinMax
+from autoscaler.guards.no_room import NoRoom
 from autoscaler.guards.pause import Pause
+from autoscaler.guards.rise_spacing import RiseSpacing
 from autoscaler.guards.scaled_to_zero import ScaledToZero
 from autoscaler.guards.stabilization import Stabilization
 from autoscaler.guards.stale_data import StaleData
 from autoscaler.guards.step_down import StepDown
 from autoscaler.guards.step_up import StepUp
 from autoscaler.guards.target_known import TargetKnown
+from autoscaler.guards.yielded import Yielded
 
 CHAIN: tuple[Guard, ...] = (
     TargetKnown(),
+    Yielded(),
     Pause(),
     ScaledToZero(),
     BadData(),
@@ -22,5 +27,8 @@ CHAIN: tuple[Guard, ...] = (
     Stabilization(),
     StepUp(),
     StepDown(),
+    DisruptionBudget(),
+    NoRoom(),
+    RiseSpacing(),
     MinMax(),
 )

@@ -17,7 +17,8 @@ class MinMax:
 
     def review(self, lanes: Proposals) -> Verdicts:
         now, low, high = lanes.current, lanes.min_replicas, lanes.max_replicas
-        high = np.where(now > high, np.maximum(high, np.minimum(lanes.down_limit, now)), high)
+        slowest = np.maximum(lanes.down_limit, lanes.least_replicas)
+        high = np.where(now > high, np.maximum(high, np.minimum(slowest, now)), high)
         low = np.where(now < low, np.minimum(low, np.maximum(lanes.up_limit, now)), low)
         if ((lanes.wanted >= low) & (lanes.wanted <= high)).all():
             return lanes.unchanged(self.reason, high)

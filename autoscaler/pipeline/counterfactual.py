@@ -32,7 +32,8 @@ def replayed(decision: Decision) -> Proposals:
     """The proposals that the guards saw, for the decision's one lane."""
     row = dict(decision.inputs)
     now_s = float(row.pop("now_s"))
-    columns = {f.name: _column(f.name, row[f.name]) for f in fields(Proposals) if f.name != "now_s"}
+    # a record of before a guard existed has no column for it: the blank means that it does not act
+    columns = {f.name: _column(f.name, row[f.name]) for f in fields(Proposals) if f.name in row}
     return Proposals(now_s=now_s, **columns)
 
 

@@ -55,6 +55,7 @@ def decide(
         proposals=proposals,
         trace=trace,
         granted=last.wanted,
+        notes=status.notes,
     )
     return decisions, state
 
@@ -145,7 +146,7 @@ def _propose(fleet: Fleet, planned: Plan, status: ReplicaStatus, state: LoopStat
         verdict=planned.verdict,
         data_age_s=planned.data_age_s,
         max_data_age_s=fleet.max_data_age_s,
-        min_replicas=fleet.min_replicas,
+        min_replicas=np.maximum(fleet.min_replicas, status.own_floor),
         max_replicas=np.maximum(np.minimum(fleet.max_replicas, status.ceiling), 1),
         recent_high=state.recent_high(now_s, fleet.down.window_s),
         recent_low=state.recent_low(now_s, fleet.up.window_s),
@@ -156,4 +157,9 @@ def _propose(fleet: Fleet, planned: Plan, status: ReplicaStatus, state: LoopStat
         wanted=planned.wanted,
         held=nobody,
         frozen=nobody,
+        yielded=status.yielded,
+        stuck=status.stuck,
+        least_replicas=status.least,
+        raised_s=status.raised_s,
+        rises_spaced=fleet.is_floor,
     )

@@ -51,7 +51,7 @@ class Pipeline:
         remembered = (self.state or LoopState.fresh(fleet, step_s)).for_fleet(fleet, step_s)
         decisions, self.state = decide(fleet, foresight.at(0), status, remembered, self.guards, now_s=now.timestamp())
         try:
-            self.cluster.apply(fleet, requests(decisions), now.timestamp())
+            decisions = decisions.noted(self.cluster.apply(fleet, requests(decisions), now.timestamp()))
         finally:
             self.records.append(decisions)  # what was decided is on record even if a write failed
         return decisions

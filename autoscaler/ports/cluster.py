@@ -1,9 +1,10 @@
 """Reading and writing replicas."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from autoscaler.domain.fleet import Fleet
+from autoscaler.domain.notes import Note
 from autoscaler.domain.replicas import ReplicaStatus, ScaleRequest
 
 
@@ -12,6 +13,9 @@ class Cluster(Protocol):
 
     def observe(self, fleet: Fleet) -> ReplicaStatus: ...
 
-    def apply(self, fleet: Fleet, requests: Sequence[ScaleRequest], now_s: float) -> None:
-        """Write what is asked and not yet expired; equal values are not written again."""
+    def apply(self, fleet: Fleet, requests: Sequence[ScaleRequest], now_s: float) -> Mapping[int, tuple[Note, ...]]:
+        """Write what is asked and not yet expired; equal values are not written again.
+
+        Returns, by lane, what became of the writes. One that fails never stops the others.
+        """
         ...

@@ -7,12 +7,13 @@ t + lead on; a removed one is gone at once, those that are still starting first.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from autoscaler.domain.fleet import NO_LIMIT, Fleet
+from autoscaler.domain.notes import Note
 from autoscaler.domain.replicas import ReplicaStatus, ScaleRequest
 from autoscaler.domain.series import Bools, Floats, Ints
 from autoscaler.simulator.hpa.lanes import HpaLanes, LaneMetric, LaneTarget
@@ -81,7 +82,7 @@ class MemoryCluster:
             self._asked = (fleet, lanes)
         return self._asked[1]
 
-    def apply(self, fleet: Fleet, requests: Sequence[ScaleRequest], now_s: float) -> None:
+    def apply(self, fleet: Fleet, requests: Sequence[ScaleRequest], now_s: float) -> Mapping[int, tuple[Note, ...]]:
         """Floors go to the HPA's minReplicas, scales to the target; expired requests are dropped."""
         for request in requests:
             load = fleet.workloads[request.lane]
@@ -93,6 +94,7 @@ class MemoryCluster:
                 self.hpa_min[lane] = request.replicas
             else:
                 self._scale(lane, request.replicas)
+        return {}
 
     def begin(self) -> None:
         """Start of a step: what was due becomes ready."""

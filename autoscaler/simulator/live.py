@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from autoscaler.domain.fleet import Fleet
+from autoscaler.domain.notes import Note
 from autoscaler.domain.replicas import ReplicaStatus, ScaleRequest
 from autoscaler.domain.workload import WorkloadRef
 from autoscaler.ports.clock import Clock
@@ -32,8 +33,8 @@ class LiveTwin:
     def observe(self, fleet: Fleet) -> ReplicaStatus:
         return self._advanced(fleet).observe(fleet)
 
-    def apply(self, fleet: Fleet, requests: Sequence[ScaleRequest], now_s: float) -> None:
-        self._advanced(fleet).apply(fleet, requests, now_s)
+    def apply(self, fleet: Fleet, requests: Sequence[ScaleRequest], now_s: float) -> Mapping[int, tuple[Note, ...]]:
+        return self._advanced(fleet).apply(fleet, requests, now_s)
 
     def _advanced(self, fleet: Fleet) -> MemoryCluster:
         step = int(self.clock.now().timestamp() // self.step_s)

@@ -14,9 +14,10 @@ from typing import Any
 from autoscaler.adapters.store.schema import micros, moment
 from autoscaler.domain.decision import Decision, DemandView, GuardEffect, State
 from autoscaler.domain.errors import Refused
+from autoscaler.domain.notes import Condition, Note
 from autoscaler.domain.reasons import Reason
 from autoscaler.domain.series import DataVerdict
-from autoscaler.domain.workload import Actuation, Mode, WorkloadRef
+from autoscaler.domain.workload import Actuation, Lead, LeadBasis, Mode, WorkloadRef
 
 VERSION = 1
 
@@ -83,6 +84,8 @@ def to_dict(decision: Decision) -> dict[str, Any]:
         "demands": [_demand(v) for v in d.demands],
         "effects": [[e.guard, e.reason.value, e.before, e.after, e.holds, _plain(e.limit)] for e in d.effects],
         "inputs": {name: _plain(value) for name, value in d.inputs.items()},
+        **({"notes": [[n.condition.value, n.words] for n in d.notes]} if d.notes else {}),
+        **({} if d.lead is None else {"lead": lead_dict(d.lead)}),
     }
 
 
@@ -108,7 +111,25 @@ def from_dict(plain: dict[str, Any]) -> Decision:
         demands=tuple(_demand_of(v) for v in p["demands"]),
         effects=tuple(_effect_of(e) for e in p["effects"]),
         inputs={name: _number(value) for name, value in p["inputs"].items()},
+        notes=tuple(Note(Condition(code), words) for code, words in p.get("notes", [])),
+        lead=lead_of(p["lead"]) if "lead" in p else None,
     )
+
+
+def lead_dict(lead: Lead) -> list[Any]:
+    return [
+        _plain(lead.ready_s),
+        _plain(lead.warmup_s),
+        _plain(lead.actuation_s),
+        _plain(lead.provisioning_s),
+        lead.basis.value,
+        lead.batches,
+    ]
+
+
+def lead_of(plain: list[Any]) -> Lead:
+    ready_s, warmup_s, actuation_s, provisioning_s, basis, batches = plain
+    return Lead(ready_s, warmup_s, actuation_s, provisioning_s=provisioning_s, basis=LeadBasis(basis), batches=batches)
 
 
 def _demand(v: DemandView) -> list[Any]:

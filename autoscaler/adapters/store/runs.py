@@ -8,12 +8,15 @@ import numpy as np
 
 from autoscaler.domain.decision import Decisions
 from autoscaler.domain.fleet import Fleet
+from autoscaler.domain.notes import Condition
 from autoscaler.domain.series import Bools, Floats, Ints
 
 MAX_GAP_TICKS = 3.0
 """A run does not span a hole longer than this many ticks: nobody knows what was decided in it."""
 
 NO_RUN = -1
+
+_CONDITIONS = {condition: k for k, condition in enumerate(Condition)}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,8 +78,11 @@ def _fresh(d: Decisions) -> OpenRuns:
     for g, step in enumerate(d.trace):
         held |= step.holds.astype(np.int64) << g
         failed |= step.failed.astype(np.int64) << g
+    told = np.zeros(lanes, dtype=np.int64)
+    for lane, notes in d.notes.items():
+        told[lane] = sum({1 << _CONDITIONS[note.condition] for note in notes})
     # beyond the fingerprint: what changes a lane's state or wording while its number stays
-    extra = np.stack([held, failed, d.proposals.predicted.astype(np.int64)], axis=1)
+    extra = np.stack([held, failed, told, d.proposals.predicted.astype(np.int64)], axis=1)
     observed = np.where(np.isfinite(d.seen.observed), d.seen.observed, np.nan)
     sizing = np.where(d.seen.present, d.seen.quantiles[:, -1], np.nan)
     return OpenRuns(

@@ -32,7 +32,7 @@ def test_only_lanes_that_change_are_written_and_each_write_expires_after_two_ste
     decided: Callable[..., Decisions],
 ) -> None:
     decisions = decided([100.0, 250.0, 95.0, 400.0])
-    assert requests(decisions) == (ScaleRequest(1, 25, 6120.0), ScaleRequest(3, 40, 6120.0))
+    assert requests(decisions) == (ScaleRequest(1, 25, 6120.0, 10), ScaleRequest(3, 40, 6120.0, 10))
 
 
 def test_equal_values_are_not_written(decided: Callable[..., Decisions]) -> None:

@@ -62,11 +62,12 @@ def test_D01_capacity_is_a_positive_number(capacity: float) -> None:
         Demand("d", "s", "q", capacity)
 
 
-@pytest.mark.parametrize("part", ["ready_s", "warmup_s", "actuation_s"])
+@pytest.mark.parametrize("part", ["ready_s", "warmup_s", "actuation_s", "provisioning_s"])
 @pytest.mark.parametrize("value", [-1.0, NAN, INF])
 def test_D01_lead_is_a_non_negative_number(part: str, value: float) -> None:
+    given: dict[str, Any] = {part: value}
     with pytest.raises(ValueError, match="lead"):
-        Lead(**({"ready_s": 1.0} | {part: value}))
+        replace(Lead(1.0), **given)
 
 
 @pytest.mark.parametrize(("value", "period"), [(0, 60), (-1, 60), (1, 0), (1, -60), (1, 1801)])

@@ -162,6 +162,7 @@ def test_every_change_is_told_by_the_guard_that_made_it(p: Proposals) -> None:
 def test_the_order_is_people_then_data_then_smoothing_then_limits() -> None:
     assert [g.reason for g in CHAIN] == [
         Reason.TARGET_UNKNOWN,
+        Reason.YIELDED,
         Reason.PAUSED,
         Reason.SCALED_TO_ZERO,
         Reason.BAD_DATA,
@@ -170,6 +171,9 @@ def test_the_order_is_people_then_data_then_smoothing_then_limits() -> None:
         Reason.STABILIZING,
         Reason.STEP_UP_LIMITED,
         Reason.STEP_DOWN_LIMITED,
+        Reason.DISRUPTION_BUDGET,
+        Reason.NO_ROOM,
+        Reason.RISE_SPACED,
         Reason.OUTSIDE_LIMITS,
     ]
     assert len({g.name for g in CHAIN}) == len(CHAIN)

@@ -12,15 +12,19 @@ from autoscaler.domain.series import DataVerdict
 from autoscaler.guards.bad_data import BadData
 from autoscaler.guards.chain import CHAIN
 from autoscaler.guards.contract import Guard
+from autoscaler.guards.disruption_budget import DisruptionBudget
 from autoscaler.guards.lower_bound import LowerBound
 from autoscaler.guards.min_max import MinMax
+from autoscaler.guards.no_room import NoRoom
 from autoscaler.guards.pause import Pause
+from autoscaler.guards.rise_spacing import RiseSpacing
 from autoscaler.guards.scaled_to_zero import ScaledToZero
 from autoscaler.guards.stabilization import Stabilization
 from autoscaler.guards.stale_data import StaleData
 from autoscaler.guards.step_down import StepDown
 from autoscaler.guards.step_up import StepUp
 from autoscaler.guards.target_known import TargetKnown
+from autoscaler.guards.yielded import Yielded
 from autoscaler.pipeline.decide import run_chain
 
 Case = tuple[Guard, Reason, str, dict[str, Any], int, bool]
@@ -81,6 +85,23 @@ CASES: list[Case] = [
         "wanted": 30, "current": 2, "hold_level": 30, "held": True, "up_limit": 6}, 30, False),
     (StepDown(), Reason.STEP_DOWN_LIMITED, "free", {"wanted": 9, "down_limit": 9}, 9, False),
     (StepDown(), Reason.STEP_DOWN_LIMITED, "cut", {"wanted": 1, "down_limit": 9}, 9, False),
+    (Yielded(), Reason.YIELDED, "ours", {"wanted": 4}, 4, False),
+    (Yielded(), Reason.YIELDED, "K01 another's", {"wanted": 40, "yielded": True, "observed_need": 40}, 10, False),
+    (DisruptionBudget(), Reason.DISRUPTION_BUDGET, "none binds", {"wanted": 4}, 4, False),
+    (DisruptionBudget(), Reason.DISRUPTION_BUDGET, "D10 binds", {"wanted": 4, "least_replicas": 9}, 9, False),
+    (DisruptionBudget(), Reason.DISRUPTION_BUDGET, "D10 never raises", {"wanted": 4, "least_replicas": 30}, 10, False),
+    (NoRoom(), Reason.NO_ROOM, "room", {"wanted": 14}, 14, False),
+    (NoRoom(), Reason.NO_ROOM, "D08 no more", {"wanted": 14, "stuck": True, "observed_need": 14}, 10, False),
+    (NoRoom(), Reason.NO_ROOM, "D08 may shrink", {"wanted": 4, "stuck": True}, 4, False),
+    (RiseSpacing(), Reason.RISE_SPACED, "rested", {
+        "wanted": 14, "rises_spaced": True, "now_s": 100.0, "raised_s": 70.0}, 14, False),
+    (RiseSpacing(), Reason.RISE_SPACED, "too soon", {
+        "wanted": 14, "rises_spaced": True, "now_s": 100.0, "raised_s": 71.0}, 10, False),
+    (RiseSpacing(), Reason.RISE_SPACED, "falls at any time", {
+        "wanted": 4, "rises_spaced": True, "now_s": 100.0, "raised_s": 99.0}, 4, False),
+    (RiseSpacing(), Reason.RISE_SPACED, "Scale is free", {"wanted": 14, "now_s": 100.0, "raised_s": 99.0}, 14, False),
+    (MinMax(), Reason.OUTSIDE_LIMITS, "D02 a lowered max waits for the budget", {
+        "wanted": 10, "max_replicas": 5, "down_limit": 8, "least_replicas": 9}, 9, False),
     (MinMax(), Reason.OUTSIDE_LIMITS, "inside", {"wanted": 4}, 4, False),
     (MinMax(), Reason.OUTSIDE_LIMITS, "to min", {"wanted": 0, "min_replicas": 2}, 2, False),
     (MinMax(), Reason.OUTSIDE_LIMITS, "to max", {"wanted": 101}, 100, False),

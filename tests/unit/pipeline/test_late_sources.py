@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,6 +10,7 @@ import pytest
 
 from autoscaler.domain.decision import Decisions
 from autoscaler.domain.fleet import Fleet
+from autoscaler.domain.notes import Note
 from autoscaler.domain.replicas import ScaleRequest
 from autoscaler.domain.series import SeriesBatch, time_of
 from autoscaler.domain.workload import Actuation, Demand, Mode
@@ -78,7 +79,7 @@ def test_a_delay_that_comes_and_goes_is_calibrated_once_each(make_fleet: Callabl
 class HalfBroken(MemoryCluster):
     """The second write of a tick fails."""
 
-    def apply(self, fleet: Fleet, requests: Sequence[ScaleRequest], now_s: float) -> None:
+    def apply(self, fleet: Fleet, requests: Sequence[ScaleRequest], now_s: float) -> Mapping[int, tuple[Note, ...]]:
         super().apply(fleet, requests[:1], now_s)
         raise ConnectionError("reset by peer")
 

@@ -1,0 +1,35 @@
+"""Rises of a floor keep apart: an HPA that jumps to a new minimum ignores its metrics in that sync."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from autoscaler.domain.proposals import Proposals, Verdicts
+from autoscaler.domain.reasons import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class RiseSpacing:
+    """After a rise of a floor the next one waits two HPA syncs, so that the HPA's own metrics have their turn.
+
+    Source: kubernetes, horizontal.go, reconcileAutoscaler: below minReplicas it sets desired = minReplicas and
+    computes no metric in that sync. spacing_s: two syncs of the default --horizontal-pod-autoscaler-sync-period.
+    """
+
+    name: str = "rise-spacing"
+    reason: Reason = Reason.RISE_SPACED
+    spacing_s: float = 30.0
+
+    def review(self, lanes: Proposals) -> Verdicts:
+        since_s = lanes.now_s - lanes.raised_s
+        early = (
+            lanes.rises_spaced
+            & ~lanes.frozen
+            & ~lanes.held
+            & (since_s < self.spacing_s)
+            & (lanes.wanted > lanes.current)
+        )
+        if not early.any():
+            return lanes.unchanged(self.reason, since_s)
+        wanted = np.where(early, lanes.current, lanes.wanted)
+        return Verdicts(self.reason, wanted, lanes.held, lanes.frozen, limit=since_s, glides=True)
