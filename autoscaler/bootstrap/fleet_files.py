@@ -17,6 +17,7 @@ from autoscaler.spec.reader import load_valid
 class FleetFiles:
     """generation: how often what is in force has changed. problems: what is wrong in the files now.
 
+    refused: workloads that are written down and not valid now. unnamed: some document tells no name at all.
     A refused object is not a deleted one: its last valid form stays in force until it is mended or removed. While
     some document does not even tell which object it is, every object that is missing may be that one, and stays.
     """
@@ -26,6 +27,8 @@ class FleetFiles:
     problems: tuple[Problem, ...] = ()
     fleet: Fleet = field(default_factory=lambda: Fleet(()))
     sources: dict[str, Source] = field(default_factory=dict)
+    refused: frozenset[WorkloadRef] = frozenset()
+    unnamed: bool = False
     _stamp: tuple[tuple[str, int, int], ...] | None = None
 
     @property
@@ -55,6 +58,7 @@ class FleetFiles:
         stay = {n: s for n, s in self.sources.items() if n not in sources and (loaded.unnamed or n in lost)}
         self.sources = stay | sources
         self.problems = (*loaded.problems, *loaded.knock_on)
+        self.refused, self.unnamed = frozenset(WorkloadRef(*r) for r in refused), loaded.unnamed
         workloads = tuple(sorted((*valid.values(), *kept.values()), key=lambda w: w.ref))
         if workloads != self.fleet.workloads:
             self.fleet = Fleet(workloads)

@@ -6,7 +6,7 @@ import logging
 import time
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from autoscaler.adapters.store import DecisionStore
 from autoscaler.adapters.telemetry import SourceFacts, Telemetry
@@ -27,6 +27,14 @@ LATE_TICKS = 3
 GRACE_S = 60.0
 
 
+class Caretaker(Protocol):
+    """Gives back what is held for nobody; asks itself whether it is time."""
+
+    def visit(self, files: FleetFiles) -> None: ...
+
+    def close(self) -> None: ...
+
+
 @dataclass(slots=True)
 class Service:
     """files, sources, pipeline and record of one service; `tick` may fail, and the next one starts afresh."""
@@ -38,6 +46,7 @@ class Service:
     past: Past
     pipeline: Pipeline
     store: DecisionStore
+    caretaker: Caretaker | None = None
     telemetry: Telemetry = field(default_factory=Telemetry)
     last_tick: datetime | None = None
     last_error: str | None = None
@@ -58,6 +67,8 @@ class Service:
             if self.files.refresh():
                 self._announce()
                 now = self.clock.now()
+            if self.caretaker is not None:
+                self.caretaker.visit(self.files)
             with self.telemetry.tick_seconds.time():
                 decisions = self.pipeline.tick(self.files.fleet, now)
             self._hear()
@@ -114,6 +125,8 @@ class Service:
 
     def close(self) -> None:
         self.past.stop()
+        if self.caretaker is not None:
+            self.caretaker.close()
         self.metrics.close()
         self.store.close()
 

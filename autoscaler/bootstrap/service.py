@@ -26,6 +26,7 @@ from autoscaler.intake.history import History
 from autoscaler.intake.suspicion import Suspicions
 from autoscaler.pipeline.tick import Pipeline
 from autoscaler.ports.clock import Clock
+from autoscaler.ports.cluster import Cluster
 from autoscaler.ports.metrics import MetricsReader
 from autoscaler.simulator.live import LiveTwin
 from autoscaler.spec.compile import PrometheusSource
@@ -52,11 +53,16 @@ def service(settings: ServiceSettings, clock: Clock | None = None, opener: OpenS
     judged = Judged(sources, Suspicions(sources))
     history = History(settings.step_s, settings.history_days * DAY_S // settings.step_s)
     store = DecisionStore.open(settings.store, tick_s=settings.tick_s)
-    twin = LiveTwin(chosen, Collected(history, files), settings.step_s)
-    pipeline = Pipeline(judged, twin, store, history, PeakServer(serving_models()), CHAIN)
+    cluster: Cluster = LiveTwin(chosen, Collected(history, files), settings.step_s)
+    caretaker = None
+    if settings.cluster is not None:
+        from autoscaler.bootstrap.clusters import open_cluster
+
+        cluster, caretaker = open_cluster(settings, chosen)
+    pipeline = Pipeline(judged, cluster, store, history, PeakServer(serving_models()), CHAIN)
     past = Past(history, sources.beside(judged), settings.demand_store, settings.backfill)
     past.suspicions = judged.suspicions
-    made = Service(settings, chosen, files, sources, past, pipeline, store)
+    made = Service(settings, chosen, files, sources, past, pipeline, store, caretaker=caretaker)
     try:
         made.begin()
     except BaseException:

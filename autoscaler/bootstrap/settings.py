@@ -19,11 +19,22 @@ def demand_file(store: Path) -> Path:
 
 
 @dataclass(frozen=True, slots=True)
+class ClusterSettings:
+    """Which Kubernetes, and who we are in it. installation: the name on what we hold, one per Foresail of a cluster."""
+
+    kubeconfig: Path | None = None
+    context: str | None = None
+    in_cluster: bool = False
+    installation: str = "foresail"
+
+
+@dataclass(frozen=True, slots=True)
 class ServiceSettings:
     """step_s: grid of the history. tick_s: how often we decide. store: file of the record.
     listen: host and port of /metrics and /healthz, None = off. replay_from: run on a past clock from there,
     `speed` times as fast as time passes. history_days: demand kept in memory. beside: history of servers comes beside
     the ticks, from our own store and a back-fill; False: every tick asks for all it needs, however long that takes.
+    cluster: where replicas are read and written; None = a simulated cluster.
     """
 
     fleet: tuple[Path, ...]
@@ -36,6 +47,7 @@ class ServiceSettings:
     history_days: int = 16
     beside: bool = True
     backfill: BackfillLimits = field(default_factory=BackfillLimits)
+    cluster: ClusterSettings | None = None
 
     @property
     def real_tick_s(self) -> float:

@@ -25,6 +25,10 @@ DEFAULT_STORE = Path("foresail.db")
 FleetPaths = Annotated[list[Path], typer.Argument(help="YAML files or folders with PredictiveAutoscalers.")]
 Store = Annotated[Path, typer.Option(help="File of the decision record (SQLite).")]
 Output = Annotated[str, typer.Option("--output", "-o", help="table or json.")]
+Kubeconfig = Annotated[Path | None, typer.Option(help="Act in the cluster of this kubeconfig; without: simulated.")]
+Context = Annotated[str | None, typer.Option(help="Context of the kubeconfig (default: its current one).")]
+InCluster = Annotated[bool, typer.Option("--in-cluster", help="Act in the cluster that this process runs in.")]
+Installation = Annotated[str, typer.Option(help="Our name on the floors that we hold; one per Foresail of a cluster.")]
 When = Annotated[str | None, typer.Option(help="A moment, RFC 3339 with a zone, e.g. 2026-06-10T09:00:00Z.")]
 
 
@@ -76,11 +80,16 @@ def run(
     listen: Annotated[str, typer.Option(help="HOST:PORT of /metrics and /healthz, or 'off'.")] = "127.0.0.1:9464",
     replay_from: Annotated[str | None, typer.Option(help="Run on a past clock from this moment on.")] = None,
     speed: Annotated[float, typer.Option(help="With --replay-from: how much faster than time.")] = 1.0,
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
+    in_cluster: InCluster = False,
+    installation: Installation = "foresail",
 ) -> None:
     """Decide for a fleet until told to stop (SIGTERM or Ctrl-C)."""
-    from autoscaler.cli.run import RunOptions, run_service
+    from autoscaler.cli.run import RunOptions, cluster_of, run_service
 
-    run_service(RunOptions(tuple(fleet), store, step, tick, listen, replay_from, speed))
+    cluster = cluster_of(kubeconfig, context, installation, in_cluster=in_cluster)
+    run_service(RunOptions(tuple(fleet), store, step, tick, listen, replay_from, speed, cluster))
 
 
 @app.command()
@@ -92,11 +101,16 @@ def once(
     ] = None,
     at: Annotated[str | None, typer.Option(help="Decide as of this moment; 'newest' = end of the data.")] = None,
     output: Output = "table",
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
+    in_cluster: InCluster = False,
+    installation: Installation = "foresail",
 ) -> None:
     """Decide once for a fleet, print the decisions and exit."""
-    from autoscaler.cli.run import decide_once
+    from autoscaler.cli.run import cluster_of, decide_once
 
-    decide_once(tuple(fleet), store, step, at, output)
+    cluster = cluster_of(kubeconfig, context, installation, in_cluster=in_cluster)
+    decide_once(tuple(fleet), store, step, at, output, cluster)
 
 
 @app.command()
@@ -137,6 +151,24 @@ def doctor(
     from autoscaler.cli.doctor import examine
 
     examine(tuple(fleet), step, output)
+
+
+@app.command()
+def release(
+    workloads: Annotated[list[str] | None, typer.Argument(help="NAMESPACE/NAME of PredictiveAutoscalers.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every floor that this installation holds.")] = False,
+    kubeconfig: Annotated[Path | None, typer.Option(help="Kubeconfig (default: as kubectl finds it).")] = None,
+    context: Context = None,
+    in_cluster: InCluster = False,
+    installation: Installation = "foresail",
+    output: Output = "table",
+) -> None:
+    """Give floors back to their owners, with or without a running service."""
+    from autoscaler.cli.release import release_floors
+
+    release_floors(
+        workloads or [], kubeconfig, context, installation, output, everything=everything, in_cluster=in_cluster
+    )
 
 
 @app.command()

@@ -16,13 +16,14 @@ from autoscaler.domain.errors import Refused
 
 if TYPE_CHECKING:
     from autoscaler.bootstrap.service import Service
+    from autoscaler.bootstrap.settings import ClusterSettings
     from autoscaler.domain.decision import Decision, Decisions
     from autoscaler.domain.workload import WorkloadRef
 
 log = logging.getLogger("foresail")
 MAX_SPEED = 86400.0
 OLD_S = 3600.0
-TWIN_NOTE = "replicas are those of a simulated cluster: this version reads and writes no Kubernetes"
+TWIN_NOTE = "replicas are those of a simulated cluster: name one with --kubeconfig or --in-cluster"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class RunOptions:
     listen: str
     replay_from: str | None
     speed: float
+    cluster: ClusterSettings | None = None
 
 
 def run_service(options: RunOptions) -> None:
@@ -55,10 +57,11 @@ def run_service(options: RunOptions) -> None:
         listen=_address(options.listen),
         replay_from=moment("--replay-from", options.replay_from),
         speed=options.speed,
+        cluster=options.cluster,
     )
     _log_to_stderr()
     running = service(settings)
-    log.info("started: %s", TWIN_NOTE)
+    log.info("started%s", "" if settings.cluster else f": {TWIN_NOTE}")
     server = None
     try:
         if settings.listen is not None:
@@ -83,7 +86,23 @@ def run_service(options: RunOptions) -> None:
     log.info("stopped")
 
 
-def decide_once(fleet: tuple[Path, ...], store: Path, step: str | None, at: str | None, output: str) -> None:
+def cluster_of(
+    kubeconfig: Path | None, context: str | None, installation: str, *, in_cluster: bool
+) -> ClusterSettings | None:
+    """The cluster that was named; None = simulated: nothing is touched that was not asked for."""
+    from autoscaler.bootstrap.settings import ClusterSettings
+
+    if in_cluster and (kubeconfig or context):
+        raise Refused("--in-cluster takes the pod's own account: leave --kubeconfig and --context out")
+    if kubeconfig is None and context is None and not in_cluster:
+        return None
+    return ClusterSettings(kubeconfig, context, in_cluster, installation)
+
+
+def decide_once(
+    fleet: tuple[Path, ...], store: Path, step: str | None, at: str | None, output: str,
+    cluster: ClusterSettings | None = None,
+) -> None:  # fmt: skip
     """One tick; exit code 1 when something in the files is wrong or a workload is held."""
     from autoscaler.bootstrap.service import service
     from autoscaler.bootstrap.settings import ServiceSettings
@@ -92,7 +111,7 @@ def decide_once(fleet: tuple[Path, ...], store: Path, step: str | None, at: str 
     output_kind(output)
     step_s = _grid(fleet, step)
     when = None if at == "newest" else moment("--at", at)
-    settings = ServiceSettings(fleet, store, step_s, float(step_s), listen=None, beside=False)
+    settings = ServiceSettings(fleet, store, step_s, float(step_s), listen=None, beside=False, cluster=cluster)
     clock = VirtualClock(datetime.now(UTC))
     _log_to_stderr(logging.WARNING)
     running = service(settings, clock)
@@ -110,7 +129,8 @@ def decide_once(fleet: tuple[Path, ...], store: Path, step: str | None, at: str 
         print(json.dumps({"at": clock.at.isoformat(), "decisions": [decision_dict(d) for d in found]}, indent=2))  # noqa: T201
     else:
         _table(found)
-        print(f"note: {TWIN_NOTE}", file=sys.stderr)  # noqa: T201
+        if cluster is None:
+            print(f"note: {TWIN_NOTE}", file=sys.stderr)  # noqa: T201
     newest_s = running.metrics.newest_end_s(step_s)
     if at is None and newest_s is not None and newest_s < clock.at.timestamp() - OLD_S:
         print(f"note: the recordings end at {_iso(newest_s)}; --at newest decides there", file=sys.stderr)  # noqa: T201

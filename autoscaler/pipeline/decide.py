@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from autoscaler.domain.decision import Decisions, GuardTrace
 from autoscaler.domain.fleet import Fleet
 from autoscaler.domain.forecast import LEVELS, ForesightAt
+from autoscaler.domain.notes import Condition, Note
 from autoscaler.domain.proposals import Proposals, Verdicts
 from autoscaler.domain.reasons import Reason
 from autoscaler.domain.replicas import ReplicaStatus
@@ -57,7 +58,7 @@ def decide(
         granted=last.wanted,
         notes=status.notes,
     )
-    return decisions, state
+    return decisions.noted(_capped(decisions)), state
 
 
 def run_chain(guards: Sequence[Guard], proposals: Proposals) -> tuple[tuple[GuardTrace, ...], Proposals]:
@@ -105,6 +106,19 @@ def _lane_by_lane(guard: Guard, proposals: Proposals) -> tuple[Verdicts, Bools]:
     most = np.where(proposals.pause_up, proposals.current, np.maximum(proposals.max_replicas, proposals.current))
     kept = np.minimum(kept, most)
     return Verdicts(guard.reason, np.where(failed, kept, wanted), held | failed, frozen, glides=True), failed
+
+
+def _capped(decisions: Decisions) -> Mapping[int, tuple[Note, ...]]:
+    """Where the HPA's own maximum, not ours, is what a floor cannot pass."""
+    fleet, status = decisions.fleet, decisions.status
+    binds = fleet.is_floor & status.known & (status.ceiling < fleet.max_replicas)
+    found = {}
+    for lane in np.flatnonzero(binds & (decisions.wanted > status.ceiling)).tolist():
+        words = (
+            f"{int(decisions.wanted[lane])} are wanted; under the HPA's max a floor of {int(status.ceiling[lane])} is"
+        )
+        found[lane] = (Note(Condition.CAPPED_BY_HPA, f"{words} the most: raise its maxReplicas"),)
+    return found
 
 
 def _learned(fleet: Fleet, seen: ForesightAt, state: LoopState) -> LoopState:

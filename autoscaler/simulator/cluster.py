@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from autoscaler.actuation.ceiling import floor_ceiling
 from autoscaler.domain.fleet import NO_LIMIT, Fleet
 from autoscaler.domain.notes import Note
 from autoscaler.domain.replicas import ReplicaStatus, ScaleRequest
@@ -22,13 +23,11 @@ from autoscaler.simulator.hpa.lanes import HpaLanes, LaneMetric, LaneTarget
 @dataclass(frozen=True, slots=True)
 class ClusterSettings:
     """hpa_target: percent of capacity that the users' HPAs aim at. sync_s: their period.
-    ceiling_margin: replicas that a floor stays below the HPA's max, so that a person can lower max.
     start_failure: share of started replicas that fail once and start over. seed: of those failures.
     """
 
     hpa_target: int = 70
     sync_s: int = 15
-    ceiling_margin: int = 1
     start_failure: float = 0.0
     seed: int = 0
 
@@ -64,15 +63,14 @@ class MemoryCluster:
     def observe(self, fleet: Fleet) -> ReplicaStatus:
         """Replicas as they stand; a workload that this cluster has never heard of is not known."""
         lanes = self._lanes_of(fleet)
-        floor_ceiling = np.where(
-            self.with_hpa, np.maximum(self.hpa_max - self.settings.ceiling_margin, self.own_min), NO_LIMIT
-        )
+        ceiling = np.where(self.with_hpa, floor_ceiling(self.hpa_max, self.own_min), NO_LIMIT)
         return ReplicaStatus(
             known=(lanes >= 0) & self.known[lanes],
             desired=self.desired[lanes],
             ready=self.ready[lanes],
             floor=np.where(self.with_hpa, self.hpa_min, self.desired)[lanes],
-            ceiling=floor_ceiling[lanes],
+            ceiling=ceiling[lanes],
+            own_floor=np.where(self.with_hpa, self.own_min, 0)[lanes],
         )
 
     def _lanes_of(self, fleet: Fleet) -> Ints:

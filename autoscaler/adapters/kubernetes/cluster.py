@@ -1,0 +1,158 @@
+"""The replicas of a fleet on a real cluster: implements ports.Cluster."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from autoscaler.adapters.kubernetes.claims import last_set, owners_of
+from autoscaler.adapters.kubernetes.connection import Connection
+from autoscaler.adapters.kubernetes.floors import Floors
+from autoscaler.adapters.kubernetes.reading import Kinds, Reader
+from autoscaler.adapters.kubernetes.reverts import Reverts, ignore_rule
+from autoscaler.adapters.kubernetes.views import LaneView, Thing, look
+from autoscaler.adapters.kubernetes.writing import Throttle, Writer
+from autoscaler.domain.fleet import Fleet
+from autoscaler.domain.notes import Condition, Note
+from autoscaler.domain.replicas import PodStart, ReplicaStatus, ScaleRequest
+from autoscaler.domain.workload import Workload, WorkloadRef
+from autoscaler.ports.clock import Clock
+
+PATIENCE_S = 300.0
+"""How long new pods may wait for a node before more of them are of no use; autoscaled nodes take minutes."""
+AT_ONCE = 8
+
+
+@dataclass(slots=True)
+class KubernetesCluster:
+    """speed: how much faster the service's clock runs than the cluster's (a replay); 1 in production."""
+
+    connection: Connection
+    installation: str
+    clock: Clock
+    speed: float = 1.0
+    wall_s: Callable[[], float] = time.time
+    kinds: Kinds = field(init=False)
+    floors: Floors = field(init=False)
+    _reader: Reader = field(init=False)
+    _writer: Writer = field(init=False)
+    _reverts: Reverts = field(default_factory=Reverts)
+    _views: dict[WorkloadRef, LaneView] = field(default_factory=dict)
+    _told: set[str] = field(default_factory=set)
+    _written: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.kinds = Kinds(self.connection)
+        self.floors = Floors(self.connection, self.installation)
+        self._reader = Reader(self.connection, self.kinds)
+        throttle = Throttle(time.monotonic)
+        self._writer = Writer(self.connection, self.kinds, self.floors, throttle, lambda: self.clock.now().timestamp())
+
+    def observe(self, fleet: Fleet) -> ReplicaStatus:
+        """One look; a lane that cannot be read is not known, with the reason in its notes."""
+        seen = self._reader.look(fleet.workloads)
+        wall_s, now_s = self.wall_s(), self.clock.now().timestamp()
+        views = []
+        for load in fleet.workloads:
+            view = look(load, seen[load.ref.namespace], wall_s, PATIENCE_S / self.speed)
+            views.append(self._judged(load, view, now_s))
+        self._views = {load.ref: view for load, view in zip(fleet.workloads, views, strict=True)}
+        self._forget()
+        return ReplicaStatus(
+            known=np.array([v.known for v in views], dtype=np.bool_),
+            desired=np.array([v.desired for v in views], dtype=np.int64),
+            ready=np.array([v.ready for v in views], dtype=np.int64),
+            floor=np.array([v.floor for v in views], dtype=np.int64),
+            ceiling=np.array([v.ceiling for v in views], dtype=np.int64),
+            yielded=np.array([v.yielded for v in views], dtype=np.bool_),
+            stuck=np.array([v.stuck for v in views], dtype=np.bool_),
+            least=np.array([v.least for v in views], dtype=np.int64),
+            own_floor=np.array([v.own_floor for v in views], dtype=np.int64),
+            raised_s=np.array([v.raised_s for v in views], dtype=np.float64),
+            notes={lane: v.notes for lane, v in enumerate(views) if v.notes},
+            starts=tuple(self._starts(views, wall_s, now_s)),
+        )
+
+    def apply(self, fleet: Fleet, requests: Sequence[ScaleRequest], now_s: float) -> Mapping[int, tuple[Note, ...]]:  # noqa: ARG002
+        """now_s is the tick's; expiry is judged by the clock right before each write."""
+        if not requests:
+            return {}
+        with ThreadPoolExecutor(max_workers=AT_ONCE, thread_name_prefix="foresail-write") as pool:
+            outcomes = list(pool.map(lambda request: self._write(fleet.workloads[request.lane], request), requests))
+        return {request.lane: (outcome,) for request, outcome in zip(requests, outcomes, strict=True)}
+
+    def close(self) -> None:
+        self.connection.close()
+
+    def _write(self, load: Workload, request: ScaleRequest) -> Note:
+        view = self._views.get(load.ref)
+        if view is None or not view.known:
+            return Note(Condition.TARGET_NOT_FOUND, f"{load.ref} was not looked at")
+        outcome = self._writer.write(load, view, request)
+        if outcome.condition is Condition.WRITTEN and view.floor_field is None and view.target is not None:
+            self._written[view.target["metadata"]["uid"]] = request.replicas
+        return outcome
+
+    def _judged(self, load: Workload, view: LaneView, now_s: float) -> LaneView:
+        """With what only memory can tell: whether somebody keeps setting our field back."""
+        if not view.known:
+            return view
+        thing, path, kind, group = self._ours(load, view)
+        if thing is None:
+            return view
+        if view.claim is not None and view.claim.by != self.installation:
+            words = f"the Foresail installation {view.claim.by!r} holds the floor of {thing['metadata']['name']}"
+            note = Note(Condition.RIVAL, f"{words} (for {view.claim.workload}): release it there first")
+            return replace(view, yielded=True, notes=(*view.notes, note))
+        uid = thing["metadata"]["uid"]
+        if view.foreign and view.claim is not None:
+            names = ", ".join(o.manager for o in owners_of(thing, path.rpartition(".")[2])) or "somebody"
+            self._reverts.note(uid, last_set(thing, path.rpartition(".")[2]) or str(view.floor), names, now_s)
+            words = f"{names} has set {path} to {view.floor} (we had {view.claim.floor}): it is the new own floor"
+            view = replace(view, notes=(*view.notes, Note(Condition.CHANGED_BY_OTHER, words)))
+        elif view.floor_field is None and self._written.get(uid, view.desired) != view.desired:
+            names = ", ".join(o.manager for o in owners_of(thing, "replicas")) or "somebody"
+            mark = last_set(thing, "replicas") or str(thing["metadata"].get("resourceVersion"))
+            self._reverts.note(uid, mark, names, now_s)
+            words = f"{names} has set spec.replicas to {view.desired} (we had {self._written.pop(uid)})"
+            view = replace(view, notes=(*view.notes, Note(Condition.CHANGED_BY_OTHER, words)))
+        stopped = self._reverts.stopped(uid, now_s)
+        if stopped is None:
+            return view
+        words = (
+            f"{stopped} set {path} of {kind} {thing['metadata']['name']} back three times in ten minutes: "
+            f"nothing is written for an hour. {ignore_rule(kind, path, group)}"
+        )
+        return replace(view, yielded=True, notes=(*view.notes, Note(Condition.CONFLICT, words)))
+
+    def _ours(self, load: Workload, view: LaneView) -> tuple[Thing | None, str, str, str]:
+        """The object that we write for the lane, the field, and the names that a GitOps rule needs."""
+        if view.floor_field is not None:
+            field_ = view.floor_field
+            return view.holder, f"spec.{field_.least}", field_.kind, field_.group
+        return view.target, "spec.replicas", load.target.kind, load.target.api_version.rpartition("/")[0]
+
+    def _starts(self, views: Sequence[LaneView], wall_s: float, now_s: float) -> list[PodStart]:
+        """Pods that are Ready for the first time, in seconds of the service's clock."""
+        found = []
+        for lane, view in enumerate(views):
+            for start in view.pods.starts if view.pods else ():
+                if start.uid in self._told:
+                    continue
+                created, placed, ready = (
+                    now_s - (wall_s - at_s) * self.speed for at_s in (start.created_s, start.placed_s, start.ready_s)
+                )
+                found.append(PodStart(lane, start.uid, created, placed, ready))
+        self._told = {start.uid for view in views if view.pods for start in view.pods.starts}
+        return found
+
+    def _forget(self) -> None:
+        """Memory of objects that are gone."""
+        here = {t["metadata"]["uid"] for v in self._views.values() for t in (v.holder, v.target) if t is not None}
+        self._reverts.forget_all_but(here)
+        for uid in self._written.keys() - here:
+            del self._written[uid]

@@ -1,0 +1,133 @@
+"""Taking, moving and handing back the floor of an HPA or ScaledObject.
+
+The first write is a server-side apply with force (even a defaulted field conflicts), under the UID and the
+resourceVersion that was looked at; later ones are unforced, so that a 409 names whoever has set the field since.
+Handing back: apply the owner's value, then a patch of managedFields alone under a test of the resourceVersion
+returns the field to its owner; giving up ownership alone would reset it to its default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from autoscaler.adapters.kubernetes.claims import (
+    ANNOTATION,
+    MANAGER,
+    Claim,
+    FloorField,
+    claim_of,
+    handed_back,
+    is_ours,
+    owners_of,
+)
+from autoscaler.adapters.kubernetes.connection import APPLY, JSON_PATCH, Connection
+from autoscaler.adapters.kubernetes.faults import ApiFault
+
+TRIES = 4
+TEST_FAILED = {409, 422}
+"""A JSON patch whose test fails is 422; one that loses a race in the server is 409."""
+
+
+@dataclass(frozen=True, slots=True)
+class Floors:
+    """installation: our identity on the objects that we hold."""
+
+    connection: Connection
+    installation: str
+
+    def write(
+        self, field: FloorField, holder: Mapping[str, Any], workload: str, floor: int, now_s: float, *, foreign: bool
+    ) -> dict[str, Any]:
+        """The holder with its new floor. ApiFault with `rivals` when another manager has set it since.
+
+        foreign: the floor that stands there is somebody else's, and becomes the owner's own.
+        """
+        before = claim_of(holder)
+        live = field.floor_of(holder)
+        risen = before is None or foreign or floor > before.floor
+        raised_s = now_s if risen or before is None else before.raised_s
+        if before is None or foreign or before.by != self.installation:
+            owners = owners_of(holder, field.least)
+            own = live if owners else None
+            claim = Claim(self.installation, workload, floor, own, owners, raised_s)
+            return self._apply(field, holder, {field.least: floor}, claim, force=True)
+        claim = Claim(before.by, workload, floor, before.own, before.owners, raised_s)
+        return self._apply(field, holder, {field.least: floor}, claim, force=False)
+
+    def hand_back(self, field: FloorField, holder: Mapping[str, Any]) -> bool:
+        """Whether the field was ours to give; either way nothing of ours is left on the object afterwards.
+
+        ApiFault when the API does not let us; the claim then still stands, and the call may be made again.
+        """
+        meta = holder["metadata"]
+        path = field.path(meta["namespace"], meta["name"])
+        gave = False
+        last: ApiFault | None = None
+        for _ in range(TRIES):
+            live = self.connection.get(path)
+            if live["metadata"]["uid"] != meta["uid"]:
+                return gave
+            claim = claim_of(live)
+            if claim is not None and is_ours(live, field.least) and self._is_ours_alone(field, live):
+                try:
+                    live = self._restore(field, live, claim)
+                except ApiFault as fault:
+                    if not fault.conflict:
+                        raise
+                    last = fault
+                    continue
+                gave = True
+            try:
+                self._forget(field, live, claim)
+            except ApiFault as fault:
+                if fault.status not in TEST_FAILED:
+                    raise
+                last = fault
+            else:
+                return gave
+        raise last or ApiFault(409, "the object changed under every try to hand its floor back")
+
+    def _is_ours_alone(self, field: FloorField, live: Mapping[str, Any]) -> bool:
+        return not owners_of(live, field.least)
+
+    def _restore(self, field: FloorField, live: Mapping[str, Any], claim: Claim) -> dict[str, Any]:
+        """The owner's value, still in our name. A maximum that was lowered since is the limit for it."""
+        if claim.own is None:
+            return self._apply(field, live, {}, claim, force=False)
+        own = min(claim.own, field.max_of(live))
+        return self._apply(field, live, {field.least: own}, claim, force=False)
+
+    def _forget(self, field: FloorField, live: Mapping[str, Any], claim: Claim | None) -> None:
+        """Take our name off, in one step with the field's return to its owner."""
+        meta = live["metadata"]
+        owners = claim.owners if claim is not None and is_ours(live, field.least) and claim.own is not None else ()
+        patch: list[dict[str, Any]] = [
+            {"op": "test", "path": "/metadata/resourceVersion", "value": meta["resourceVersion"]},
+            {"op": "replace", "path": "/metadata/managedFields", "value": handed_back(live, field.least, owners)},
+        ]
+        if ANNOTATION in (meta.get("annotations") or {}):
+            key = ANNOTATION.replace("~", "~0").replace("/", "~1")
+            patch.append({"op": "remove", "path": f"/metadata/annotations/{key}"})
+        self.connection.call(
+            "PATCH", field.path(meta["namespace"], meta["name"]), patch, JSON_PATCH, {"fieldManager": MANAGER}
+        )
+
+    def _apply(
+        self, field: FloorField, holder: Mapping[str, Any], spec: Mapping[str, int], claim: Claim, *, force: bool
+    ) -> dict[str, Any]:
+        meta = holder["metadata"]
+        identity = {"name": meta["name"], "namespace": meta["namespace"], "uid": meta["uid"]}
+        if force:  # what is overwritten must be what was looked at, for it is what will be handed back
+            identity["resourceVersion"] = meta["resourceVersion"]
+        body = {
+            "apiVersion": field.api_version,
+            "kind": field.kind,
+            "metadata": {**identity, "annotations": {ANNOTATION: claim.text()}},
+            **({"spec": dict(spec)} if spec else {}),
+        }
+        query = {"fieldManager": MANAGER, "force": "true" if force else "false"}
+        path = field.path(meta["namespace"], meta["name"])
+        answer: dict[str, Any] = self.connection.call("PATCH", path, body, APPLY, query)
+        return answer

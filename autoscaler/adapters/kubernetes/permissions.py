@@ -1,0 +1,59 @@
+"""The rights that Foresail needs, by what it does: the same list grants them, is asked for, and is documented."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from autoscaler.domain.workload import Actuation, Mode, Workload
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One line of a Role."""
+
+    group: str
+    resource: str
+    verbs: tuple[str, ...]
+
+    def as_rule(self) -> dict[str, Any]:
+        return {"apiGroups": [self.group], "resources": [self.resource], "verbs": list(self.verbs)}
+
+    @property
+    def words(self) -> str:
+        return f'{{apiGroups: ["{self.group}"], resources: ["{self.resource}"], verbs: [{", ".join(self.verbs)}]}}'
+
+
+READ = ("get", "list")
+OBSERVE = (
+    Rule("", "pods", ("list",)),
+    Rule("apps", "deployments", READ),
+    Rule("apps", "statefulsets", READ),
+    Rule("apps", "replicasets", READ),
+    Rule("autoscaling", "horizontalpodautoscalers", READ),
+    Rule("policy", "poddisruptionbudgets", ("list",)),
+)
+KEDA_OBSERVE = Rule("keda.sh", "scaledobjects", READ)
+ACT_ON_HPA = Rule("autoscaling", "horizontalpodautoscalers", ("patch",))
+ACT_ON_KEDA = Rule("keda.sh", "scaledobjects", ("patch",))
+
+
+def scale_rule(group: str, plural: str, *, act: bool) -> Rule:
+    return Rule(group, f"{plural}/scale", ("get", "patch") if act else ("get",))
+
+
+def needed(load: Workload, plural: str, *, keda: bool) -> Iterable[Rule]:
+    """What one workload needs in its namespace. plural: of its target's kind. keda: the cluster knows ScaledObjects."""
+    group = load.target.api_version.rpartition("/")[0]
+    yield from (rule for rule in OBSERVE if rule.group != "apps")
+    yield Rule(group, plural, READ)
+    acts = load.mode is Mode.ACT
+    if load.actuation is Actuation.SCALE or group != "apps":
+        yield scale_rule(group, plural, act=acts and load.actuation is Actuation.SCALE)
+    if keda:
+        yield KEDA_OBSERVE
+    if acts and load.actuation is Actuation.HPA_FLOOR:
+        yield ACT_ON_HPA
+    if acts and load.actuation is Actuation.KEDA_FLOOR:
+        yield ACT_ON_KEDA

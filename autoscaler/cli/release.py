@@ -1,0 +1,41 @@
+"""`foresail release`: give floors back to their owners, with or without a running service."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from autoscaler.cli.inputs import output_kind
+from autoscaler.domain.errors import Refused
+
+
+def release_floors(
+    workloads: list[str], kubeconfig: Path | None, context: str | None, installation: str, output: str,
+    *, everything: bool, in_cluster: bool,
+) -> None:  # fmt: skip
+    """Exit code 1 when a floor could not be given back or a named workload holds none."""
+    from autoscaler.bootstrap.clusters import release_now
+    from autoscaler.bootstrap.settings import ClusterSettings
+
+    output_kind(output)
+    if bool(workloads) == everything:
+        raise Refused("name the workloads whose floors are to be given back (NAMESPACE/NAME), or say --all")
+    settings = ClusterSettings(kubeconfig, context, in_cluster, installation)
+    plain = output != "json"
+    done, missing = release_now(settings, workloads, lambda each: print(each.words) if plain else None)  # noqa: T201
+    if plain:
+        for name in missing:
+            print(f"{name}: installation {installation!r} holds no floor for it")  # noqa: T201
+        if everything and not done:
+            print(f"installation {installation!r} holds no floor in this cluster")  # noqa: T201
+    else:
+        told = [
+            {
+                "object": each.held.name, "workload": each.held.claim.workload, "floor": each.held.claim.floor,
+                "own": each.held.claim.own, "handedBack": each.gave, "failed": each.failed,
+            }
+            for each in done
+        ]  # fmt: skip
+        print(json.dumps({"released": told, "notHeld": missing}, indent=2))  # noqa: T201
+    if missing or any(each.failed for each in done):
+        raise SystemExit(1)
