@@ -110,8 +110,12 @@ class KubernetesCluster:
             return replace(view, yielded=True, notes=(*view.notes, note))
         uid = thing["metadata"]["uid"]
         if view.foreign and view.claim is not None:
-            names = ", ".join(o.manager for o in owners_of(thing, path.rpartition(".")[2])) or "somebody"
-            self._reverts.note(uid, last_set(thing, path.rpartition(".")[2]) or str(view.floor), names, now_s)
+            field_name = path.rpartition(".")[2]
+            names = ", ".join(o.manager for o in owners_of(thing, field_name)) or "somebody"
+            mark = (
+                f"{last_set(thing, field_name)} {view.floor} {view.claim.raised_s}"  # what of theirs undid what of ours
+            )
+            self._reverts.note(uid, mark, names, now_s)
             words = f"{names} has set {path} to {view.floor} (we had {view.claim.floor}): it is the new own floor"
             view = replace(view, notes=(*view.notes, Note(Condition.CHANGED_BY_OTHER, words)))
         elif view.floor_field is None and self._written.get(uid, view.desired) != view.desired:
