@@ -120,8 +120,7 @@ class KubernetesCluster:
             view = replace(view, notes=(*view.notes, Note(Condition.CHANGED_BY_OTHER, words)))
         elif view.floor_field is None and self._written.get(uid, view.desired) != view.desired:
             names = ", ".join(o.manager for o in owners_of(thing, "replicas")) or "somebody"
-            mark = last_set(thing, "replicas") or str(thing["metadata"].get("resourceVersion"))
-            self._reverts.note(uid, mark, names, now_s)
+            self._reverts.note(uid, f"after ours, seen at {now_s}", names, now_s)
             words = f"{names} has set spec.replicas to {view.desired} (we had {self._written.pop(uid)})"
             view = replace(view, notes=(*view.notes, Note(Condition.CHANGED_BY_OTHER, words)))
         stopped = self._reverts.stopped(uid, now_s)

@@ -99,11 +99,17 @@ class Connection:
         query: Mapping[str, str] | None = None,
     ) -> Any:
         """The answer's JSON. ApiFault for any other outcome; nothing is tried twice but refused credentials."""
-        client = self._connected()
+        try:
+            client = self._connected()
+        except Refused as why:  # files that cannot be read now may be mended; the next call looks again
+            raise ApiFault(None, str(why)) from why
         try:
             return self._once(client, method, path, body, content_type, query or {})
         except _Stale:
-            again = self._reconnected(client)
+            try:
+                again = self._reconnected(client)
+            except Refused as why:
+                raise ApiFault(None, str(why)) from why
             try:
                 return self._once(again, method, path, body, content_type, query or {})
             except _Stale as still:
@@ -124,16 +130,14 @@ class Connection:
             data = answer.read()  # type: ignore[no-untyped-call]
         except ApiException as error:
             self._hear(error.headers or {})
-            raise _refusal(error.status, error.body, error.headers or {}, error.reason) from error
+            raise _stale_if_refused(_refusal(error.status, error.body, error.headers or {}, error.reason)) from error
         except SSLError as error:
             raise _Stale(ApiFault(None, f"the connection is not trusted: {_short(error)}")) from error
         except (HTTPError, OSError) as error:
             raise _no_answer(error) from error
         self._hear(answer.headers)
-        if answer.status == 401:
-            raise _Stale(_refusal(answer.status, data, answer.headers, answer.reason))
         if answer.status >= 400:
-            raise _refusal(answer.status, data, answer.headers, answer.reason)
+            raise _stale_if_refused(_refusal(answer.status, data, answer.headers, answer.reason))
         try:
             return msgspec.json.decode(data)
         except msgspec.DecodeError as error:
@@ -180,6 +184,10 @@ class _Stale(Exception):
         self.fault = fault
 
 
+def _stale_if_refused(fault: ApiFault) -> Exception:
+    return _Stale(fault) if fault.status == 401 else fault
+
+
 def _token_file(made: Configuration, path: Path | None, context: str | None) -> None:
     """The client does not know a user's `tokenFile`, which is how tokens that rotate are given."""
     if path is None or made.api_key:
@@ -199,8 +207,9 @@ def _token_file(made: Configuration, path: Path | None, context: str | None) -> 
 _CONFLICT = re.compile(r'conflict with "([^"]+)"')
 
 
-def _refusal(status: int | None, body: Any, headers: Mapping[str, str], reason: str | None) -> Any:
-    said, rivals = reason or "no reason given", []
+def _refusal(status: int | None, body: Any, headers: Mapping[str, str], reason: str | None) -> ApiFault:
+    said = reason or "no reason given"
+    rivals: list[str] = []
     try:
         told = msgspec.json.decode(body or b"{}")
         if isinstance(told, dict):
@@ -209,8 +218,7 @@ def _refusal(status: int | None, body: Any, headers: Mapping[str, str], reason: 
             rivals = [m[1] for c in causes if (m := _CONFLICT.search(str(c.get("message"))))]
     except (msgspec.DecodeError, TypeError):
         said = body.decode(errors="replace") if isinstance(body, bytes) and body else said
-    fault = ApiFault(status, said[:MOST_SAID], _retry_after_s(headers, status), rivals)
-    return _Stale(fault) if status == 401 else fault
+    return ApiFault(status, said[:MOST_SAID], _retry_after_s(headers, status), rivals)
 
 
 def _retry_after_s(headers: Mapping[str, str], status: int | None) -> float | None:

@@ -57,3 +57,11 @@ def needed(load: Workload, plural: str, *, keda: bool) -> Iterable[Rule]:
         yield ACT_ON_HPA
     if acts and load.actuation is Actuation.KEDA_FLOOR:
         yield ACT_ON_KEDA
+
+
+def merged(rules: Iterable[Rule]) -> list[Rule]:
+    """One rule per resource, each with every verb that any of them has; in the order of their first mention."""
+    verbs: dict[tuple[str, str], dict[str, None]] = {}
+    for rule in rules:
+        verbs.setdefault((rule.group, rule.resource), {}).update(dict.fromkeys(rule.verbs))
+    return [Rule(group, resource, tuple(those)) for (group, resource), those in verbs.items()]
