@@ -146,11 +146,16 @@ def doctor(
     fleet: FleetPaths,
     step: Annotated[str, typer.Option(help="Grid of the demand history.")] = "60s",
     output: Output = "table",
+    kubeconfig: Annotated[Path | None, typer.Option(help="Look at the cluster of this kubeconfig too.")] = None,
+    context: Context = None,
+    in_cluster: Annotated[bool, typer.Option("--in-cluster", help="Look at the cluster we run in too.")] = False,
+    installation: Installation = "foresail",
 ) -> None:
-    """Look at the metrics sources and demands of a fleet and say what is wrong; changes nothing."""
+    """Look at the metrics sources, demands and Kubernetes of a fleet and say what is wrong; changes nothing."""
     from autoscaler.cli.doctor import examine
+    from autoscaler.cli.run import cluster_of
 
-    examine(tuple(fleet), step, output)
+    examine(tuple(fleet), step, output, cluster_of(kubeconfig, context, installation, in_cluster=in_cluster))
 
 
 @app.command()

@@ -1,22 +1,30 @@
-"""`foresail doctor`: whether the sources and demands of a fleet are fit to decide on. It never changes anything."""
+"""`foresail doctor`: whether sources, demands and Kubernetes of a fleet are fit to decide on. It changes nothing."""
 
 from __future__ import annotations
 
 import json
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from autoscaler.cli.inputs import output_kind, whole_seconds
 
+if TYPE_CHECKING:
+    from autoscaler.bootstrap.settings import ClusterSettings
 
-def examine(fleet: tuple[Path, ...], step: str, output: str) -> None:
-    """Print what is found; exit code 0 nothing, 1 findings, 3 a backend that cannot be reached."""
+
+def examine(fleet: tuple[Path, ...], step: str, output: str, cluster: ClusterSettings | None = None) -> None:
+    """Print what is found; exit code 0 nothing, 1 findings, 3 a backend that cannot be reached.
+
+    cluster: which Kubernetes to look at; None = its checks are left out, and one line says so.
+    """
+    from autoscaler.bootstrap.checkup.cluster import look_at_kubernetes
     from autoscaler.bootstrap.checkup.rounds import visit
     from autoscaler.bootstrap.servers import open_client
     from autoscaler.reporting.doctor import doctor_dict, exit_code, lines
 
     output_kind(output)
-    found = visit(fleet, time.time(), whole_seconds("--step", step), open_client)
+    found = visit(fleet, time.time(), whole_seconds("--step", step), open_client, look_at_kubernetes(cluster))
     if output == "json":
         print(json.dumps(doctor_dict(found), indent=2))  # noqa: T201
     else:

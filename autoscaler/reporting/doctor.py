@@ -10,16 +10,20 @@ from typing import Any
 
 
 class Level(StrEnum):
+    """NOTE: good to know, and no finding: nothing is wrong, and nothing was found to be well either."""
+
     OK = "ok"
+    NOTE = "note"
     WARN = "warn"
     FAIL = "fail"
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing looked at. subject: "source prod", or "shop/web requests". check: a stable name of what was looked at.
+    """One thing looked at. subject: "source prod", or "shop/web requests (source prod)".
 
-    words: one sentence. remedy: what to do about it. away: a backend could not be reached.
+    check: a stable name of what was looked at. words: one sentence. remedy: what to do about it.
+    away: a backend could not be reached.
     """
 
     level: Level
@@ -35,7 +39,7 @@ def exit_code(findings: Iterable[Finding]) -> int:
     found = list(findings)
     if any(f.away for f in found):
         return 3
-    return 1 if any(f.level is not Level.OK for f in found) else 0
+    return 1 if any(f.level in {Level.WARN, Level.FAIL} for f in found) else 0
 
 
 def lines(findings: Sequence[Finding]) -> list[str]:

@@ -50,6 +50,9 @@ class Notes:
     def ok(self, check: str, words: str) -> None:
         self.found.append(Finding(Level.OK, self.subject, check, words))
 
+    def note(self, check: str, words: str, remedy: str | None = None) -> None:
+        self.found.append(Finding(Level.NOTE, self.subject, check, words, remedy))
+
     def warn(self, check: str, words: str, remedy: str | None = None) -> None:
         self.found.append(Finding(Level.WARN, self.subject, check, words, remedy))
 

@@ -1,4 +1,4 @@
-"""The whole visit: every source beside the others, then the demands of those that answer."""
+"""The whole visit: every source beside the others, the demands of those that answer, and then Kubernetes."""
 
 from __future__ import annotations
 
@@ -22,10 +22,16 @@ AT_ONCE = 4
 """Demands of one source that are looked at together: a visit is no load test."""
 
 Open = Callable[[PrometheusSource], Server]
+Beside = Callable[[Sequence[Workload]], list[Finding]]
 
 
-def visit(paths: Sequence[Path], now_s: float, step_s: int, open_server: Open) -> list[Finding]:
-    """Everything found, source by source; InvalidSpec or Refused where there is nothing to look at."""
+def visit(
+    paths: Sequence[Path], now_s: float, step_s: int, open_server: Open, beside: Beside | None = None
+) -> list[Finding]:
+    """Everything found, source by source, and after them what `beside` finds of the workloads elsewhere.
+
+    InvalidSpec or Refused where there is nothing to look at.
+    """
     loaded = load_valid(paths)
     loads, sources = loaded.fleet.compile(), loaded.fleet.compiled_sources
     if not loads and not sources:
@@ -39,7 +45,8 @@ def visit(paths: Sequence[Path], now_s: float, step_s: int, open_server: Open) -
         files.ok("spec", f"{len(loads)} workloads and {len(sources)} sources are valid")
     with ThreadPoolExecutor(max_workers=max(1, min(8, len(sources)))) as pool:
         told = list(pool.map(lambda source: _visit_one(source, loads, now_s, step_s, open_server), sources))
-    return [*files.found, *(finding for found in told for finding in found)]
+    elsewhere = [] if beside is None else beside(loads)
+    return [*files.found, *(finding for found in told for finding in found), *elsewhere]
 
 
 def _visit_one(
