@@ -11,6 +11,7 @@ import pytest
 
 from autoscaler.adapters.kubernetes.cluster import KubernetesCluster
 from autoscaler.adapters.kubernetes.connection import Access, Connection
+from autoscaler.adapters.kubernetes.permissions import needed
 from autoscaler.domain.decision import State
 from autoscaler.domain.notes import Condition
 from autoscaler.domain.reasons import Reason
@@ -127,8 +128,6 @@ def test_K22_a_new_authority_of_the_api_server_is_read_from_its_file(own_control
 
 
 def _rules(one: Acting) -> list[Any]:
-    from autoscaler.adapters.kubernetes.permissions import needed
-
     return list(needed(one.workload(), "deployments", keda=False))
 
 

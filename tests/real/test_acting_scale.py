@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
+from autoscaler.adapters.kubernetes.permissions import needed
 from autoscaler.domain.decision import State
 from autoscaler.domain.notes import Condition
 from autoscaler.domain.reasons import Reason
+from autoscaler.domain.replicas import ScaleRequest
 from autoscaler.domain.workload import Actuation, PolicyType, ScalingRule, StepPolicy, Target
 from tests.real.acting import DEPLOYMENTS, Acting
 from tests.real.manifests import deployment, hpa
@@ -107,8 +109,6 @@ def test_a_custom_resource_with_a_scale_subresource_is_scaled_through_it(acting)
                 "spec": {"size": 3}, "status": {"size": 3, "selector": "app=web,tier in (a,b)"},
             },
         )  # fmt: skip
-        from autoscaler.adapters.kubernetes.permissions import needed
-
         one.allow(needed(one.workload(), "fleetlets", keda=False))
         seen = one.look()
         assert (bool(seen.known[0]), int(seen.desired[0])) == (True, 3), one.notes()
@@ -132,8 +132,6 @@ def test_K18_a_target_that_is_made_anew_is_not_written_by_what_was_decided_about
     one.look()
     one.kubectl("delete", "deployment", "web", "--cascade=foreground", "--wait")
     one.create(deployment("web", 3))
-    from autoscaler.domain.replicas import ScaleRequest
-
     now_s = one.clock.now().timestamp()
     (note,) = one.cluster.apply(one.fleet, [ScaleRequest(0, 9, now_s + 30, 4)], now_s)[0]
     assert note.condition is not Condition.WRITTEN

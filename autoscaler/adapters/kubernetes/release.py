@@ -60,10 +60,15 @@ def held(connection: Connection, kinds: Kinds, installation: str, namespaces: Se
         paths = [field.path(n) for n in namespaces] or [f"{base}/{field.plural}"]
         for path in paths:
             for thing in connection.items(path):
-                claim = claim_of(thing)
+                claim = None if _copied(thing) else claim_of(thing)
                 if claim is not None and claim.by == installation:
                     found.append(Held(field, thing, claim))
     return found
+
+
+def _copied(thing: dict[str, Any]) -> bool:
+    """KEDA copies the annotations of a ScaledObject to the HPA that it makes: the claim is on the former."""
+    return any(o.get("kind") == SCALED_OBJECT.kind for o in thing["metadata"].get("ownerReferences") or [])
 
 
 def release(floors: Floors, those: Iterable[Held], told: Callable[[Released], None] = lambda _: None) -> list[Released]:
