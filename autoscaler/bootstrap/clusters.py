@@ -37,20 +37,24 @@ def open_cluster(settings: ServiceSettings, clock: Clock) -> tuple[KubernetesClu
     connection = connect(settings.cluster, timeout_s)
     log.info("cluster url=%s installation=%s", connection.host, settings.cluster.installation)
     cluster = KubernetesCluster(connection, settings.cluster.installation, clock, settings.speed)
-    return cluster, FloorCaretaker(cluster)
+    return cluster, FloorCaretaker(cluster, idle=not settings.beside)
 
 
 @dataclass(slots=True)
 class FloorCaretaker:
-    """At start and every ten minutes: floors that this installation holds for a workload that no longer wants one."""
+    """At start and every ten minutes: floors that this installation holds for a workload that no longer wants one.
+
+    idle: gives nothing back; a single decision over some files is no statement about the others.
+    """
 
     cluster: KubernetesCluster
+    idle: bool = False
     monotonic: Callable[[], float] = time.monotonic
     _next_s: float = float("-inf")
 
     def visit(self, files: FleetFiles) -> None:
         """Never raises for the API: what cannot be given back now is tried at the next visit."""
-        if self.monotonic() < self._next_s:
+        if self.idle or self.monotonic() < self._next_s:
             return
         self._next_s = self.monotonic() + VISIT_S
         connection, kinds = self.cluster.connection, self.cluster.kinds

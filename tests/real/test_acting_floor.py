@@ -88,6 +88,16 @@ def test_hand_back_returns_the_value_and_the_field_so_that_the_owners_next_apply
     assert give_back(one) == []
 
 
+def test_a_floor_whose_field_managers_were_wiped_goes_back_all_the_same(acting):
+    one = acting()
+    one.write(9)
+    one.admin.patch(HPAS.format(one.namespace, "web"), {"metadata": {"managedFields": [{}]}})
+    seen = one.look()
+    assert (int(seen.floor[0]), int(seen.own_floor[0])) == (9, 2)
+    give_back(one)
+    assert (one.floor, one.floor_owners) == (2, {"kubectl-client-side-apply"})
+
+
 def test_a_floor_that_was_never_set_goes_back_to_its_default(acting):
     one = acting()
     made = hpa("web", 1, 20)

@@ -14,6 +14,7 @@ from typing import Any
 
 from autoscaler.adapters.kubernetes.claims import (
     ANNOTATION,
+    HPA,
     MANAGER,
     Claim,
     FloorField,
@@ -70,7 +71,7 @@ class Floors:
             if live["metadata"]["uid"] != meta["uid"]:
                 return gave
             claim = claim_of(live)
-            if claim is not None and is_ours(live, field.least) and self._is_ours_alone(field, live):
+            if claim is not None and _stands(field, live, claim):
                 try:
                     live = self._restore(field, live, claim)
                 except ApiFault as fault:
@@ -89,15 +90,14 @@ class Floors:
                 return gave
         raise last or ApiFault(409, "the object changed under every try to hand its floor back")
 
-    def _is_ours_alone(self, field: FloorField, live: Mapping[str, Any]) -> bool:
-        return not owners_of(live, field.least)
-
     def _restore(self, field: FloorField, live: Mapping[str, Any], claim: Claim) -> dict[str, Any]:
         """The owner's value, still in our name. A maximum that was lowered since is the limit for it."""
-        if claim.own is None:
+        wiped = not is_ours(live, field.least)  # an object without managers conflicts with every apply
+        if claim.own is None and not wiped:
             return self._apply(field, live, {}, claim, force=False)
-        own = min(claim.own, field.max_of(live))
-        return self._apply(field, live, {field.least: own}, claim, force=False)
+        default = 1 if field is HPA else 0
+        own = min(default if claim.own is None else claim.own, field.max_of(live))
+        return self._apply(field, live, {field.least: own}, claim, force=wiped)
 
     def _forget(self, field: FloorField, live: Mapping[str, Any], claim: Claim | None) -> None:
         """Take our name off, in one step with the field's return to its owner."""
@@ -131,3 +131,9 @@ class Floors:
         path = field.path(meta["namespace"], meta["name"])
         answer: dict[str, Any] = self.connection.call("PATCH", path, body, APPLY, query)
         return answer
+
+
+def _stands(field: FloorField, live: Mapping[str, Any], claim: Claim) -> bool:
+    """Whether what stands there is what we wrote: nobody else has set it, even if our name was wiped off it."""
+    ours = is_ours(live, field.least) or field.floor_of(live) == claim.floor
+    return ours and not owners_of(live, field.least)
