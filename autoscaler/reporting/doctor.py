@@ -50,7 +50,7 @@ def lines(findings: Sequence[Finding]) -> list[str]:
         for each in group:
             told.append(f"  {each.level.value:<4}  {each.words}")
             if each.remedy:
-                told.append(f"        {each.remedy}")
+                told += [f"        {line}" for line in each.remedy.splitlines()]
     counts = {level: sum(f.level is level for f in findings) for level in Level}
     told += ["", f"{counts[Level.FAIL]} to mend, {counts[Level.WARN]} to look at, {counts[Level.OK]} fine"]
     return told

@@ -76,7 +76,10 @@ def look_at_api(notes: Notes, api: Connection, now_s: float) -> bool:
     try:
         made = api.access.configuration()
     except Refused as error:
-        notes.fail("settings", str(error), "check --kubeconfig and --context: does `kubectl version` work with them?")
+        remedy = "check --kubeconfig and --context: does `kubectl version` work with them?"
+        if api.access.in_cluster:
+            remedy = "run it in a pod with a service account, or name a cluster with --kubeconfig"
+        notes.fail("settings", str(error), remedy)
         return False
     began_s = time.monotonic()
     told: object = None
@@ -105,13 +108,13 @@ def look_at_api(notes: Notes, api: Connection, now_s: float) -> bool:
 
 
 def _refusal(notes: Notes, host: str, fault: ApiFault) -> None:
-    if fault.status is None and "not trusted" in fault.said:
+    if not fault.status and any(words in fault.said for words in ("not trusted", "SSLError")):
         remedy = "the kubeconfig's certificate-authority must have signed the server's certificate, for the name we use"
-        notes.fail("tls", f"{host}: {fault.said}", remedy)
+        notes.fail("tls", f"the connection to {host} is not trusted: {' '.join(fault.said.split())}", remedy)
     elif fault.status in {401, 403}:
         remedy = "check the kubeconfig's user: is its token or certificate the right one, and still valid?"
         notes.fail("auth", f"{host} does not accept our credentials: {fault}", remedy)
-    elif fault.status is None or fault.status >= 500 or fault.throttled:
+    elif not fault.status or fault.status >= 500 or fault.throttled:
         remedy = "check the kubeconfig's server, the network policy, the proxy, and that the API server runs"
         notes.fail("reachable", f"{host} cannot be asked: {fault}", remedy, away=True)
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from autoscaler.adapters.kubernetes.claims import HPA
 from autoscaler.adapters.kubernetes.views import LaneView
 from autoscaler.bootstrap.checkup.asking import Notes, span_text
 from autoscaler.domain.workload import Workload
@@ -63,7 +64,7 @@ def look_at_limits(notes: Notes, load: Workload, view: LaneView) -> None:
     if view.floor_field is None or view.holder is None:
         return
     field = view.floor_field
-    kind = "HPA" if field.kind.startswith("Horizontal") else field.kind
+    kind = "HPA" if field is HPA else field.kind
     name, most = f"{kind} {view.holder['metadata']['name']}", field.max_of(view.holder)
     room = f"{name} has {field.greatest} {most}, so our floor ends at {view.ceiling}"
     before = len(notes.found)

@@ -35,9 +35,10 @@ def look_at_rights(
         acts = "read and write" if any("patch" in rule.verbs for rule in wanted) else "read"
         notes.ok("permissions", f"we may {acts} all that the workloads need ({len(wanted)} rules)")
         return
-    words = "; ".join(rule.words for rule in missing)
-    remedy = f"add {'it' if len(missing) == 1 else 'them'} to a Role in {namespace} that is bound to our account"
-    notes.fail("permissions", f"{_rules(len(missing))} missing: {words}", remedy)
+    words = "; ".join(f"{', '.join(rule.verbs)} {rule.resource}" for rule in missing)
+    rules = "\n".join(f"- {rule.words}" for rule in missing)
+    remedy = f"add to the rules of a Role in {namespace} that is bound to our account:\n{rules}"
+    notes.fail("permissions", f"we may not: {words}", remedy)
 
 
 def may(api: Connection, namespace: str, rule: Rule, verb: str) -> bool:
@@ -59,7 +60,3 @@ def _wanted(kinds: Kinds, loads: Sequence[Workload], *, keda: bool) -> Iterator[
         resource = kinds.of(load.target.api_version, load.target.kind)
         if resource is not None:  # of a kind that is not there, nothing can be allowed
             yield from needed(load, resource.plural, keda=keda)
-
-
-def _rules(count: int) -> str:
-    return "1 rule is" if count == 1 else f"{count} rules are"

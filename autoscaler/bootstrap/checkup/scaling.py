@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from autoscaler.adapters.kubernetes.claims import SCALED_OBJECT
+from autoscaler.adapters.kubernetes.claims import HPA, SCALED_OBJECT
 from autoscaler.adapters.kubernetes.views import LaneView, NamespaceView
 from autoscaler.bootstrap.checkup.asking import Notes
 from autoscaler.bootstrap.checkup.gitops import Written, look_at_gitops
@@ -67,7 +67,7 @@ def look_at_workload(notes: Notes, case: Case, installation: str, now_s: float) 
     _target(notes, case)
     if lane.holder is not None and lane.floor_field is not None:
         name = lane.holder["metadata"]["name"]
-        kind = lane.floor_field.kind
+        kind = "HPA" if lane.floor_field is HPA else lane.floor_field.kind
         if lane.claim is not None and lane.claim.by != installation:
             words = f"the Foresail installation {lane.claim.by!r} holds the floor of {kind} {name}"
             remedy = "release it there first, or give --installation as the service has it"
