@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from autoscaler.adapters.note_metrics import NoteMetrics
 from autoscaler.domain.decision import Decisions
 from autoscaler.domain.forecast import LEVELS
 from autoscaler.domain.reasons import Reason
@@ -94,6 +95,7 @@ class Telemetry:
                 "data_ok": "1 while every demand of the workload is usable.",
             }.items()
         }
+        self._notes = NoteMetrics(r)
         self._peak = Gauge(
             "foresail_forecast_peak",
             "Quantile of the coming peak, in demand units.",
@@ -127,6 +129,7 @@ class Telemetry:
                 else:
                     _drop(gauge, ref.namespace, ref.name)
         self._where_known(refs, decisions)
+        self._notes.observe(decisions)
         for step in decisions.trace:
             for lane in np.flatnonzero(step.acted).tolist():
                 self.reasons.labels(refs[lane].namespace, refs[lane].name, step.reason.value).inc()

@@ -9,6 +9,7 @@ from math import ceil
 from typing import Any
 
 from autoscaler.domain.decision import DemandView
+from autoscaler.domain.notes import Condition
 from autoscaler.domain.record import Range, RecordedRun
 from autoscaler.domain.series import DataVerdict
 from autoscaler.reporting.sparkline import sparkline
@@ -81,7 +82,9 @@ def cells(row: Overview, now: datetime, width: int, *, plain: bool = False) -> t
     tops = [s for s in row.run.sizing_quantile if s.high is not None]
     peak = " + ".join(_span(s) for s in tops) or "-"
     numbers = (str(d.current), _span(row.run.wanted), str(d.granted), peak)
-    return (str(d.workload), d.state.value, d.mode.value, *numbers, data, age, line)
+    lasting = [n.condition.value for n in d.notes if n.condition is not Condition.WRITTEN]
+    state = f"{d.state.value}: {lasting[0]}" if lasting else d.state.value
+    return (str(d.workload), state, d.mode.value, *numbers, data, age, line)
 
 
 def overview_dict(row: Overview, now: datetime) -> dict[str, Any]:
@@ -98,6 +101,7 @@ def overview_dict(row: Overview, now: datetime) -> dict[str, Any]:
         "wanted": [run.wanted.low, run.wanted.high],
         "granted": d.granted,
         "reasons": [r.value for r in d.reasons],
+        "conditions": [n.condition.value for n in d.notes],
         "since": _iso(run.first_at),
         "lastDecision": _iso(run.last_at),
         "ageSeconds": round((now - run.last_at).total_seconds(), 3),

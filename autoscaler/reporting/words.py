@@ -50,6 +50,9 @@ def _lines(run: RecordedRun, at: datetime | None, counterfactuals: Mapping[str, 
     yield f"  granted {d.granted}"
     for guard, count in _differing(d, counterfactuals).items():
         yield f"  without {guard}: {count}"
+    if d.notes:
+        yield "cluster"
+        yield from (f"  {note.condition}: {note.words}" for note in d.notes)
     valid_s = (d.expires - d.at).total_seconds()
     last = run.last_at + (d.expires - d.at)
     yield f"expires {duration(valid_s)} after its tick (the last one at {_time(last)}): a later write is dropped"
@@ -100,6 +103,7 @@ def decision_dict(decision: Decision) -> dict[str, Any]:
         "words": list(d.words),
         "demands": [_demand_dict(v) for v in d.demands],
         "guards": [_effect_dict(e) for e in d.effects],
+        "notes": [{"condition": n.condition.value, "words": n.words} for n in d.notes],
         "inputs": {name: _json(value) for name, value in d.inputs.items()},
     }
 

@@ -15,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from autoscaler.adapters.telemetry import Telemetry
 from autoscaler.domain.decision import Decisions
 from autoscaler.domain.fleet import Fleet
+from autoscaler.domain.notes import Condition, Note
 from autoscaler.domain.reasons import Reason
 from autoscaler.domain.replicas import ReplicaStatus
 from autoscaler.domain.workload import WorkloadRef
@@ -153,3 +154,23 @@ def test_two_thousand_workloads_are_rendered_in_time(make_fleet, decided):
     start = time.perf_counter()
     telemetry.observe(decisions)
     assert time.perf_counter() - start < 1.5
+
+
+def test_a_condition_lasts_while_it_is_told_and_writes_are_counted_by_outcome(decided, make_fleet):
+    telemetry, rival, written = Telemetry(), Note(Condition.RIVAL, "two HPAs"), Note(Condition.WRITTEN, "2 → 9")
+    decisions = decided(make_fleet(lanes=2))
+    first, second = (w.ref for w in decisions.fleet.workloads)
+
+    def value(name: str, ref: WorkloadRef, **labels: str) -> float | None:
+        return telemetry.registry.get_sample_value(name, {"namespace": ref.namespace, "name": ref.name, **labels})
+
+    for _ in range(2):
+        telemetry.observe(replace(decisions, notes={0: (rival,), 1: (written,)}))
+    assert value("foresail_condition", first, condition="RivalAutoscaler") == 1
+    assert value("foresail_writes_total", second, outcome="Written") == 2
+    assert value("foresail_condition", second, condition="Written") is None
+    telemetry.observe(replace(decisions, notes={}))
+    assert value("foresail_condition", first, condition="RivalAutoscaler") is None
+    assert value("foresail_writes_total", second, outcome="Written") == 2
+    telemetry.observe(decided(make_fleet(lanes=1)))
+    assert value("foresail_writes_total", second, outcome="Written") is None
