@@ -66,7 +66,8 @@ def fault_proxy() -> Iterator[Callable[..., FaultProxy]]:
 @pytest.fixture(scope="session")
 def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     """One for all tests of a worker, with a node `node-0`; keep to the `namespace` of your own, and kill nothing."""
-    plane = ControlPlane(tmp_path_factory.mktemp("control-plane"))
+    quick = ControlPlaneSettings(hpa_sync="250ms")  # many tests wait for rounds of the HPA controller
+    plane = ControlPlane(tmp_path_factory.mktemp("control-plane"), quick)
     plane.start()
     yield plane
     plane.stop()

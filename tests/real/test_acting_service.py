@@ -136,6 +136,30 @@ def test_a_broken_document_is_not_a_deleted_one(acting, started, prometheus, con
     assert one.floor == 9
 
 
+def test_release_of_a_named_workload_needs_rights_in_its_namespace_only(own_control_plane, tmp_path):
+    plane = own_control_plane()
+    one = Acting(plane, "default")
+    one.create(deployment("web", 2))
+    one.create(hpa("web", 2, 30), "autoscaling/v2", "horizontalpodautoscalers")
+    one.write(9)
+    cluster = ["--kubeconfig", str(plane.kubeconfig(FORESAIL))]
+    started = Started(tmp_path, plane.kubeconfig(FORESAIL))
+    said = started.call("release", "--all", *cluster)
+    assert (said.returncode, one.floor) == (3, 9)
+    assert "at the cluster scope" in said.stderr
+    assert started.call("release", "default/web", *cluster).returncode == 0
+    assert one.floor == 2
+
+
+@pytest.mark.parametrize("text", ["{", "hello", "[]", "", "apiVersion: v1"])
+def test_a_kubeconfig_that_cannot_be_used_is_named(started, text):
+    path = started.folder / "broken.yaml"
+    path.write_text(text)
+    said = started.call("release", "--all", "--kubeconfig", str(path))
+    assert said.returncode == 2, said.stderr
+    assert said.stderr.startswith(f"foresail: kubeconfig {path} cannot be used: ")
+
+
 def test_release_hands_back_without_a_running_service(acting, started, control_plane):
     one: Acting = acting()
     control_plane.grant(FORESAIL, EVERYWHERE)

@@ -14,8 +14,8 @@ from tests.real.manifests import deployment, hpa, hpa_external
 from tests.real.servers import wait_until
 
 pytestmark = pytest.mark.slow
-SYNCS_S = 3.0
-"""Three and more of the HPA controller's rounds: what has not happened by then does not happen."""
+SYNCS_S = 1.2
+"""Four of the HPA controller's rounds: what has not happened by then does not happen."""
 
 
 @dataclass
