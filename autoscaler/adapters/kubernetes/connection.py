@@ -7,9 +7,11 @@ authorities need no restart.
 
 from __future__ import annotations
 
+import logging
 import re
 import threading
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
@@ -21,10 +23,13 @@ from kubernetes import config
 from kubernetes.client.api_client import ApiClient
 from kubernetes.client.configuration import Configuration
 from kubernetes.client.exceptions import ApiException
-from urllib3.exceptions import HTTPError, SSLError
+from urllib3.exceptions import HTTPError, InsecureRequestWarning, SSLError
+from yaml import YAMLError
 
 from autoscaler.adapters.kubernetes.faults import ApiFault
 from autoscaler.domain.errors import Refused
+
+log = logging.getLogger("foresail")
 
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
@@ -55,9 +60,12 @@ class Access:
                     path, self.context, client_configuration=made, persist_config=False
                 )
                 _token_file(made, self.kubeconfig, self.context)
-        except (config.ConfigException, OSError) as why:
+        except (config.ConfigException, OSError, YAMLError, TypeError, AttributeError, KeyError, ValueError) as why:
             where = "the pod's service account" if self.in_cluster else f"kubeconfig {self.kubeconfig or '(default)'}"
             raise Refused(f"{where} cannot be used: {why}") from why
+        if not made.verify_ssl:  # the kubeconfig says so; once, not at every call
+            warnings.simplefilter("ignore", InsecureRequestWarning)
+            log.warning("the certificate of %s is not checked: insecure-skip-tls-verify in the kubeconfig", made.host)
         made.retries = False  # when and what is asked again is decided here, not below
         made.connection_pool_maxsize = 16
         return made
@@ -129,6 +137,9 @@ class Connection:
             answer = client.call_api(*asked[:4], _request_timeout=self.timeout_s)
             data = answer.read()  # type: ignore[no-untyped-call]
         except ApiException as error:
+            if not error.status:  # the client's way to say that TLS failed
+                said = ApiFault(None, f"the connection is not trusted: {_short(error)}")
+                raise _Stale(said) from error
             self._hear(error.headers or {})
             raise _stale_if_refused(_refusal(error.status, error.body, error.headers or {}, error.reason)) from error
         except SSLError as error:
