@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import freezegun
 import numpy as np
 import pytest
 
@@ -12,6 +13,9 @@ from autoscaler.domain.forecast import ForesightAt
 from autoscaler.domain.proposals import Proposals
 from autoscaler.domain.series import DataVerdict, Panel, SeriesBatch
 from autoscaler.domain.workload import Actuation, Demand, Lead, Mode, Target, Workload, WorkloadRef
+
+# it looks into every loaded module, and the Kubernetes client makes its models when somebody looks
+freezegun.configure(extend_ignore_list=["kubernetes"])
 
 
 def _workload(name: str = "web", capacities: tuple[float, ...] = (10.0,), **changes: Any) -> Workload:

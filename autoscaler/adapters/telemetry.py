@@ -91,6 +91,7 @@ class Telemetry:
                 "ready_replicas": "Replicas that serve.",
                 "observed_need_replicas": "Replicas for the demand observed now; absent while unknown.",
                 "margin_ratio": "Margin on the sizing quantile.",
+                "lead_seconds": "From a decision until the last replica it asked for serves.",
                 "held": "1 while a guard holds the workload.",
                 "data_ok": "1 while every demand of the workload is usable.",
             }.items()
@@ -117,6 +118,7 @@ class Telemetry:
             "granted_replicas": decisions.granted,
             "ready_replicas": decisions.status.ready,
             "margin_ratio": decisions.margin,
+            "lead_seconds": decisions.fleet.lead_s,
             "held": decisions.held,
             "data_ok": facts.verdict == DataVerdict.OK,
         }

@@ -79,6 +79,7 @@ class Decision:
 
     inputs: the lane's row of Proposals by name, so that a counterfactual runs the same guards again.
     notes: what the cluster, the write or the lead time has to say. lead: its parts; None in records before they were.
+    data_delay_s: how late the data usually is, in front of the lead.
     """
 
     workload: WorkloadRef
@@ -100,6 +101,7 @@ class Decision:
     inputs: Mapping[str, float]
     notes: tuple[Note, ...] = ()
     lead: Lead | None = None
+    data_delay_s: float = 0.0
 
     @property
     def reasons(self) -> tuple[Reason, ...]:
@@ -243,6 +245,7 @@ def _view(batch: Decisions, lane: int) -> Decision:
         | {"now_s": batch.now_s},
         notes=batch.notes.get(lane, ()),
         lead=load.lead,
+        data_delay_s=float(seen.data_delay_steps[lane] * seen.step_s),
     )
 
 

@@ -15,6 +15,7 @@ from autoscaler.forecasting.serving import PeakServer
 from autoscaler.guards.contract import Guard
 from autoscaler.intake.history import History
 from autoscaler.intake.lag import DataLag
+from autoscaler.intake.lead_times import LeadTimes
 from autoscaler.pipeline.decide import decide
 from autoscaler.pipeline.foresee import foresee
 from autoscaler.pipeline.state import LoopState
@@ -36,6 +37,7 @@ class Pipeline:
     server: PeakServer
     guards: Sequence[Guard]
     lag: DataLag = field(default_factory=DataLag)
+    leads: LeadTimes = field(default_factory=LeadTimes)
     state: LoopState | None = None
     _learned: tuple[int, float] = (0, -math.inf)
 
@@ -43,13 +45,16 @@ class Pipeline:
         """Metrics in, forecast, plan, guards, actuation, one record. `now` is aware; nothing reads a clock."""
         step_s = self.history.step_s
         step = step_at(now, step_s)
+        fleet = self.leads.applied(fleet, now.timestamp())
         panel = self.history.collect(self.metrics, fleet, step)
         self._relearn_from_older(now)
         delay = self.lag.observe(panel, fleet, step)
         foresight = foresee(panel, fleet, self.server, step, data_delay_steps=delay)
         status = self.cluster.observe(fleet)
+        self.leads.learn(fleet, status.starts)
         remembered = (self.state or LoopState.fresh(fleet, step_s)).for_fleet(fleet, step_s)
         decisions, self.state = decide(fleet, foresight.at(0), status, remembered, self.guards, now_s=now.timestamp())
+        decisions = decisions.noted(self.leads.notes(fleet))
         try:
             decisions = decisions.noted(self.cluster.apply(fleet, requests(decisions), now.timestamp()))
         finally:

@@ -12,7 +12,7 @@ from typing import Any
 
 from autoscaler.domain.decision import Decision, DemandView, GuardEffect, level_names
 from autoscaler.domain.record import Range, RecordedRun
-from autoscaler.domain.workload import Actuation, Mode
+from autoscaler.domain.workload import Actuation, Lead, LeadBasis, Mode
 
 HISTORY_COLUMNS = ("from (UTC)", "until", "ticks", "replicas", "state", "why", "observed")
 
@@ -99,6 +99,7 @@ def decision_dict(decision: Decision) -> dict[str, Any]:
         "ready": d.ready,
         "margin": _json(d.margin),
         "leadSeconds": _json(d.lead_s),
+        "lead": _lead_dict(d),
         "risk": _json(d.risk),
         "words": list(d.words),
         "demands": [_demand_dict(v) for v in d.demands],
@@ -106,6 +107,32 @@ def decision_dict(decision: Decision) -> dict[str, Any]:
         "notes": [{"condition": n.condition.value, "words": n.words} for n in d.notes],
         "inputs": {name: _json(value) for name, value in d.inputs.items()},
     }
+
+
+def lead_words(lead: Lead, data_delay_s: float) -> str:
+    """The parts of the time from a sample to replicas that serve; the tick is the first step of the window itself."""
+    basis = {
+        LeadBasis.TYPED: "as typed",
+        LeadBasis.MEASURED: f"measured, p95 of {lead.batches} batches",
+        LeadBasis.DEFAULT: "the stated default, until enough starts were seen",
+    }[lead.basis]
+    parts = [f"until the last pod is Ready {duration(lead.ready_s)} ({basis})"]
+    named = {
+        "a node for it": lead.provisioning_s, "warm-up": lead.warmup_s, "actuation": lead.actuation_s,
+        "lateness of the data": data_delay_s,
+    }  # fmt: skip
+    return ", ".join([*parts, *(f"{name} {duration(part_s)}" for name, part_s in named.items() if part_s)])
+
+
+def _lead_dict(d: Decision) -> dict[str, Any] | None:
+    lead = d.lead
+    if lead is None:
+        return None
+    return {
+        "readySeconds": lead.ready_s, "provisioningSeconds": lead.provisioning_s, "warmupSeconds": lead.warmup_s,
+        "actuationSeconds": lead.actuation_s, "dataDelaySeconds": d.data_delay_s, "basis": lead.basis.value,
+        "batches": lead.batches,
+    }  # fmt: skip
 
 
 def number(value: float | None) -> str:
@@ -185,6 +212,8 @@ def _size_lines(run: RecordedRun) -> Iterator[str]:
         yield f"forecast {level_names()[-1]} × margin {d.margin:.3g} needs {_count(d, 'predicted_need')} ({chosen})"
     else:
         yield f"no forecast counts here (lead {duration(d.lead_s)}, accepted risk {100 * d.risk:.3g} % of time)"
+    if d.lead is not None:
+        yield f"lead: {lead_words(d.lead, d.data_delay_s)}"
     yield f"wanted {d.wanted}{_span(run.wanted)}: {d.sizing.words(d.current, d.wanted)}"
 
 

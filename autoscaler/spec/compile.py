@@ -10,6 +10,7 @@ from autoscaler.domain.workload import (
     Actuation,
     Demand,
     Lead,
+    LeadBasis,
     Pause,
     PolicyType,
     ScalingRule,
@@ -33,6 +34,10 @@ from autoscaler.spec.scalars import (
 from autoscaler.spec.sources import TlsSpec
 
 DEFAULT_RISK = "0.5%"
+DEFAULT_READY_S = 180.0
+"""Stated until enough starts were seen; most services are Ready within it."""
+HPA_SYNC_S = 15.0
+"""The default of --horizontal-pod-autoscaler-sync-period."""
 HPA_SCALE_UP = (StepPolicy(PolicyType.PERCENT, 100, 15), StepPolicy(PolicyType.PODS, 4, 15))
 
 
@@ -80,7 +85,7 @@ def to_workload(autoscaler: PredictiveAutoscaler) -> Workload:
         demands=tuple(Demand(d.name, d.source, d.query, quantity_of(d.capacity.per_replica)) for d in spec.demands),
         min_replicas=spec.replicas.min,
         max_replicas=spec.replicas.max,
-        lead=_lead(spec.lead),
+        lead=_lead(spec.lead, spec.actuation),
         mode=spec.mode,
         actuation=spec.actuation,
         risk=_risk(spec.objective),
@@ -128,8 +133,12 @@ def _risk(objective: ObjectiveSpec) -> float:
     return risk_of(objective.risk or DEFAULT_RISK)
 
 
-def _lead(lead: LeadSpec) -> Lead:
-    return Lead(duration_s(lead.ready), duration_s(lead.warmup), duration_s(lead.actuation))
+def _lead(lead: LeadSpec, actuation: Actuation) -> Lead:
+    own_s = HPA_SYNC_S if actuation.is_floor else 0.0
+    acts_s = own_s if lead.actuation is None else duration_s(lead.actuation)
+    if lead.ready is None:
+        return Lead(DEFAULT_READY_S, duration_s(lead.warmup), acts_s, basis=LeadBasis.DEFAULT)
+    return Lead(duration_s(lead.ready), duration_s(lead.warmup), acts_s)
 
 
 def _steps(policies: Iterable[StepPolicySpec]) -> tuple[StepPolicy, ...]:

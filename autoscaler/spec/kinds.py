@@ -129,17 +129,22 @@ class ReplicasSpec(Part):
 
 
 class LeadSpec(Part):
-    """Time from a decision until what it asked for is serving, by its parts; measured values replace these."""
+    """Time from a decision until what it asked for is serving, by its parts."""
 
-    ready: scalars.Duration = Field(
-        default="3m", description="From the request until the last new replica is Ready.", examples=["3m"]
+    ready: scalars.Duration | None = Field(
+        default=None,
+        description=(
+            "From the request until the last new replica is Ready. Default: measured on the cluster, 3m until enough "
+            "starts were seen."
+        ),
+        examples=["3m"],
     )
     warmup: scalars.Duration = Field(
         default="0s", description="From Ready until a replica serves its full capacity.", examples=["30s"]
     )
-    actuation: scalars.Duration = Field(
-        default="0s",
-        description="From our write until the cluster acts on it, such as the HPA's sync.",
+    actuation: scalars.Duration | None = Field(
+        default=None,
+        description="From our write until the cluster acts on it. Default: 15s (an HPA sync) for floors, 0s for Scale.",
         examples=["15s"],
     )
 

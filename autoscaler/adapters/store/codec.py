@@ -86,6 +86,7 @@ def to_dict(decision: Decision) -> dict[str, Any]:
         "inputs": {name: _plain(value) for name, value in d.inputs.items()},
         **({"notes": [[n.condition.value, n.words] for n in d.notes]} if d.notes else {}),
         **({} if d.lead is None else {"lead": lead_dict(d.lead)}),
+        **({"data_delay_s": _plain(d.data_delay_s)} if d.data_delay_s else {}),
     }
 
 
@@ -113,6 +114,7 @@ def from_dict(plain: dict[str, Any]) -> Decision:
         inputs={name: _number(value) for name, value in p["inputs"].items()},
         notes=tuple(Note(Condition(code), words) for code, words in p.get("notes", [])),
         lead=lead_of(p["lead"]) if "lead" in p else None,
+        data_delay_s=_number(p.get("data_delay_s", 0.0)),
     )
 
 
