@@ -137,6 +137,8 @@ class Commands:
             f"{hpa}-initial-readiness-delay={self.settings.initial_readiness_delay}",
             f"{hpa}-cpu-initialization-period={self.settings.cpu_initialization_period}",
             "--leader-elect=false",
+            "--kube-api-qps=500",  # quick rounds over many HPAs spend the default of 20 and then wait for seconds
+            "--kube-api-burst=500",
             f"--secure-port={free_port()}",
             "--bind-address=127.0.0.1",
             f"--cert-dir={self.folder / 'controllers-certificates'}",

@@ -200,7 +200,7 @@ class ControlPlane:
         def is_one(event: dict[str, Any]) -> bool:
             about = event.get("objectRef", {})
             return (
-                event["user"]["username"] == user
+                event["user"].get("username") == user  # none for a refused token
                 and event["verb"] not in {"get", "list", "watch"}
                 and resource in {None, about.get("resource")}
                 and namespace in {None, about.get("namespace")}
