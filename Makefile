@@ -37,7 +37,7 @@ demo-metrics: .venv/.synced ## The demo's week in a real Prometheus, decided at 
 	@$(PYTHON) hack/parts ensure prometheus promtool
 	@$(BIN)/python hack/demo_metrics.py $(DEMO_ARGS)
 
-parts: ## Have the real servers the tests use: built once into a cache outside (about 10 minutes), then instant
+parts: ## Have the real servers the tests use: built once into a cache outside (about 15 minutes), then instant
 	@$(PYTHON) hack/parts ensure $(PARTS)
 	@! command -v apt-get > /dev/null || $(PYTHON) hack/parts ensure --debian prometheus || \
 		echo "going on without Debian's Prometheus: its test is skipped"

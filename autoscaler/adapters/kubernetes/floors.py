@@ -2,7 +2,7 @@
 
 The first write is a server-side apply with force (even a defaulted field conflicts), under the UID and the
 resourceVersion that was looked at; later ones are unforced, so that a 409 names whoever has set the field since.
-Handing back: apply the owner's value, then a patch of managedFields alone under a test of the resourceVersion
+Handing back: apply the owner's value, then a patch of managedFields alone under the resourceVersion
 returns the field to its owner; giving up ownership alone would reset it to its default.
 """
 
@@ -27,8 +27,6 @@ from autoscaler.adapters.kubernetes.connection import APPLY, JSON_PATCH, Connect
 from autoscaler.adapters.kubernetes.faults import ApiFault
 
 TRIES = 4
-TEST_FAILED = {409, 422}
-"""A JSON patch whose test fails is 422; one that loses a race in the server is 409."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +81,7 @@ class Floors:
             try:
                 self._forget(field, live, claim)
             except ApiFault as fault:
-                if fault.status not in TEST_FAILED:
+                if not fault.conflict:
                     raise
                 last = fault
             else:
@@ -104,7 +102,8 @@ class Floors:
         meta = live["metadata"]
         owners = claim.owners if claim is not None and is_ours(live, field.least) and claim.own is not None else ()
         patch: list[dict[str, Any]] = [
-            {"op": "test", "path": "/metadata/resourceVersion", "value": meta["resourceVersion"]},
+            # not "test": one that fails is a bare 422, while a version that is out of date is a 409
+            {"op": "replace", "path": "/metadata/resourceVersion", "value": meta["resourceVersion"]},
             {"op": "replace", "path": "/metadata/managedFields", "value": handed_back(live, field.least, owners)},
         ]
         if ANNOTATION in (meta.get("annotations") or {}):
