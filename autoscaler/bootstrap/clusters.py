@@ -44,7 +44,7 @@ def open_cluster(settings: ServiceSettings, clock: Clock) -> tuple[KubernetesClu
 
 @dataclass(slots=True)
 class FloorCaretaker:
-    """At start and every ten minutes: floors that this installation holds for a workload that no longer wants one.
+    """At start, when the files change, and every ten minutes: floors that this installation holds for a workload that no longer wants one.
 
     idle: gives nothing back; a single decision over some files is no statement about the others.
     """
@@ -53,12 +53,14 @@ class FloorCaretaker:
     idle: bool = False
     monotonic: Callable[[], float] = time.monotonic
     _next_s: float = float("-inf")
+    _generation: int = -1
 
     def visit(self, files: FleetFiles) -> None:
         """Never raises for the API: what cannot be given back now is tried at the next visit."""
-        if self.idle or self.monotonic() < self._next_s:
+        same = files.generation == self._generation
+        if self.idle or (same and self.monotonic() < self._next_s):
             return
-        self._next_s = self.monotonic() + VISIT_S
+        self._next_s, self._generation = self.monotonic() + VISIT_S, files.generation
         connection, kinds = self.cluster.connection, self.cluster.kinds
         try:
             mine = held(connection, kinds, self.cluster.installation)

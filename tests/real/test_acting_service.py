@@ -122,6 +122,23 @@ def test_M01_prometheus_and_we_die_at_the_peak_and_nothing_shrinks(acting, start
     assert "orphan_released HorizontalPodAutoscaler" in started.log
 
 
+def test_a_workload_that_is_set_back_to_advise_gives_its_floor_back_and_then_writes_nothing(
+    acting, started, prometheus, control_plane
+):
+    one: Acting = acting()
+    server = prometheus(level(110.0))
+    path = fleet_file(started.folder, one.namespace, server.url)
+    control_plane.grant(FORESAIL, EVERYWHERE)
+    started.start()
+    wait_until(lambda: one.floor >= 11, "the forecast is a floor", 40)
+    path.write_text(path.read_text().replace('"Act"', '"Advise"'))
+    wait_until(lambda: one.floor == 2, "handed back", 20)
+    time.sleep(0.5)
+    before = len(one.writes)
+    time.sleep(4)
+    assert len(one.writes) == before
+
+
 def test_a_broken_document_is_not_a_deleted_one(acting, started, prometheus, control_plane):
     one: Acting = acting()
     assert one.write(9).words.endswith("→ 9")
