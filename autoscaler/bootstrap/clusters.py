@@ -44,7 +44,7 @@ def open_cluster(settings: ServiceSettings, clock: Clock) -> tuple[KubernetesClu
 
 @dataclass(slots=True)
 class FloorCaretaker:
-    """At start, when the files change, and every ten minutes: floors that this installation holds for a workload that no longer wants one.
+    """At start, when the files change, and every ten minutes: floors that this installation holds for nobody any more.
 
     idle: gives nothing back; a single decision over some files is no statement about the others.
     """
