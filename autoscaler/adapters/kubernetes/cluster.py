@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,13 +15,15 @@ from autoscaler.adapters.kubernetes.connection import Connection
 from autoscaler.adapters.kubernetes.floors import Floors
 from autoscaler.adapters.kubernetes.reading import Kinds, Reader
 from autoscaler.adapters.kubernetes.reverts import Reverts, ignore_rule
-from autoscaler.adapters.kubernetes.views import LaneView, Thing, look
+from autoscaler.adapters.kubernetes.views import LaneView, NamespaceView, Thing, look
 from autoscaler.adapters.kubernetes.writing import Throttle, Writer
 from autoscaler.domain.fleet import Fleet
 from autoscaler.domain.notes import Condition, Note
 from autoscaler.domain.replicas import PodStart, ReplicaStatus, ScaleRequest
 from autoscaler.domain.workload import Workload, WorkloadRef
 from autoscaler.ports.clock import Clock
+
+log = logging.getLogger("foresail")
 
 PATIENCE_S = 300.0
 """How long new pods may wait for a node before more of them are of no use; autoscaled nodes take minutes."""
@@ -56,10 +59,7 @@ class KubernetesCluster:
         """One look; a lane that cannot be read is not known, with the reason in its notes."""
         seen = self._reader.look(fleet.workloads)
         wall_s, now_s = self.wall_s(), self.clock.now().timestamp()
-        views = []
-        for load in fleet.workloads:
-            view = look(load, seen[load.ref.namespace], wall_s, PATIENCE_S / self.speed)
-            views.append(self._judged(load, view, now_s))
+        views = [self._viewed(load, seen[load.ref.namespace], wall_s, now_s) for load in fleet.workloads]
         self._views = {load.ref: view for load, view in zip(fleet.workloads, views, strict=True)}
         self._forget()
         return ReplicaStatus(
@@ -88,11 +88,24 @@ class KubernetesCluster:
     def close(self) -> None:
         self.connection.close()
 
+    def _viewed(self, load: Workload, seen: NamespaceView, wall_s: float, now_s: float) -> LaneView:
+        """One lane; an object that is not built as we think costs its own lane alone."""
+        try:
+            return self._judged(load, look(load, seen, wall_s, PATIENCE_S / self.speed), now_s)
+        except Exception as error:
+            log.exception("lane_not_understood workload=%s", load.ref)
+            words = f"what the cluster says of {load.ref} is not understood: {type(error).__name__}: {error}"
+            return LaneView(known=False, notes=(Note(Condition.CLUSTER_UNREACHABLE, words),))
+
     def _write(self, load: Workload, request: ScaleRequest) -> Note:
         view = self._views.get(load.ref)
         if view is None or not view.known:
             return Note(Condition.TARGET_NOT_FOUND, f"{load.ref} was not looked at")
-        outcome = self._writer.write(load, view, request)
+        try:
+            outcome = self._writer.write(load, view, request)
+        except Exception as error:
+            log.exception("write_failed workload=%s", load.ref)
+            return Note(Condition.WRITE_FAILED, f"{type(error).__name__}: {error}")
         if outcome.condition is Condition.WRITTEN and view.floor_field is None and view.target is not None:
             self._written[view.target["metadata"]["uid"]] = request.replicas
         return outcome

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -14,6 +15,8 @@ from autoscaler.adapters.kubernetes.faults import ApiFault
 from autoscaler.adapters.kubernetes.views import NamespaceView, Thing
 from autoscaler.domain.notes import Condition, Note
 from autoscaler.domain.workload import Target, Workload
+
+log = logging.getLogger("foresail")
 
 AT_ONCE = 8
 WITH_SELECTOR = {("apps/v1", kind) for kind in ("Deployment", "StatefulSet", "ReplicaSet")}
@@ -86,6 +89,10 @@ class Reader:
                     return ask()
                 except ApiFault as fault:
                     return noted(fault, what, namespace)
+                except Exception as error:
+                    log.exception("answer_not_understood what=%s namespace=%s", what, namespace)
+                    words = f"{what} in {namespace} is not understood: {type(error).__name__}: {error}"
+                    return Note(Condition.CLUSTER_UNREACHABLE, words)
 
             return outcome
 
