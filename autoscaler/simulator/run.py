@@ -24,6 +24,7 @@ from autoscaler.pipeline.decide import decide
 from autoscaler.pipeline.foresee import foresee
 from autoscaler.pipeline.state import LoopState
 from autoscaler.simulator.cluster import MemoryCluster
+from autoscaler.simulator.postponed import PostponedCluster
 from autoscaler.simulator.runlog import UNKNOWN, RunLog
 
 Watcher = Callable[[Decisions], None]
@@ -49,13 +50,14 @@ class Journal:
         lanes = len(fleet)
         self._counts = {
             name: np.full((lanes, steps), UNKNOWN, dtype=np.int64)
-            for name in ("current", "wanted", "granted", "ready", "reason_bits")
+            for name in ("current", "wanted", "granted", "ready", "running", "sizing", "reason_bits")
         }
         self._numbers = {name: np.full((lanes, steps), np.nan) for name in ("p50", "p95", "margin")}
         self._held = np.zeros((lanes, steps), dtype=np.bool_)
 
     def served(self, step: int, cluster: MemoryCluster) -> None:
         self._counts["ready"][:, step - self._first] = cluster.ready
+        self._counts["running"][:, step - self._first] = cluster.desired
 
     def decided(self, step: int, decisions: Decisions) -> None:
         at, seen = step - self._first, decisions.seen
@@ -63,6 +65,7 @@ class Journal:
         self._counts["current"][:, at] = decisions.proposals.current
         self._counts["wanted"][:, at] = decisions.wanted
         self._counts["granted"][:, at] = decisions.granted
+        self._counts["sizing"][:, at] = decisions.sizing
         self._counts["reason_bits"][:, at] = decisions.reason_bits()
         self._numbers["margin"][:, at] = decisions.margin
         self._numbers["p50"][:, at] = seen.quantiles[first_rows, 0]
@@ -92,6 +95,8 @@ class Run:
     """One simulated service over one recording.
 
     Lanes with an HPA whose service is absent (`guards` empty and no decisions) are the plain rival.
+    first_step: of the run; where it is the recording's own first step, the first decisions know nothing at all.
+    actuation_delay_steps: until what was written takes effect; the lead of `cluster` starts then.
     """
 
     fleet: Fleet
@@ -102,6 +107,7 @@ class Run:
     server: PeakServer | None = None
     guards: Sequence[Guard] = ()
     data_delay_steps: int = 0
+    actuation_delay_steps: int = 0
     block_steps: int = 1440
     watch: Watcher | None = None
 
@@ -117,6 +123,7 @@ class Run:
         )
         state = LoopState.fresh(fleet, step_s)
         demand = self._demand_of_lanes()
+        written = PostponedCluster(self.cluster, self.actuation_delay_steps)
         for low in range(self.first_step, self.end_step, self.block_steps):
             count = min(self.block_steps, self.end_step - low)
             foresight = None
@@ -128,11 +135,11 @@ class Run:
             for origin in range(count):
                 step = low + origin
                 now_s = float(step * step_s)
-                self.cluster.begin()
+                written.begin()
                 if foresight is not None:
-                    status = self.cluster.observe(fleet)
+                    status = written.observe(fleet)
                     decisions, state = decide(fleet, foresight.at(origin), status, state, self.guards, now_s=now_s)
-                    self.cluster.apply(fleet, requests(decisions), now_s)
+                    written.apply(fleet, requests(decisions), now_s)
                     journal.decided(step, decisions)
                     if self.watch is not None:
                         self.watch(decisions)

@@ -19,7 +19,8 @@ class RunLog:
     demand: what was offered during the step (NaN = nobody knows). seen: what the metrics said (NaN = gap).
     current, wanted, granted: decided at the start of the step (for a floor: floors). ready: replicas that
     served during the step. p50, p95: quantiles of the coming peak (NaN = no forecast). margin: on p95.
-    reason_bits: bit g = guard g acted (`guards` names them). held: some guard held.
+    reason_bits: bit g = guard g acted (`guards` names them). held: some guard held. running: ready replicas and
+    those that are starting. sizing: index into SIZING_REASONS, where `wanted` came from.
     """
 
     name: str
@@ -38,6 +39,8 @@ class RunLog:
     margin: Floats
     reason_bits: Ints
     held: Bools
+    running: Ints | None = None
+    sizing: Ints | None = None
 
     @property
     def steps(self) -> int:
