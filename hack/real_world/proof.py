@@ -12,7 +12,7 @@ from typing import Any
 from autoscaler.adapters.store import DecisionStore
 from autoscaler.domain.workload import WorkloadRef
 from hack.real_world.constants import STEP_S, Constants
-from hack.real_world.samples import EVERY_S, Figures, Sample, Sampler
+from hack.real_world.samples import Figures, Sample, Sampler
 from hack.real_world.scene import Scene, time_of
 from hack.real_world.world import APP, Stage, World
 
@@ -147,26 +147,38 @@ def _foresail(stage: Stage, death: Death, found: Found, tell: Telling) -> None:
 
 
 def _judge(found: Found, worlds: Sequence[World]) -> None:
-    """Nothing shrinks while Prometheus is away, no floor falls while we are and right after."""
+    """Looks from a death on count: what was written just before it is no matter of the death.
+
+    After a restart the floor may rise and come back (data that is not yet whole holds what runs), never below what
+    was found.
+    """
     for world in worlds:
         samples = found.samples[world.name]
         if "prometheus" in found.deaths:
-            low_s, high_s = found.deaths["prometheus"]
-            dark = _around(samples, low_s, high_s)
+            dark = _inside(samples, *found.deaths["prometheus"])
             found.shrunk += _falls(dark, world.name, "floor") + _falls(dark, world.name, "replicas")
         if "foresail" in found.deaths and world.served:
             low_s, high_s = found.deaths["foresail"]
-            found.fallen += _falls(_around(samples, low_s, high_s + AFTER_RESTART_S), world.name, "floor")
+            dead, after = _inside(samples, low_s, high_s), _inside(samples, low_s, high_s + AFTER_RESTART_S)
+            found.fallen += _falls(dead, world.name, "floor")
+            found.fallen += [
+                f"{world.name}: floor {s.floor} below {after[0].floor} at {_clock(s)}"
+                for s in after
+                if s.floor < after[0].floor
+            ]
 
 
-def _around(samples: list[Sample], low_s: float, high_s: float) -> list[Sample]:
-    """From the last look before the death on."""
-    return [s for s in samples if low_s - EVERY_S <= s.at_s <= high_s]
+def _inside(samples: list[Sample], low_s: float, high_s: float) -> list[Sample]:
+    return [s for s in samples if low_s <= s.at_s <= high_s]
 
 
 def _falls(samples: list[Sample], world: str, what: str) -> list[str]:
     pairs = [(a, getattr(a, what), getattr(b, what)) for a, b in pairwise(samples)]
-    return [f"{world}: {what} {x} → {y} after {time_of(a.at_s / STEP_S):%H:%M:%S}" for a, x, y in pairs if y < x]
+    return [f"{world}: {what} {x} → {y} after {_clock(a)}" for a, x, y in pairs if y < x]
+
+
+def _clock(sample: Sample) -> str:
+    return f"{time_of(sample.at_s / STEP_S):%H:%M:%S}"
 
 
 def _explained(stage: Stage, world: World) -> Explained:

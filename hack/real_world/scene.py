@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -68,3 +68,23 @@ def shop(start: str, minutes: int, warm: int = 10, capacity: float = 45.0) -> Sc
     first = score - warm - BEFORE
     demand = shop_load(first, BEFORE + warm + minutes).demand
     return Scene(f"{LABEL}, {start}", first, score - warm, score, score + minutes, demand, capacity)
+
+
+SALE_FACTOR, SALE_RISE_S, SALE_LENGTH_S = 2.2, 240, 25 * 60
+CROWD_FACTOR, CROWD_RISE_S, CROWD_FADE_S = 2.0, 180, 6 * 60
+SALE_HOUR, CROWD_AFTER_S = 12, 38 * 60
+
+
+def sale_day(warm: int = 8, minutes: int = 60) -> Scene:
+    """SYNTHETIC: the shop with a sale that opens at noon every day, and on one day a flash crowd 38 minutes later.
+
+    The ramp of the sale is steep and has happened before; the crowd has not.
+    """
+    made = shop("2026-06-12T11:56", minutes, warm)
+    at_s = (made.first_step + np.arange(len(made.demand)) + 0.5) * STEP_S
+    since = at_s % 86400 - SALE_HOUR * 3600
+    sale = np.clip(np.minimum(since / SALE_RISE_S, (SALE_LENGTH_S - since) / SALE_RISE_S), 0, 1)
+    alone = at_s - (made.score_step * STEP_S // 86400 * 86400 + SALE_HOUR * 3600 + CROWD_AFTER_S)
+    crowd = np.clip(alone / CROWD_RISE_S, 0, 1) * np.exp(-np.clip(alone - CROWD_RISE_S, 0, None) / CROWD_FADE_S)
+    demand = made.demand * (1 + (SALE_FACTOR - 1) * sale) * (1 + (CROWD_FACTOR - 1) * crowd)
+    return replace(made, name=f"{LABEL}: daily sale at noon, flash crowd at 12:38", demand=demand)

@@ -103,7 +103,7 @@ def test_every_decision_is_explained(proof):
     for explained in found.explained.values():
         assert explained.without_words == 0
         assert explained.ticks >= 0.97 * (explained.due - dead_s / found.constants.tick_s)
-    assert all("replicas" in words for words in found.explanations)
+    assert all("granted" in words for words in found.explanations)
 
 
 def test_the_measurement_itself_was_sound(proof):
