@@ -7,11 +7,12 @@ UV_VERSION := 0.13.9
 UV := .tools/bin/uv
 BIN := .venv/bin
 PARTS := prometheus kubernetes etcd kwok victoria-metrics keda
+WORLD := prometheus promtool kubernetes etcd kwok
 JOBS ?= 2
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-metrics parts test check lint types unit format bench clean lock
+.PHONY: help setup demo demo-metrics demo-real parts test e2e check lint types unit format bench clean lock
 
 help: ## Say what can be done here
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +38,10 @@ demo-metrics: .venv/.synced ## The demo's week in a real Prometheus, decided at 
 	@$(PYTHON) hack/parts ensure prometheus promtool
 	@$(BIN)/python hack/demo_metrics.py $(DEMO_ARGS)
 
+demo-real: .venv/.synced ## The HPA alone and with our floor, side by side on a real control plane (about 6 minutes)
+	@$(PYTHON) hack/parts ensure $(WORLD)
+	@$(BIN)/python hack/demo_real.py $(DEMO_ARGS)
+
 parts: ## Have the real servers the tests use: built once into a cache outside (about 15 minutes), then instant
 	@$(PYTHON) hack/parts ensure $(PARTS)
 	@! command -v apt-get > /dev/null || $(PYTHON) hack/parts ensure --debian prometheus || \
@@ -44,6 +49,10 @@ parts: ## Have the real servers the tests use: built once into a cache outside (
 
 test: lint types parts ## All tests, as CI runs them
 	@$(BIN)/pytest -n $(JOBS) --dist worksteal
+
+e2e: .venv/.synced ## The proof on a match day: four hours of it on real servers (about 18 minutes; leaves out/e2e)
+	@$(PYTHON) hack/parts ensure $(WORLD)
+	@$(BIN)/pytest -s tests/e2e
 
 check: lint types unit ## The quick part of the tests; run it before each commit
 
