@@ -30,11 +30,6 @@ class ExternalCluster(MemoryCluster):
         super().__init__(fleet, STEP_S, np.array([True]), np.array([replicas]), settings)
         aim = LaneTarget(LaneMetric.AVERAGE_VALUE, fleet.capacity[fleet.row_start], target)
         self._hpa = HpaLanes(aim, constants.behavior)
-        self.existing: list[int] = []
-
-    def sync_hpas(self, now_s: float, seen: Floats) -> None:
-        super().sync_hpas(now_s, seen)
-        self.existing.append(int(self.desired[0]))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,11 +41,11 @@ class TwinRun:
 
     @property
     def short_minutes(self) -> float:
-        return self.log.figures().short_minutes
+        return float(self.log.short.sum()) * STEP_S / 60
 
     @property
     def ready_hours(self) -> float:
-        return round(self.log.figures().replica_hours, 2)
+        return round(float(self.log.ready.sum()) * STEP_S / 3600, 2)
 
     @property
     def replica_hours(self) -> float:
@@ -68,11 +63,10 @@ def twin(scene: Scene, constants: Constants, *, served: bool, target: int, dark:
     fleet = Fleet((workload(scene, constants, "with-foresail" if served else "hpa-alone"),))
     seen = scene.demand.copy()
     seen[[step - scene.first_step for step in dark]] = np.nan
-    cluster = ExternalCluster(fleet, begins_with(scene, constants, target), constants, target)
     run = Run(
         fleet=fleet,
         recording=Recording(_panel(scene, scene.demand.copy()), _panel(scene, seen)),
-        cluster=cluster,
+        cluster=ExternalCluster(fleet, begins_with(scene, constants, target), constants, target),
         first_step=scene.start_step,
         end_step=scene.end_step,
         server=PeakServer(serving_models()) if served else None,
@@ -80,8 +74,8 @@ def twin(scene: Scene, constants: Constants, *, served: bool, target: int, dark:
         block_steps=BLOCK_STEPS,
     )
     (log,) = run.finish([f"HPA {target} %{' with our floor' if served else ''}"])
-    warm = scene.score_step - scene.start_step
-    return TwinRun(log.after(warm), np.array(cluster.existing[warm:]))
+    scored = log.after(scene.score_step - scene.start_step)
+    return TwinRun(scored, np.asarray(scored.running))
 
 
 def _panel(scene: Scene, values: Floats) -> Panel:
