@@ -70,6 +70,38 @@ def demo(
 
 
 @app.command()
+def simulate(
+    trace: Annotated[Path | None, typer.Option(help="Recorded demand (CSV or Parquet): ts, value[, series].")] = None,
+    column: Annotated[str | None, typer.Option(help="Value column of the trace (default: value).")] = None,
+    series: Annotated[str | None, typer.Option(help="Which series of a trace in long format.")] = None,
+    prometheus: Annotated[str | None, typer.Option(help="URL of a Prometheus-compatible source instead.")] = None,
+    query: Annotated[str | None, typer.Option(help="With --prometheus: PromQL that answers one number.")] = None,
+    since: Annotated[str | None, typer.Option(help="With --prometheus: how far back (default: 30d).")] = None,
+    config: Annotated[Path | None, typer.Option(help="A PredictiveAutoscaler whose settings are simulated.")] = None,
+    lead: Annotated[str | None, typer.Option(help="From a request until a replica is Ready (default: 180s).")] = None,
+    data_delay: Annotated[str, typer.Option(help="The newest samples of this long are not in yet.")] = "0s",
+    actuation_delay: Annotated[str, typer.Option(help="From a decision until its request takes effect.")] = "0s",
+    capacity: Annotated[float | None, typer.Option(help="Demand per replica (default: from the warm-up).")] = None,
+    risk: Annotated[str | None, typer.Option(help="Accepted share of time short of capacity (0.5%).")] = None,
+    actuation: Annotated[str | None, typer.Option(help="Scale (default), or HpaFloor: a floor under an HPA.")] = None,
+    hpa_target: Annotated[int | None, typer.Option(help="Target of that HPA, percent (default: 70).")] = None,
+    warmup: Annotated[str | None, typer.Option(help="Decided but not scored (default: 7d).")] = None,
+    step: Annotated[str | None, typer.Option(help="Average the demand into steps of this length.")] = None,
+    out: Annotated[Path | None, typer.Option(help="One row per step: .parquet or .csv.")] = None,
+    output: Annotated[str, typer.Option("--output", "-o", help="table, json or yaml.")] = "table",
+) -> None:
+    """What the live pipeline would have decided over recorded demand, what it costs and what it leaves short."""
+    from autoscaler.cli.simulate import SimulateOptions, run_simulate
+
+    options = SimulateOptions(
+        trace=trace, column=column, series=series, prometheus=prometheus, query=query, since=since, config=config,
+        lead=lead, data_delay=data_delay, actuation_delay=actuation_delay, capacity=capacity, risk=risk,
+        actuation=actuation, hpa_target=hpa_target, warmup=warmup, step=step, out=out, output=output,
+    )  # fmt: skip
+    run_simulate(options)
+
+
+@app.command()
 def run(
     fleet: FleetPaths,
     store: Store = DEFAULT_STORE,

@@ -1,0 +1,244 @@
+"""One workload's past under the live pipeline: recorded demand in, one decision per step and figures out.
+
+Everything is counted in whole steps; whatever is asked in seconds is rounded up. No decision depends on the length
+of the record: the workload's identity is fixed, and refits are anchored to absolute time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from autoscaler.adapters.prometheus.reader import PrometheusReader
+from autoscaler.adapters.prometheus.settings import PrometheusSettings
+from autoscaler.adapters.traces import Trace
+from autoscaler.domain.decision import SIZING_REASONS
+from autoscaler.domain.errors import Refused, SourceDown
+from autoscaler.domain.fleet import Fleet
+from autoscaler.domain.series import DataVerdict, Panel, SeriesBatch
+from autoscaler.domain.workload import (
+    Actuation,
+    Demand,
+    Lead,
+    ScalingRule,
+    Target,
+    Workload,
+    WorkloadRef,
+)
+from autoscaler.forecasting.catalogue import serving_models
+from autoscaler.forecasting.serving import PeakServer
+from autoscaler.guards.chain import CHAIN
+from autoscaler.simulator.cluster import ClusterSettings, MemoryCluster
+from autoscaler.simulator.figures import Asked, Scores, Served, score
+from autoscaler.simulator.run import Journal, Recording, Run
+from autoscaler.simulator.runlog import RunLog
+from autoscaler.spec.compile import HPA_SCALE_UP
+
+REF = WorkloadRef("simulate", "workload")
+"""Fixed: refits are staggered by identity, and a renamed or cut file must decide the same."""
+PEAK_REPLICAS = 60
+PEAK_QUANTILE = 0.999
+MOST_REPLICAS = 1_000_000
+MOST_DEMAND = 1e15
+MOST_STEPS = 2_000_000
+DAY_S = 86400
+DOWN = frozenset({DataVerdict.UNREACHABLE, DataVerdict.THROTTLED})
+QUERY_S = 60.0
+"""A month of a heavy query may take its time; nobody waits for a tick."""
+
+Progress = Callable[[float], None]
+Block = tuple[Journal, int]
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What is simulated beside the workload. data_delay_s: age of the newest sample that is in. actuation_delay_s:
+    from writing until the start begins. hpa_target: percent, of the HPA beside a floor. start_failure: share of
+    replicas that fail once at start. warmup_s: of the record, decided and not scored.
+    """
+
+    data_delay_s: float = 0.0
+    actuation_delay_s: float = 0.0
+    hpa_target: int = 70
+    start_failure: float = 0.0
+    seed: int = 0
+    warmup_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcome:
+    """log: all steps of the record, warm-up and gaps included. scores: of what lies after the warm-up."""
+
+    log: RunLog
+    workload: Workload
+    served: Served
+    scores: Scores
+
+
+def typed_workload(
+    capacity: float, *, lead_s: float, risk: float, actuation: Actuation, least: int = 1, most: int = MOST_REPLICAS
+) -> Workload:
+    """A workload of a few typed numbers; all else as a PredictiveAutoscaler has it by default."""
+    return Workload(
+        ref=REF,
+        target=Target("apps/v1", "Deployment", REF.name),
+        demands=(Demand("demand", "recorded", "demand", capacity),),
+        min_replicas=least,
+        max_replicas=most,
+        lead=Lead(lead_s),
+        actuation=actuation,
+        risk=risk,
+        scale_up=ScalingRule(0, HPA_SCALE_UP) if actuation is Actuation.SCALE else ScalingRule(),
+    )
+
+
+def warm_steps(trace: Trace, world: World) -> int:
+    return min(len(trace.values), _steps(world.warmup_s, trace.step_s))
+
+
+def derived_capacity(trace: Trace, warm: int) -> float:
+    """Such that the 99.9th percentile of the warm-up alone needs PEAK_REPLICAS: nothing later is looked at."""
+    known = trace.values[:warm][~np.isnan(trace.values[:warm])]
+    peak = float(np.quantile(known, PEAK_QUANTILE)) if len(known) else 0.0
+    if not peak > 0:
+        raise Refused(f"{trace.name}: no demand above zero in the warm-up to derive a capacity from; pass --capacity")
+    return peak / PEAK_REPLICAS
+
+
+def check_trace(trace: Trace) -> None:
+    """What can be read and cannot be simulated."""
+    if trace.step_s > DAY_S:
+        raise Refused(f"{trace.name}: a sample every {trace.step_s / DAY_S:g} days; at least one a day is needed")
+    if len(trace.values) > MOST_STEPS:
+        raise Refused(
+            f"{trace.name}: {len(trace.values):,} steps of {trace.step_s} s, above the {MOST_STEPS:,} that are "
+            f"simulated at once; average with a longer --step, or cut the record"
+        )
+    most = float(np.nanmax(trace.values, initial=0.0))
+    if most > MOST_DEMAND:
+        raise Refused(f"{trace.name}: a demand of {most:g} is no load of anything; check the unit of the values")
+
+
+def simulate(trace: Trace, workload: Workload, world: World, progress: Progress | None = None) -> Outcome:
+    """Run the record through `foresee`, `decide` and the guards against the cluster twin, from its first step on.
+
+    The cluster starts with the fewest replicas: what the first steps need is not known before them. progress: is told
+    the share that is done, 0 to 1.
+    """
+    step_s, held_back = trace.step_s, _steps(world.actuation_delay_s, trace.step_s)
+    load = replace(workload, lead=replace(workload.lead, actuation_s=world.actuation_delay_s))
+    delay = _steps(world.data_delay_s, step_s)
+    if delay * step_s > load.max_data_age_s:
+        load = replace(load, max_data_age_s=load.max_data_age_s + delay * step_s)
+    fleet = Fleet((load,))
+    # the twin's own lead starts when the write takes effect: together they are the lead that we plan with
+    rest_s = max(0.0, load.lead.total_s - held_back * step_s)
+    settings = ClusterSettings(world.hpa_target, start_failure=world.start_failure, seed=world.seed)
+    cluster = MemoryCluster(
+        Fleet((replace(load, lead=Lead(rest_s)),)),
+        step_s,
+        np.array([load.actuation.is_floor]),
+        np.array([load.min_replicas]),
+        settings,
+    )
+    panel = Panel.of(SeriesBatch.judge(step_s, trace.first_step, trace.values[np.newaxis].copy()))
+    run = Run(
+        fleet, Recording(panel, panel), cluster, trace.first_step, trace.end_step,
+        server=PeakServer(serving_models()), guards=CHAIN,
+        data_delay_steps=delay, actuation_delay_steps=held_back, block_steps=max(1, DAY_S // step_s),
+    )  # fmt: skip
+    *_, (journal, _) = _told(run.blocks(), progress, trace)
+    log = journal.log(0, trace.name, trace.end_step)
+    running = log.ready if log.running is None else log.running
+    scored = trace.first_step + warm_steps(trace, world)
+    served = Served(step_s, trace.first_step, scored, log.capacity, log.demand, log.ready, running)
+    asked = Asked(int(fleet.lead_steps(step_s)[0]), load.risk, load.min_replicas)
+    return Outcome(log, load, served, score(served, asked))
+
+
+def _told(blocks: Iterator[Block], progress: Progress | None, trace: Trace) -> Iterator[Block]:
+    for block in blocks:
+        if progress is not None:
+            progress((block[1] - trace.first_step) / len(trace.values))
+        yield block
+
+
+def rows(outcome: Outcome) -> dict[str, Any]:
+    """The documented columns, one row per step. Order and meaning are a contract: see docs/simulate.md."""
+    log = outcome.log
+    starts_s = (log.first_step + np.arange(log.steps)) * log.step_s
+    return {
+        "ts": (starts_s * 1_000_000).astype("datetime64[us]"),
+        "series": np.full(log.steps, log.name, dtype=object),
+        "demand": log.demand,
+        "wanted": log.wanted,
+        "granted": log.granted,
+        "ready": log.ready,
+        "p50": log.p50,
+        "p95": log.p95,
+        "margin": log.margin,
+        "lead_s": np.full(log.steps, outcome.workload.lead.total_s),
+        "reasons": _reasons(log),
+    }
+
+
+def _reasons(log: RunLog) -> Any:
+    """[step], codes joined by commas: where `wanted` came from, then each guard that acted, in order."""
+    sizing = np.zeros(log.steps, dtype=np.int64) if log.sizing is None else log.sizing
+    keys, which = np.unique(np.stack([sizing, log.reason_bits]), axis=1, return_inverse=True)
+    words = [
+        ",".join([SIZING_REASONS[came].value, *(g.reason.value for k, g in enumerate(CHAIN) if bits >> k & 1)])
+        for came, bits in keys.T.tolist()
+    ]
+    return np.array(words, dtype=object)[which.ravel()]
+
+
+def prometheus_trace(url: str, query: str, since_s: float, step_s: int, now_s: float) -> Trace:
+    """The newest `since_s` seconds of a query, in requests within the source's limit of points.
+
+    A step's value is the query at its end. Steps without a sample are unknown; those before the first sample and
+    after the last are left out.
+    """
+    try:
+        settings = PrometheusSettings("prometheus", url, timeout_s=QUERY_S)
+    except ValueError as error:
+        raise Refused(f"--prometheus {url}: {error}") from None
+    end = int(now_s // step_s)
+    reader = PrometheusReader(settings)
+    try:
+        batch = reader.load([Demand("demand", "prometheus", query, 1.0)], end - _steps(since_s, step_s), end, step_s)
+    finally:
+        reader.close()
+    return _recorded(url, query, batch)
+
+
+def _recorded(url: str, query: str, batch: SeriesBatch) -> Trace:
+    """A step without a sample is unknown; a step for which the source gave no answer at all is a failure."""
+    if not batch.values.size:
+        raise Refused(f"{url}: the range holds no whole step; ask for a longer --since")
+    values, worst = batch.values[0], DataVerdict(int(batch.verdicts[0].max()))
+    known = np.flatnonzero(~np.isnan(values))
+    if worst >= DataVerdict.SEVERAL_SERIES or not len(known):
+        steps = int((batch.verdicts[0] == worst).sum())
+        note = f" ({batch.notes[0]})" if 0 in batch.notes else ""
+        words = f"{url}: {query!r}: {worst.words}{note}: {steps} of {len(values)} steps"
+        raise SourceDown(words) if worst in DOWN else Refused(words)
+    first, last = int(known[0]), int(known[-1])
+    return Trace("prometheus", batch.step_s, batch.first_step + first, values[first : last + 1].copy(), _notes(batch))
+
+
+def _notes(batch: SeriesBatch) -> tuple[str, ...]:
+    """What is unknown or only a lower bound, by cause."""
+    codes, counts = np.unique(batch.verdicts[0], return_counts=True)
+    return tuple(
+        f"{count} of {batch.verdicts.shape[1]} steps: {DataVerdict(code).words}"
+        for code, count in zip(codes.tolist(), counts.tolist(), strict=True)
+        if code != DataVerdict.OK
+    )
+
+
+def _steps(seconds: float, step_s: int) -> int:
+    return int(np.ceil(seconds / step_s - 1e-9))

@@ -1,0 +1,222 @@
+"""`foresail simulate`: recorded demand through the live pipeline; every decision as a row, and what came of them."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from autoscaler.adapters.decision_rows import check_place, write_rows
+from autoscaler.adapters.traces import Trace, read_trace
+from autoscaler.bootstrap.simulate import (
+    MOST_DEMAND,
+    PEAK_REPLICAS,
+    World,
+    check_trace,
+    derived_capacity,
+    prometheus_trace,
+    rows,
+    simulate,
+    typed_workload,
+    warm_steps,
+)
+from autoscaler.cli.inputs import seconds
+from autoscaler.cli.simulate_view import show, told, watched
+from autoscaler.domain.errors import Refused
+from autoscaler.domain.workload import Actuation, Lead, Workload
+from autoscaler.spec.compile import DEFAULT_READY_S, DEFAULT_RISK
+from autoscaler.spec.reader import parse_text
+from autoscaler.spec.scalars import checked_risk, risk_of
+
+DAY_S = 86400
+USUAL_TARGET = 70
+WARMUP_DAYS = 7
+PROMETHEUS_STEP_S = 60
+_DAYS = re.compile(r"([0-9]{1,5}(?:\.[0-9]{1,6})?)([dw])", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class SimulateOptions:
+    """As typed; None = not given."""
+
+    trace: Path | None
+    column: str | None
+    series: str | None
+    prometheus: str | None
+    query: str | None
+    since: str | None
+    config: Path | None
+    lead: str | None
+    data_delay: str
+    actuation_delay: str
+    capacity: float | None
+    risk: str | None
+    actuation: str | None
+    hpa_target: int | None
+    warmup: str | None
+    step: str | None
+    out: Path | None
+    output: str
+
+
+def run_simulate(options: SimulateOptions) -> None:
+    """Check every option before any work, then simulate, write the rows and print the figures."""
+    if options.output not in {"table", "json", "yaml"}:
+        raise Refused(f"--output {options.output!r} is not known; use table, json or yaml")
+    notes: list[str] = []
+    workload, capacity = _workload_of(options, notes)
+    world = _world(options, workload.actuation, notes)
+    if options.out is not None:
+        check_place(options.out)
+    trace = _trace(options)
+    check_trace(trace)
+    world = replace(world, warmup_s=_warmup_s(options, trace, notes))
+    if capacity is None:
+        capacity = derived_capacity(trace, warm_steps(trace, world))
+        notes.append(
+            f"capacity per replica {capacity:.4g}, derived from the warm-up alone: its 99.9th percentile needs "
+            f"{PEAK_REPLICAS} replicas (type --capacity)"
+        )
+    workload = replace(workload, demands=(replace(workload.demands[0], capacity_per_replica=capacity),))
+    if world.data_delay_s > workload.max_data_age_s:
+        notes.append(f"maxDataAge of {workload.max_data_age_s:g} s is counted on top of the data delay")
+    with watched() as progress:
+        began = time.monotonic()
+        outcome = simulate(trace, workload, world, progress)
+        took_s = time.monotonic() - began
+    if options.out is not None:
+        write_rows(options.out, rows(outcome))
+    show(told(outcome, world, (*trace.notes, *notes), options.out, took_s), options.output)
+
+
+def _trace(options: SimulateOptions) -> Trace:
+    step = None if options.step is None else _whole("--step", options.step)
+    if (options.trace is None) == (options.prometheus is None):
+        raise Refused("name the recorded demand: either --trace FILE, or --prometheus URL --query QUERY")
+    if options.prometheus is None and options.trace is not None:
+        for value, name in ((options.query, "--query"), (options.since, "--since")):
+            if value is not None:
+                raise Refused(f"{name} needs --prometheus URL")
+        return read_trace(options.trace, options.column, options.series, step)
+    for value, name in ((options.column, "--column"), (options.series, "--series")):
+        if value is not None:
+            raise Refused(f"{name} needs --trace FILE")
+    if not options.query:
+        raise Refused("--prometheus needs --query: PromQL that answers one number, such as sum(rate(...[1m]))")
+    since_s = span("--since", options.since or "30d")
+    return prometheus_trace(
+        options.prometheus or "", options.query, since_s, step or PROMETHEUS_STEP_S, time.time()
+    )  # fmt: skip
+
+
+def _workload_of(options: SimulateOptions, notes: list[str]) -> tuple[Workload, float | None]:
+    """The workload and its capacity, None = to be derived. What is typed wins over --config, that over defaults."""
+    lead_s = None if options.lead is None else seconds("--lead", options.lead)
+    risk = None if options.risk is None else _risk(options.risk)
+    actuation = None if options.actuation is None else _actuation(options.actuation)
+    capacity = options.capacity
+    if capacity is not None and not 0 < capacity <= MOST_DEMAND:
+        raise Refused(f"--capacity {capacity:g} must be a positive number: the demand that one replica serves")
+    if options.config is not None:
+        load = _configured(options.config)
+        notes.append(f"settings of {load.ref} from {options.config}")
+        # both delays are zero unless given, so that the figures of two runs compare
+        plain = Lead(load.lead.ready_s, load.lead.warmup_s, provisioning_s=load.lead.provisioning_s)
+        load = replace(
+            load,
+            lead=plain if lead_s is None else Lead(lead_s),
+            risk=load.risk if risk is None else risk,
+            actuation=actuation or load.actuation,
+        )
+        return load, load.demands[0].capacity_per_replica if capacity is None else capacity
+    if lead_s is None:
+        notes.append(f"lead {DEFAULT_READY_S:g} s (the default; type --lead)")
+    if risk is None:
+        notes.append(f"accepted risk {DEFAULT_RISK} (the default; type --risk)")
+    load = typed_workload(
+        1.0,
+        lead_s=DEFAULT_READY_S if lead_s is None else lead_s,
+        risk=risk_of(DEFAULT_RISK) if risk is None else risk,
+        actuation=actuation or Actuation.SCALE,
+    )
+    return load, capacity
+
+
+def _configured(path: Path) -> Workload:
+    """The one PredictiveAutoscaler of a file. Its sources need not be there: demand comes from the record."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise Refused(f"--config {path}: cannot be read ({why})") from None
+    loads = parse_text(text, str(path), known_sources=_sources_in(text)).compile()
+    if len(loads) != 1:
+        raise Refused(f"--config {path}: holds {len(loads)} PredictiveAutoscalers; one is simulated at a time")
+    if len(loads[0].demands) != 1:
+        names = ", ".join(d.name for d in loads[0].demands)
+        raise Refused(f"--config {path}: has several demands ({names}); keep the one that the record shows")
+    return loads[0]
+
+
+def _sources_in(text: str) -> tuple[str, ...]:
+    """Names that demands write behind `source:`; whether they exist does not matter here."""
+    return tuple({m[1] for m in re.finditer(r"\bsource:\s*[\"']?([-a-z0-9.]+)", text)})
+
+
+def _world(options: SimulateOptions, actuation: Actuation, notes: list[str]) -> World:
+    target = options.hpa_target
+    if target is not None and not actuation.is_floor:
+        raise Refused("--hpa-target needs --actuation HpaFloor: under Scale there is no HPA")
+    if target is not None and not 1 <= target <= 100:
+        raise Refused(f"--hpa-target {target} must be a percentage from 1 to 100")
+    if actuation.is_floor and target is None:
+        notes.append(f"HPA at its usual target of {USUAL_TARGET} % (type --hpa-target)")
+    data_s = seconds("--data-delay", options.data_delay)
+    acts_s = seconds("--actuation-delay", options.actuation_delay)
+    for seconds_, what in ((data_s, "data delay"), (acts_s, "actuation delay")):
+        if not seconds_:
+            notes.append(f"no {what}")
+    return World(data_s, acts_s, target or USUAL_TARGET)
+
+
+def _warmup_s(options: SimulateOptions, trace: Trace, notes: list[str]) -> float:
+    if options.warmup is not None:
+        return span("--warmup", options.warmup, least=0.0)
+    whole_s = len(trace.values) * trace.step_s
+    if whole_s > WARMUP_DAYS * DAY_S:
+        return WARMUP_DAYS * DAY_S
+    notes.append(f"the record is not longer than the usual warm-up of {WARMUP_DAYS} days: a third of it is warm-up")
+    return whole_s // 3
+
+
+def _risk(text: str) -> float:
+    try:
+        return checked_risk(risk_of(text))
+    except ValueError as error:
+        raise Refused(f"--risk {text!r}: {error}") from None
+
+
+def _actuation(text: str) -> Actuation:
+    for kind in (Actuation.SCALE, Actuation.HPA_FLOOR):
+        if text.lower() == kind.value.lower():
+            return kind
+    raise Refused(f"--actuation {text!r} is not known; use Scale or HpaFloor")
+
+
+def _whole(option: str, text: str) -> int:
+    value = span(option, text, least=1.0)
+    if value != int(value):
+        raise Refused(f"{option} {text!r} must be whole seconds")
+    return int(value)
+
+
+def span(option: str, text: str, least: float = 1.0) -> float:
+    """Seconds of a duration that may be long: 30d, 2w, or as everywhere 12h, 90m."""
+    days = _DAYS.fullmatch(text)
+    if days is None:
+        return seconds(option, text, least)
+    value = float(days[1]) * DAY_S * (7 if days[2] == "w" else 1)
+    if value < least:
+        raise Refused(f"{option} {text!r} must be at least {least:g}s")
+    return value
