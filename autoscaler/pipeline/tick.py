@@ -45,7 +45,7 @@ class Pipeline:
         """Metrics in, forecast, plan, guards, actuation, one record. `now` is aware; nothing reads a clock."""
         step_s = self.history.step_s
         step = step_at(now, step_s)
-        fleet = self.leads.applied(fleet, now.timestamp())
+        fleet = self.leads.applied(fleet, now.timestamp(), step_s)
         panel = self.history.collect(self.metrics, fleet, step)
         self._relearn_from_older(now)
         delay = self.lag.observe(panel, fleet, step)
