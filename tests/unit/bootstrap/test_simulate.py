@@ -1,0 +1,158 @@
+"""Simulation: nothing of the future reaches a decision, and replicas follow decisions exactly when they may."""
+
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+
+from autoscaler.adapters.traces import Trace
+from autoscaler.bootstrap.simulate import (
+    World,
+    check_trace,
+    derived_capacity,
+    rows,
+    simulate,
+    typed_workload,
+)
+from autoscaler.domain.errors import Refused
+from autoscaler.domain.workload import Actuation, Workload
+
+FIRST, STEPS, STEP_S = 5_000_000, 600, 300
+
+
+def recorded(seed: int = 0, steps: int = STEPS) -> Trace:
+    """Two days of five-minute steps with bursts and two gaps."""
+    rng = np.random.default_rng(seed)
+    t = np.arange(steps)
+    values = 300 * (1 + 0.5 * np.sin(2 * np.pi * t / 288)) * rng.lognormal(0, 0.1, steps)
+    values[rng.random(steps) < 0.01] *= 3
+    values[100:104] = values[333:334] = np.nan
+    return Trace("web", STEP_S, FIRST, values)
+
+
+def changed(trace: Trace, values: np.ndarray) -> Trace:
+    return replace(trace, values=values)
+
+
+def workload(actuation: Actuation = Actuation.SCALE, lead_s: float = 700.0) -> Workload:
+    return typed_workload(10.0, lead_s=lead_s, risk=0.01, actuation=actuation, least=2, most=150)
+
+
+WORLDS = (World(), World(data_delay_s=550.0, actuation_delay_s=301.0, start_failure=0.2, seed=3))
+
+
+@cache
+def undisturbed(actuation: Actuation, world: World) -> dict[str, Any]:
+    return rows(simulate(recorded(), workload(actuation), world))
+
+
+@pytest.mark.parametrize("world", WORLDS, ids=["punctual", "late"])
+@pytest.mark.parametrize("actuation", [Actuation.SCALE, Actuation.HPA_FLOOR])
+@pytest.mark.parametrize("cut", [1, 150, 334, 599])
+def test_cutting_or_changing_the_future_leaves_every_earlier_decision_as_it_was(actuation, world, cut):
+    trace, load, whole = recorded(), workload(actuation), undisturbed(actuation, world)
+    rng = np.random.default_rng(cut)
+    later = trace.values.copy()
+    later[cut:] = rng.choice([0.0, 5000.0, np.nan], STEPS - cut)
+    for other in (changed(trace, trace.values[:cut].copy()), changed(trace, later)):
+        again = rows(simulate(other, load, world))
+        for name in ("wanted", "granted", "p50", "p95", "margin", "lead_s", "reasons"):
+            np.testing.assert_array_equal(again[name][:cut], whole[name][:cut], err_msg=name)
+        assert again["wanted"][cut : cut + 1].tolist() in ([], whole["wanted"][cut : cut + 1].tolist())
+
+
+@pytest.mark.parametrize("delay_s", [0.0, 300.0, 550.0])
+def test_a_decision_sees_a_step_as_soon_as_it_is_in_and_no_sooner(delay_s):
+    trace, load = recorded(), workload()
+    spike, hidden = 250, int(np.ceil(delay_s / STEP_S))
+    values = trace.values.copy()
+    values[spike] = 1400.0
+    plain = rows(simulate(trace, load, World(data_delay_s=delay_s)))
+    spiked = rows(simulate(changed(trace, values), load, World(data_delay_s=delay_s)))
+    differs = np.flatnonzero(plain["wanted"] != spiked["wanted"])
+    assert differs[0] == spike + 1 + hidden
+    assert spiked["wanted"][spike + 1 + hidden] >= 140
+
+
+@pytest.mark.parametrize(
+    ("lead_s", "delay_s"), [(0.0, 0.0), (180.0, 0.0), (700.0, 0.0), (180.0, 100.0), (700.0, 601.0)]
+)
+def test_replicas_follow_granted_by_the_stated_rule_alone(lead_s, delay_s):
+    """A new one is ready lead and actuation delay later, rounded up to whole steps; a removed one is gone at once."""
+    found = rows(simulate(recorded(), workload(lead_s=lead_s), World(actuation_delay_s=delay_s)))
+    postponed = int(np.ceil(delay_s / STEP_S))
+    lead = int(np.ceil((lead_s + delay_s) / STEP_S)) - postponed
+    effective = np.concatenate((np.full(postponed, 2), found["granted"]))[:STEPS]
+    # ready at t: what was asked for and not taken back in any step from t - lead to t
+    padded = np.concatenate((np.full(lead, 2), effective))
+    expected = np.lib.stride_tricks.sliding_window_view(padded, lead + 1).min(axis=1)
+    np.testing.assert_array_equal(found["ready"], expected)
+    assert (found["lead_s"] == lead_s + delay_s).all()
+
+
+def test_there_is_one_row_for_every_step_with_warm_up_and_gaps():
+    trace = recorded()
+    found = rows(simulate(trace, workload(), World(warmup_s=86400)))
+    assert list(found) == [
+        "ts", "series", "demand", "wanted", "granted", "ready", "p50", "p95", "margin", "lead_s", "reasons",
+    ]  # fmt: skip
+    assert {len(v) for v in found.values()} == {STEPS}
+    assert found["ts"][0] == np.datetime64(FIRST * STEP_S, "s")
+    assert set(np.diff(found["ts"])) == {np.timedelta64(STEP_S, "s")}
+    np.testing.assert_array_equal(found["demand"], trace.values)
+    assert (found["wanted"] >= 0).all()
+    assert found["reasons"][101].endswith("BadData")
+    assert all(found["reasons"])
+
+
+def test_figures_score_what_lies_after_the_warm_up():
+    trace, load = recorded(), workload()
+    whole, part = simulate(trace, load, World()), simulate(trace, load, World(warmup_s=300 * STEP_S))
+    assert whole.scores.steps == STEPS - 5
+    assert part.scores.steps == 300 - 1
+    assert part.scores.unobserved_steps == 1
+    np.testing.assert_array_equal(whole.log.wanted, part.log.wanted)
+    assert simulate(trace, load, World(warmup_s=1e9)).scores.steps == 0
+
+
+def test_the_name_of_the_record_changes_no_decision():
+    trace = recorded()
+    names = [rows(simulate(replace(trace, name=name), workload(), World()))["wanted"] for name in ("a", "b")]
+    np.testing.assert_array_equal(*names)
+
+
+def test_capacity_comes_from_the_warm_up_alone():
+    trace = recorded()
+    later = trace.values.copy()
+    later[288:] *= 50
+    assert derived_capacity(trace, 288) == derived_capacity(changed(trace, later), 288)
+    known = trace.values[:288][~np.isnan(trace.values[:288])]
+    assert derived_capacity(trace, 288) * 60 == pytest.approx(np.quantile(known, 0.999))
+    for values, warm in ((np.zeros(10), 5), (np.full(10, np.nan), 5), (np.ones(10), 0)):
+        with pytest.raises(Refused, match="in the warm-up to derive a capacity from; pass --capacity"):
+            derived_capacity(Trace("dead", 60, 0, values), warm)
+
+
+def test_what_cannot_be_simulated_is_refused(monkeypatch):
+    with pytest.raises(Refused, match="every 7 days; at least one a day"):
+        check_trace(Trace("weekly", 7 * 86400, 0, np.ones(5)))
+    with pytest.raises(Refused, match="no load of anything"):
+        check_trace(Trace("odd", 60, 0, np.array([1e300])))
+    monkeypatch.setattr("autoscaler.bootstrap.simulate.MOST_STEPS", 100)
+    with pytest.raises(Refused, match="600 steps of 300 s, above the 100 that are simulated at once; average"):
+        check_trace(recorded())
+
+
+def test_the_share_that_is_done_is_told():
+    shares: list[float] = []
+    simulate(recorded(), workload(), World(), shares.append)
+    assert shares == [288 / STEPS, 576 / STEPS, 1.0]
+
+
+def test_extremes_run_through():
+    for values in (np.zeros(50), np.full(50, 1e15), np.full(50, np.nan), np.array([5.0])):
+        for step_s in (1, 86400):
+            found = simulate(Trace("odd", step_s, 20000, values.copy()), workload(), World())
+            assert found.log.steps == len(values)

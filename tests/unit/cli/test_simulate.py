@@ -1,0 +1,304 @@
+"""`foresail simulate` as a user calls it: its answer, its file, and what it says to bad input."""
+
+import json
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import parse_qsl
+
+import numpy as np
+import pandas as pd
+import pytest
+from ruamel.yaml import YAML
+
+COLUMNS = ["ts", "series", "demand", "wanted", "granted", "ready", "p50", "p95", "margin", "lead_s", "reasons"]
+START = datetime(2026, 3, 1, tzinfo=UTC)
+COUNT = 300
+PLAIN = ("--capacity", 10, "-o", "json")
+
+AUTOSCALER = """apiVersion: foresail.dev/v1alpha1
+kind: PredictiveAutoscaler
+metadata: {name: web, namespace: shop}
+spec:
+  target: {apiVersion: apps/v1, kind: Deployment, name: web}
+  demands: [{name: requests, source: prod, query: "sum(rate(x[1m]))", capacity: {perReplica: "8"}}]
+  objective: {risk: "1%"}
+  lead: {ready: 10m}
+  replicas: {min: 3, max: 40}
+"""
+
+
+def lines(count: int = COUNT, step_s: int = 300) -> list[str]:
+    stamps = [START + timedelta(seconds=k * step_s) for k in range(count)]
+    return [f"{t.isoformat()},{100 + 60 * np.sin(k / 20):.3f}" for k, t in enumerate(stamps)]
+
+
+def write(path: Path, rows: list[str], head: str = "ts,value") -> None:
+    path.write_text("\n".join([head, *rows]) + "\n")
+
+
+@pytest.fixture
+def web(tmp_path) -> Path:
+    write(tmp_path / "web.csv", lines())
+    return tmp_path / "web.csv"
+
+
+def test_the_file_has_one_row_per_step_with_the_documented_columns(foresail, web, tmp_path):
+    said = foresail("simulate", "--trace", "web.csv", "--out", "new/decisions.parquet", *PLAIN)
+    assert said.code == 0
+    frame = pd.read_parquet(tmp_path / "new" / "decisions.parquet")
+    assert list(frame.columns) == COLUMNS
+    assert str(frame["ts"].dt.tz) == "UTC"
+    assert list(frame["ts"]) == [START + timedelta(seconds=300 * k) for k in range(COUNT)]
+    assert set(frame["series"]) == {"web"}
+    assert [frame[c].dtype.kind for c in ("wanted", "granted", "ready")] == ["i"] * 3
+    assert frame["p95"].isna().any()
+    assert frame["p95"].notna().any()
+    foresail("simulate", "--trace", "web.csv", "--out", "decisions.csv", *PLAIN)
+    text = pd.read_csv(tmp_path / "decisions.csv", parse_dates=["ts"])
+    assert list(text.columns) == COLUMNS
+    np.testing.assert_array_equal(text["wanted"], frame["wanted"])
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["decisions.csv", "new", "web.csv"]
+
+
+def test_the_table_says_what_was_assumed_and_both_sides(foresail, web):
+    said = foresail("simulate", "--trace", "web.csv")
+    assert said.code == 0
+    for words in (
+        "lead 180 s (the default", "accepted risk 0.5% (the default", "no data delay", "no actuation delay",
+        "derived from the warm-up alone", "a third of it is warm-up", "replica-hours", "over the clairvoyant bound",
+        "under-provisioned", "unserved demand", "worst shortage", "longest shortage", "churn", "direction changes",
+        "realised / asked risk",
+    ):  # fmt: skip
+        assert words in said.out, words
+
+
+def test_json_and_yaml_say_the_same(foresail, web):
+    found = json.loads(foresail("simulate", "--trace", "web.csv", *PLAIN).out)
+    text = foresail("simulate", "--trace", "web.csv", "--capacity", 10, "-o", "yaml").out
+    again = YAML(typ="safe").load(text)
+    assert found.pop("tookSeconds") >= 0
+    again.pop("tookSeconds")
+    assert again == found
+    assert found["figures"]["steps"] == 200
+    assert found["settings"]["actuation"] == "Scale"
+    assert found["figures"]["riskAsked"] == 0.005
+
+
+def test_half_a_percent_is_written_either_way(foresail, web):
+    def figures(*risk: str) -> object:
+        return json.loads(foresail("simulate", "--trace", "web.csv", *risk, *PLAIN).out)["figures"]
+
+    assert figures("--risk", "0.5%") == figures("--risk", "0.005") == figures()
+
+
+def test_a_cut_file_decides_the_same_until_the_cut_even_within_the_warm_up(foresail, web, tmp_path):
+    foresail("simulate", "--trace", "web.csv", "--out", "whole.parquet", *PLAIN)
+    whole = pd.read_parquet(tmp_path / "whole.parquet")
+    for count in (20, 150):
+        write(tmp_path / "part.csv", lines(count))
+        said = foresail("simulate", "--trace", "part.csv", "--warmup", "7d", "--out", "part.parquet", *PLAIN)
+        assert json.loads(said.out)["figures"]["steps"] == 0
+        part = pd.read_parquet(tmp_path / "part.parquet")
+        columns = [c for c in COLUMNS if c != "series"]
+        pd.testing.assert_frame_equal(part[columns], whole[columns][:count])
+    assert "nothing to score" in foresail("simulate", "--trace", "part.csv", "--warmup", "7d", "--capacity", 10).out
+
+
+def test_a_config_sets_what_is_not_typed(foresail, web, tmp_path):
+    (tmp_path / "pa.yaml").write_text(AUTOSCALER)
+    found = json.loads(foresail("simulate", "--trace", "web.csv", "--config", "pa.yaml", "-o", "json").out)
+    asked = found["settings"]
+    assert (asked["capacity"], asked["leadSeconds"], asked["risk"]) == (8.0, 600.0, 0.01)
+    assert (asked["actuation"], asked["hpaTarget"], asked["actuationDelaySeconds"]) == ("HpaFloor", 70, 0.0)
+    assert (asked["minReplicas"], asked["maxReplicas"]) == (3, 40)
+    args = ("--config", "pa.yaml", "--risk", "2%", "--lead", "5m", "--hpa-target", 90, *PLAIN)
+    asked = json.loads(foresail("simulate", "--trace", "web.csv", *args).out)["settings"]
+    assert (asked["capacity"], asked["leadSeconds"], asked["risk"], asked["hpaTarget"]) == (10.0, 300.0, 0.02, 90)
+
+
+def test_delays_are_part_of_the_answer(foresail, web):
+    args = ("--data-delay", "10m", "--actuation-delay", "15s", "--lead", "5m", *PLAIN)
+    found = json.loads(foresail("simulate", "--trace", "web.csv", *args).out)
+    assert found["settings"]["dataDelaySeconds"] == 600.0
+    assert found["settings"]["actuationDelaySeconds"] == 15.0
+    assert not any("no data delay" in note or "no actuation delay" in note for note in found["notes"])
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        ((), "either --trace FILE, or --prometheus URL --query QUERY"),
+        (("--trace", "web.csv", "--prometheus", "http://x"), "either --trace FILE, or --prometheus"),
+        (("--trace", "web.csv", "--query", "x"), "--query needs --prometheus URL"),
+        (("--trace", "web.csv", "--since", "1d"), "--since needs --prometheus URL"),
+        (("--prometheus", "http://x", "--column", "x"), "--column needs --trace FILE"),
+        (("--prometheus", "http://x"), "--prometheus needs --query"),
+        (("--prometheus", "x:9090", "--query", "up"), "--prometheus x:9090: source prometheus: the URL needs http://"),
+        (("--prometheus", "http://x", "--query", "up", "--since", "soon"), "--since 'soon' is not a duration"),
+        (("--trace", "web.csv", "--risk", "0.5"), "--risk '0.5': a risk of 50 % of the time short of capacity is"),
+        (("--trace", "web.csv", "--risk", "21%"), "the limit is 20 %"),
+        (("--trace", "web.csv", "--risk", "0"), "a risk of zero"),
+        (("--trace", "web.csv", "--risk", "nan"), "--risk 'nan'"),
+        (("--trace", "web.csv", "--capacity", "0"), "--capacity 0 must be a positive number"),
+        (("--trace", "web.csv", "--capacity", "nan"), "--capacity nan must be a positive number"),
+        (("--trace", "web.csv", "--lead", "soon"), "--lead 'soon' is not a duration; write e.g."),
+        (("--trace", "web.csv", "--data-delay", "x"), "--data-delay 'x' is not a duration"),
+        (("--trace", "web.csv", "--actuation-delay", "-5s"), "--actuation-delay '-5s' is not a duration"),
+        (("--trace", "web.csv", "--warmup", "x"), "--warmup 'x' is not a duration"),
+        (("--trace", "web.csv", "--step", "0.5s"), "--step '0.5s'"),
+        (("--trace", "web.csv", "--step", "60s"), "finer than the file"),
+        (("--trace", "web.csv", "--actuation", "KedaFloor"), "--actuation 'KedaFloor' is not known; use Scale or"),
+        (("--trace", "web.csv", "--hpa-target", "80"), "--hpa-target needs --actuation HpaFloor"),
+        (("--trace", "web.csv", "--actuation", "HpaFloor", "--hpa-target", "0"), "a percentage from 1 to 100"),
+        (("--trace", "web.csv", "-o", "html"), "--output 'html' is not known; use table, json or yaml"),
+        (("--trace", "web.csv", "--out", "rows.txt"), "its name must end in .parquet, .pq, .csv"),
+        (("--trace", "web.csv", "--out", "web.csv/rows.csv"), "--out web.csv/rows.csv: cannot be written"),
+        (("--trace", "web.csv", "--warmup", "0s"), "in the warm-up to derive a capacity from; pass --capacity"),
+        (("--trace", "web.csv", "--config", "nope.yaml"), "--config nope.yaml: cannot be read (No such file"),
+        (("--trace", "web.csv", "--config", "two.yaml"), "holds 2 PredictiveAutoscalers; one is simulated at a time"),
+        (("--trace", "web.csv", "--config", "demands.yaml"), "has several demands (requests, jobs)"),
+        (("--trace", "web.csv", "--config", "broken.yaml"), "broken.yaml:"),
+    ],
+)
+def test_a_slip_in_an_option_is_answered_by_name(foresail, web, tmp_path, args, words):
+    (tmp_path / "two.yaml").write_text(AUTOSCALER + "---\n" + AUTOSCALER.replace("name: web", "name: api"))
+    (tmp_path / "broken.yaml").write_text(AUTOSCALER.replace("max: 40", "max: many"))
+    more = '{name: jobs, source: prod, query: "y", capacity: {perReplica: "8"}}]'
+    (tmp_path / "demands.yaml").write_text(AUTOSCALER.replace('"8"}}]', '"8"}}, ' + more))
+    said = foresail("simulate", *args)
+    assert said.code == 2
+    assert words in said.err
+    assert not said.out
+
+
+SERIES_HEAD = "ts,series,value"
+
+
+@pytest.mark.parametrize(
+    ("rows", "head", "words"),
+    [
+        ([], "ts,value", "two different time stamps are the least"),
+        (lines(), "ts,requests", "no column 'value'"),
+        (lines(), "when,value", "no column 'ts'"),
+        ([*lines(), "2026-03-01T00:00:00+00:00,5"], "ts,value", "stands twice with different values"),
+        ([*lines(), "2026-03-09T00:00:00+00:00,-1"], "ts,value", "negative demand (got -1)"),
+        ([*lines(), "2026-03-09T00:00:00+00:00,inf"], "ts,value", "infinite value (got inf)"),
+        ([*lines(), "2026-03-01T00:02:30+00:00,7"], "ts,value", "half a step of 300 s off the grid"),
+        ([*lines(), "2026-03-09T00:00:00,7"], "ts,value", "no time zone, while other rows have one"),
+        ([*lines(), "2026-13-01T00:00:00+00:00,7"], "ts,value", "not a time"),
+        ([*lines(), "2026-03-09T00:00:00+00:00,many"], "ts,value", "not a number"),
+        ([*lines(), "2199-03-09T00:00:00+00:00,5"], "ts,value", "simulated at once; average with a longer --step"),
+        ([r.replace(",", f",{s},") for s in "ab" for r in lines()], SERIES_HEAD, "holds 2 series; name one: a, b"),
+    ],
+)
+def test_demand_that_would_need_a_guess_is_refused(foresail, tmp_path, rows, head, words):
+    write(tmp_path / "bad.csv", rows, head)
+    said = foresail("simulate", "--trace", "bad.csv", *PLAIN)
+    assert said.code == 2
+    assert words in said.err
+
+
+def test_demand_that_can_be_mended_by_a_stated_rule_decides_the_same(foresail, web, tmp_path):
+    def decided(name: str, *args: object) -> tuple[pd.DataFrame, list[str]]:
+        said = foresail("simulate", "--trace", name, "--out", "rows.parquet", *args, *PLAIN)
+        assert said.code == 0, said.err
+        return pd.read_parquet(tmp_path / "rows.parquet").drop(columns="series"), json.loads(said.out)["notes"]
+
+    plain, _ = decided("web.csv")
+    rows = lines()
+    shifted = [
+        f"{(datetime.fromisoformat(t) + timedelta(hours=2)).replace(tzinfo=None).isoformat()}+02:00,{v}"
+        for t, v in (r.split(",") for r in rows)
+    ]
+    for variant, words in (
+        (rows[::-1], "sorted by time"),
+        ([*rows, rows[5]], "dropped 1 repeated row(s)"),
+        (shifted, "converted from zone(s) +02:00 to UTC"),
+        ([r.replace(":00+00:00", ":07+00:00", 1) if k == 9 else r for k, r in enumerate(rows)], "snapped 1 time"),
+    ):
+        write(tmp_path / "odd.csv", variant)
+        mended, notes = decided("odd.csv")
+        assert any(words in note for note in notes), (words, notes)
+        pd.testing.assert_frame_equal(mended, plain)
+    write(tmp_path / "long.csv", [r.replace(",", f",{s},") for s in "ab" for r in rows], SERIES_HEAD)
+    pd.testing.assert_frame_equal(decided("long.csv", "--series", "b")[0], plain)
+    write(tmp_path / "gap.csv", rows[:50] + rows[60:])
+    gap, notes = decided("gap.csv")
+    assert any("10 of 300 steps have no row: unknown" in note for note in notes)
+    assert len(gap) == COUNT
+    assert gap["demand"].isna().sum() == 10
+
+
+class _Prometheus(BaseHTTPRequestHandler):
+    """Answers range queries about a wave that is scraped each minute: `web`, `two` series of it, or `none`."""
+
+    asked: list[dict[str, str]]
+
+    def do_POST(self) -> None:
+        form = dict(parse_qsl(self.rfile.read(int(self.headers["Content-Length"])).decode()))
+        series = {"web": 1, "two": 2}.get(form.get("query", ""), 0)
+        if self.path.endswith("query_range"):
+            self.asked.append(form)
+            first, end, step = (float(form[k]) for k in ("start", "end", "step"))
+            values = [[t, f"{100 + 60 * np.sin(t / 9000):.3f}"] for t in np.arange(first, end + 1, step).tolist()]
+            result = [{"metric": {"n": str(n)}, "values": values} for n in range(series)]
+            said = {"resultType": "matrix", "result": result}
+        else:
+            said = {"resultType": "vector", "result": []}
+        body = json.dumps({"status": "success", "data": said}).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_GET = do_POST  # noqa: N815 - the server's own naming
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def prometheus() -> Iterator[tuple[str, list[dict[str, str]]]]:
+    asked: list[dict[str, str]] = []
+    handler = type("Handler", (_Prometheus,), {"asked": asked})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}", asked
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.slow
+def test_a_range_is_read_in_requests_within_the_limit(foresail, prometheus):
+    url, asked = prometheus
+    said = foresail("simulate", "--prometheus", url, "--query", "web", "--since", "8d", "--step", "60s", *PLAIN)
+    assert said.code == 0, said.err
+    found = json.loads(said.out)
+    assert found["series"] == "prometheus"
+    assert found["steps"] == 8 * 1440
+    ranges = [(float(a["end"]) - float(a["start"])) / 60 + 1 for a in asked if a["query"] == "web"]
+    assert len(ranges) >= 2
+    assert max(ranges) <= 10_000
+    assert sum(ranges) == 8 * 1440
+
+
+@pytest.mark.parametrize(
+    ("query", "words", "code"),
+    [("two", "the query answers several series: aggregate it", 2), ("none", "no sample: the series is gone", 2)],
+)
+def test_a_query_that_tells_no_one_demand_is_refused(foresail, prometheus, query, words, code):
+    said = foresail("simulate", "--prometheus", prometheus[0], "--query", query, "--since", "1d", *PLAIN)
+    assert said.code == code
+    assert words in said.err
+
+
+def test_a_source_that_is_down_is_exit_3(foresail):
+    said = foresail("simulate", "--prometheus", "http://127.0.0.1:9", "--query", "up", "--since", "1d", *PLAIN)
+    assert said.code == 3
+    assert "did not answer" in said.err
