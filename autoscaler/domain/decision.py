@@ -79,7 +79,7 @@ class Decision:
 
     inputs: the lane's row of Proposals by name, so that a counterfactual runs the same guards again.
     notes: what the cluster, the write or the lead time has to say. lead: its parts; None in records before they were.
-    data_delay_s: how late the data usually is, in front of the lead.
+    data_delay_s: how late the data usually is; tick_s: the step that a decision covers. Both in front of the lead.
     """
 
     workload: WorkloadRef
@@ -102,6 +102,7 @@ class Decision:
     notes: tuple[Note, ...] = ()
     lead: Lead | None = None
     data_delay_s: float = 0.0
+    tick_s: float = 0.0
 
     @property
     def reasons(self) -> tuple[Reason, ...]:
@@ -246,6 +247,7 @@ def _view(batch: Decisions, lane: int) -> Decision:
         notes=batch.notes.get(lane, ()),
         lead=load.lead,
         data_delay_s=float(seen.data_delay_steps[lane] * seen.step_s),
+        tick_s=float(seen.step_s),
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from autoscaler.domain.decision import Decision, DemandView, GuardEffect, level_names
 from autoscaler.domain.record import Range, RecordedRun
-from autoscaler.domain.workload import Actuation, Lead, LeadBasis, Mode
+from autoscaler.domain.workload import Actuation, LeadBasis, Mode
 
 HISTORY_COLUMNS = ("from (UTC)", "until", "ticks", "replicas", "state", "why", "observed")
 
@@ -109,19 +109,26 @@ def decision_dict(decision: Decision) -> dict[str, Any]:
     }
 
 
-def lead_words(lead: Lead, data_delay_s: float) -> str:
-    """The parts of the time from a sample to replicas that serve; the tick is the first step of the window itself."""
+def lead_words(d: Decision) -> str:
+    """The parts of the time from a sample until what was decided on it serves; "" in records before they were known."""
+    lead = d.lead
+    if lead is None:
+        return ""
     basis = {
         LeadBasis.TYPED: "as typed",
         LeadBasis.MEASURED: f"measured, p95 of {lead.batches} batches",
         LeadBasis.DEFAULT: "the stated default, until enough starts were seen",
     }[lead.basis]
-    parts = [f"until the last pod is Ready {duration(lead.ready_s)} ({basis})"]
-    named = {
+    behind = _named({
         "a node for it": lead.provisioning_s, "warm-up": lead.warmup_s, "actuation": lead.actuation_s,
-        "lateness of the data": data_delay_s,
-    }  # fmt: skip
-    return ", ".join([*parts, *(f"{name} {duration(part_s)}" for name, part_s in named.items() if part_s)])
+    })  # fmt: skip
+    before = _named({"lateness of the data": d.data_delay_s, "tick": d.tick_s})
+    whole = ", ".join([f"until the last pod is Ready {duration(lead.ready_s)} ({basis})", *behind])
+    return f"{whole}; before it {', '.join(before)}" if before else whole
+
+
+def _named(parts: Mapping[str, float]) -> list[str]:
+    return [f"{name} {duration(part_s)}" for name, part_s in parts.items() if part_s]
 
 
 def _lead_dict(d: Decision) -> dict[str, Any] | None:
@@ -130,8 +137,8 @@ def _lead_dict(d: Decision) -> dict[str, Any] | None:
         return None
     return {
         "readySeconds": lead.ready_s, "provisioningSeconds": lead.provisioning_s, "warmupSeconds": lead.warmup_s,
-        "actuationSeconds": lead.actuation_s, "dataDelaySeconds": d.data_delay_s, "basis": lead.basis.value,
-        "batches": lead.batches,
+        "actuationSeconds": lead.actuation_s, "dataDelaySeconds": d.data_delay_s, "tickSeconds": d.tick_s,
+        "basis": lead.basis.value, "batches": lead.batches,
     }  # fmt: skip
 
 
@@ -212,8 +219,8 @@ def _size_lines(run: RecordedRun) -> Iterator[str]:
         yield f"forecast {level_names()[-1]} × margin {d.margin:.3g} needs {_count(d, 'predicted_need')} ({chosen})"
     else:
         yield f"no forecast counts here (lead {duration(d.lead_s)}, accepted risk {100 * d.risk:.3g} % of time)"
-    if d.lead is not None:
-        yield f"lead: {lead_words(d.lead, d.data_delay_s)}"
+    if words := lead_words(d):
+        yield f"lead: {words}"
     yield f"wanted {d.wanted}{_span(run.wanted)}: {d.sizing.words(d.current, d.wanted)}"
 
 

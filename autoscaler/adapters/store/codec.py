@@ -87,6 +87,7 @@ def to_dict(decision: Decision) -> dict[str, Any]:
         **({"notes": [[n.condition.value, n.words] for n in d.notes]} if d.notes else {}),
         **({} if d.lead is None else {"lead": lead_dict(d.lead)}),
         **({"data_delay_s": _plain(d.data_delay_s)} if d.data_delay_s else {}),
+        **({"tick_s": _plain(d.tick_s)} if d.tick_s else {}),
     }
 
 
@@ -115,6 +116,7 @@ def from_dict(plain: dict[str, Any]) -> Decision:
         notes=tuple(Note(Condition(code), words) for code, words in p.get("notes", [])),
         lead=lead_of(p["lead"]) if "lead" in p else None,
         data_delay_s=_number(p.get("data_delay_s", 0.0)),
+        tick_s=_number(p.get("tick_s", 0.0)),
     )
 
 

@@ -9,13 +9,15 @@ from hypothesis import strategies as st
 
 from autoscaler.adapters.store.codec import VERSION, UnreadablePayload, from_dict, pack, to_dict, unpack
 from autoscaler.domain.decision import Decision, DemandView, GuardEffect, State
+from autoscaler.domain.notes import Condition, Note
 from autoscaler.domain.reasons import Reason
 from autoscaler.domain.series import DataVerdict
-from autoscaler.domain.workload import Actuation, Mode, WorkloadRef
+from autoscaler.domain.workload import Actuation, Lead, LeadBasis, Mode, WorkloadRef
 
 text = st.text(st.characters(codec="utf-8"), max_size=12)
 count = st.integers(0, 2**31 - 1)
 number = st.floats(allow_nan=False)
+seconds = st.floats(0.0, 1e6).map(abs)
 moments = st.datetimes(datetime(1971, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC)).map(
     lambda when: when.replace(fold=0)
 )
@@ -60,6 +62,10 @@ decisions = st.builds(
     demands=st.lists(demands, max_size=3).map(tuple),
     effects=st.lists(effects, max_size=3).map(tuple),
     inputs=st.dictionaries(st.text(string.ascii_letters, min_size=1, max_size=9), number | st.booleans() | count),
+    notes=st.lists(st.builds(Note, st.sampled_from(Condition), text), max_size=2).map(tuple),
+    lead=st.none() | st.builds(Lead, seconds, seconds, seconds, seconds, st.sampled_from(LeadBasis), count),
+    data_delay_s=seconds,
+    tick_s=seconds,
 )
 
 
@@ -99,7 +105,7 @@ def test_what_version_1_wrote_can_be_read(make):
     assert golden.inputs["observed_need"] == 4
     assert golden.lead is None, "version 1 knew no parts of the lead at first"
     assert dataclasses.replace(golden, inputs={}) == dataclasses.replace(
-        expected, inputs={}, lead=None, data_delay_s=0.0
+        expected, inputs={}, lead=None, data_delay_s=0.0, tick_s=0.0
     )
 
 

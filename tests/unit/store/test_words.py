@@ -68,7 +68,7 @@ demand
 size
   observed demand needs 4
   forecast p95 × margin 1.1 needs 6 (lead 2 min, accepted risk 0.5 % of time)
-  lead: until the last pod is Ready 1 min 30 s (as typed), warm-up 30 s, lateness of the data 15 s
+  lead: until the last pod is Ready 1 min 30 s (as typed), warm-up 30 s; before it lateness of the data 15 s, tick 15 s
   wanted 6 [6 – 7]: {wanted}
 guards, in order
   pause          no effect
