@@ -16,6 +16,7 @@ from autoscaler.domain.series import DataVerdict
 from autoscaler.domain.workload import WorkloadRef
 
 WORKLOAD = ("namespace", "name")
+LEAD_PARTS = ("data_delay", "tick", "actuation", "provisioning", "ready", "warmup")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +92,16 @@ class Telemetry:
                 "ready_replicas": "Replicas that serve.",
                 "observed_need_replicas": "Replicas for the demand observed now; absent while unknown.",
                 "margin_ratio": "Margin on the sizing quantile.",
-                "lead_seconds": "From a decision until the last replica it asked for serves.",
                 "held": "1 while a guard holds the workload.",
                 "data_ok": "1 while every demand of the workload is usable.",
             }.items()
         }
+        self._lead = Gauge(
+            "foresail_lead_seconds",
+            "From a sample until the last replica asked for on it serves, by part; the parts add up.",
+            (*WORKLOAD, "part"),
+            registry=r,
+        )
         self._notes = NoteMetrics(r)
         self._peak = Gauge(
             "foresail_forecast_peak",
@@ -118,7 +124,6 @@ class Telemetry:
             "granted_replicas": decisions.granted,
             "ready_replicas": decisions.status.ready,
             "margin_ratio": decisions.margin,
-            "lead_seconds": decisions.fleet.lead_s,
             "held": decisions.held,
             "data_ok": facts.verdict == DataVerdict.OK,
         }
@@ -131,6 +136,7 @@ class Telemetry:
                 else:
                     _drop(gauge, ref.namespace, ref.name)
         self._where_known(refs, decisions)
+        self._lead_parts(decisions)
         self._notes.observe(decisions)
         for step in decisions.trace:
             for lane in np.flatnonzero(step.acted).tolist():
@@ -183,9 +189,19 @@ class Telemetry:
             _drop(self._peak, *gone)
         self._peaks = peaks
 
+    def _lead_parts(self, decisions: Decisions) -> None:
+        tick_s = decisions.seen.step_s
+        for load, late in zip(decisions.fleet.workloads, decisions.seen.data_delay_steps.tolist(), strict=True):
+            lead = load.lead
+            values = (late * tick_s, tick_s, lead.actuation_s, lead.provisioning_s, lead.ready_s, lead.warmup_s)
+            for part, value in zip(LEAD_PARTS, values, strict=True):
+                self._lead.labels(load.ref.namespace, load.ref.name, part).set(value)
+
     def _forget(self, ref: WorkloadRef) -> None:
         for gauge in self._gauges.values():
             _drop(gauge, ref.namespace, ref.name)
+        for part in LEAD_PARTS:
+            _drop(self._lead, ref.namespace, ref.name, part)
         for reason in Reason:
             _drop(self.reasons, ref.namespace, ref.name, reason.value)
 

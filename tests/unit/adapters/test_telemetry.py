@@ -18,7 +18,7 @@ from autoscaler.domain.fleet import Fleet
 from autoscaler.domain.notes import Condition, Note
 from autoscaler.domain.reasons import Reason
 from autoscaler.domain.replicas import ReplicaStatus
-from autoscaler.domain.workload import WorkloadRef
+from autoscaler.domain.workload import Lead, LeadBasis, WorkloadRef
 from autoscaler.guards.chain import CHAIN
 from autoscaler.pipeline.decide import decide
 from autoscaler.pipeline.state import LoopState
@@ -71,6 +71,22 @@ def test_the_numbers_are_those_of_the_decision(make_fleet, make_workload, decide
     assert samples(telemetry, "foresail_observed_need_replicas") == {("a", "shop"): 5, ("b", "shop"): 9}
     assert samples(telemetry, "foresail_forecast_peak")[("d0", "b", "shop", "0.95")] == 95.0
     assert samples(telemetry, "foresail_guard_actions_total")[("b", "shop", "OutsideLimits")] == 1
+
+
+def test_the_lead_is_told_by_parts_that_add_up_and_goes_with_its_workload(make_fleet, make_workload, decided):
+    telemetry = Telemetry()
+    lead = Lead(61.0, 30.0, 15.0, provisioning_s=90.0, basis=LeadBasis.MEASURED, batches=9)
+    fleet = make_fleet(make_workload("a", lead=lead), make_workload("b"))
+    decisions = decided(fleet)
+    telemetry.observe(replace(decisions, seen=replace(decisions.seen, data_delay_steps=np.array([2, 0]))))
+    told = samples(telemetry, "foresail_lead_seconds")
+    parts = {part: value for (name, _, part), value in told.items() if name == "a"}
+    assert parts == {
+        "data_delay": 120.0, "tick": 60.0, "actuation": 15.0, "provisioning": 90.0, "ready": 61.0, "warmup": 30.0,
+    }  # fmt: skip
+    assert sum(parts.values()) == lead.total_s + 180.0
+    telemetry.observe(decided(make_fleet(make_workload("b"))))
+    assert {name for name, *_ in samples(telemetry, "foresail_lead_seconds")} == {"b"}
 
 
 def test_unknown_demand_is_absent_and_comes_back(make_fleet, decided):
@@ -139,7 +155,7 @@ def test_labels_are_bounded_by_the_fleet_and_not_by_time(make_fleet, decided):
         k for f in text_string_to_metric_families(generate_latest(telemetry.registry).decode()) for s in f.samples
         for k in s.labels
     }  # fmt: skip
-    assert names == {"namespace", "name", "reason", "demand", "quantile", "result", "le"}
+    assert names == {"namespace", "name", "reason", "demand", "quantile", "result", "le", "part"}
 
 
 def test_two_services_in_one_process_do_not_share_numbers(make_fleet, decided):
