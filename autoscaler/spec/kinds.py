@@ -134,8 +134,8 @@ class LeadSpec(Part):
     ready: scalars.Duration | None = Field(
         default=None,
         description=(
-            "From the request until the last new replica is Ready. Default: measured on the cluster, 3m until enough "
-            "starts were seen."
+            "From the request until the last new replica is Ready, waits for nodes included. Default: measured on the "
+            "cluster, 3m until enough starts were seen."
         ),
         examples=["3m"],
     )
