@@ -85,6 +85,10 @@ def simulate(
     risk: Annotated[str | None, typer.Option(help="Accepted share of time short of capacity (0.5%).")] = None,
     actuation: Annotated[str | None, typer.Option(help="Scale (default), or HpaFloor: a floor under an HPA.")] = None,
     hpa_target: Annotated[int | None, typer.Option(help="Target of that HPA, percent (default: 70).")] = None,
+    least: Annotated[int | None, typer.Option("--min", help="Fewest replicas (default: 1).")] = None,
+    most: Annotated[int | None, typer.Option("--max", help="Most replicas (default: one million).")] = None,
+    start_failure: Annotated[str, typer.Option(help="Share of replicas that fail once while starting.")] = "0%",
+    seed: Annotated[int, typer.Option(help="Seed of those failures.", min=0)] = 0,
     warmup: Annotated[str | None, typer.Option(help="Decided but not scored (default: 7d).")] = None,
     step: Annotated[str | None, typer.Option(help="Average the demand into steps of this length.")] = None,
     out: Annotated[Path | None, typer.Option(help="One row per step: .parquet or .csv.")] = None,
@@ -96,7 +100,8 @@ def simulate(
     options = SimulateOptions(
         trace=trace, column=column, series=series, prometheus=prometheus, query=query, since=since, config=config,
         lead=lead, data_delay=data_delay, actuation_delay=actuation_delay, capacity=capacity, risk=risk,
-        actuation=actuation, hpa_target=hpa_target, warmup=warmup, step=step, out=out, output=output,
+        actuation=actuation, hpa_target=hpa_target, least=least, most=most, start_failure=start_failure, seed=seed,
+        warmup=warmup, step=step, out=out, output=output,
     )  # fmt: skip
     run_simulate(options)
 

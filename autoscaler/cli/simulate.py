@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from dataclasses import dataclass, replace
@@ -30,6 +31,7 @@ from autoscaler.spec.reader import parse_text
 from autoscaler.spec.scalars import checked_risk, risk_of
 
 DAY_S = 86400
+INT32_MAX = 2**31 - 1
 USUAL_TARGET = 70
 WARMUP_DAYS = 7
 PROMETHEUS_STEP_S = 60
@@ -54,6 +56,10 @@ class SimulateOptions:
     risk: str | None
     actuation: str | None
     hpa_target: int | None
+    least: int | None
+    most: int | None
+    start_failure: str
+    seed: int
     warmup: str | None
     step: str | None
     out: Path | None
@@ -129,7 +135,7 @@ def _workload_of(options: SimulateOptions, notes: list[str]) -> tuple[Workload, 
             risk=load.risk if risk is None else risk,
             actuation=actuation or load.actuation,
         )
-        return load, load.demands[0].capacity_per_replica if capacity is None else capacity
+        return _bounded(load, options), load.demands[0].capacity_per_replica if capacity is None else capacity
     if lead_s is None:
         notes.append(f"lead {DEFAULT_READY_S:g} s (the default; type --lead)")
     if risk is None:
@@ -140,7 +146,15 @@ def _workload_of(options: SimulateOptions, notes: list[str]) -> tuple[Workload, 
         risk=risk_of(DEFAULT_RISK) if risk is None else risk,
         actuation=actuation or Actuation.SCALE,
     )
-    return load, capacity
+    return _bounded(load, options), capacity
+
+
+def _bounded(load: Workload, options: SimulateOptions) -> Workload:
+    least = load.min_replicas if options.least is None else options.least
+    most = load.max_replicas if options.most is None else options.most
+    if not 1 <= least <= most <= INT32_MAX:
+        raise Refused(f"--min {least} and --max {most} must keep 1 ≤ min ≤ max ≤ {INT32_MAX}, as Kubernetes counts")
+    return replace(load, min_replicas=least, max_replicas=most)
 
 
 def _configured(path: Path) -> Workload:
@@ -177,7 +191,18 @@ def _world(options: SimulateOptions, actuation: Actuation, notes: list[str]) -> 
     for seconds_, what in ((data_s, "data delay"), (acts_s, "actuation delay")):
         if not seconds_:
             notes.append(f"no {what}")
-    return World(data_s, acts_s, target or USUAL_TARGET)
+    return World(data_s, acts_s, target or USUAL_TARGET, _failing(options.start_failure), options.seed)
+
+
+def _failing(text: str) -> float:
+    """0.05 for "5%" and for "0.05"."""
+    try:
+        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        share = math.nan
+    if not 0 <= share <= 1:
+        raise Refused(f"--start-failure {text!r} is not a share of replicas; write a percentage such as 1%")
+    return share
 
 
 def _warmup_s(options: SimulateOptions, trace: Trace, notes: list[str]) -> float:

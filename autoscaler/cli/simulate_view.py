@@ -53,6 +53,8 @@ def told(outcome: Outcome, world: World, notes: tuple[str, ...], out: Path | Non
             "hpaTarget": world.hpa_target if load.actuation.is_floor else None,
             "minReplicas": load.min_replicas,
             "maxReplicas": load.max_replicas,
+            "startFailure": world.start_failure,
+            "seed": world.seed,
         },
         "notes": list(notes),
         "figures": {_camel(name): value for name, value in asdict(outcome.scores).items()},

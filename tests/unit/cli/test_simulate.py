@@ -119,6 +119,18 @@ def test_a_config_sets_what_is_not_typed(foresail, web, tmp_path):
     assert (asked["capacity"], asked["leadSeconds"], asked["risk"], asked["hpaTarget"]) == (10.0, 300.0, 0.02, 90)
 
 
+def test_limits_and_failing_starts_are_part_of_the_cluster(foresail, web, tmp_path):
+    def ready(*args: object) -> pd.Series:
+        foresail("simulate", "--trace", "web.csv", "--lead", "10m", "--out", "rows.parquet", *args, *PLAIN)
+        return pd.read_parquet(tmp_path / "rows.parquet")["ready"]
+
+    assert ready("--min", 9, "--max", 12).between(9, 12).all()
+    failing = ready("--start-failure", "50%", "--seed", 1)
+    assert (failing <= ready()).all()
+    assert (failing < ready()).any()
+    pd.testing.assert_series_equal(failing, ready("--start-failure", "0.5", "--seed", 1))
+
+
 def test_delays_are_part_of_the_answer(foresail, web):
     args = ("--data-delay", "10m", "--actuation-delay", "15s", "--lead", "5m", *PLAIN)
     found = json.loads(foresail("simulate", "--trace", "web.csv", *args).out)
@@ -153,6 +165,10 @@ def test_delays_are_part_of_the_answer(foresail, web):
         (("--trace", "web.csv", "--actuation", "KedaFloor"), "--actuation 'KedaFloor' is not known; use Scale or"),
         (("--trace", "web.csv", "--hpa-target", "80"), "--hpa-target needs --actuation HpaFloor"),
         (("--trace", "web.csv", "--actuation", "HpaFloor", "--hpa-target", "0"), "a percentage from 1 to 100"),
+        (("--trace", "web.csv", "--min", "5", "--max", "4"), "--min 5 and --max 4 must keep 1 ≤ min ≤ max"),
+        (("--trace", "web.csv", "--min", "0"), "must keep 1 ≤ min"),
+        (("--trace", "web.csv", "--start-failure", "150%"), "--start-failure '150%' is not a share of replicas"),
+        (("--trace", "web.csv", "--start-failure", "few"), "--start-failure 'few' is not a share"),
         (("--trace", "web.csv", "-o", "html"), "--output 'html' is not known; use table, json or yaml"),
         (("--trace", "web.csv", "--out", "rows.txt"), "its name must end in .parquet, .pq, .csv"),
         (("--trace", "web.csv", "--out", "web.csv/rows.csv"), "--out web.csv/rows.csv: cannot be written"),
