@@ -1,6 +1,7 @@
 """`foresail simulate` as a user calls it: its answer, its file, and what it says to bad input."""
 
 import json
+import re
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -61,6 +62,14 @@ def test_the_file_has_one_row_per_step_with_the_documented_columns(foresail, web
     assert list(text.columns) == COLUMNS
     np.testing.assert_array_equal(text["wanted"], frame["wanted"])
     assert sorted(p.name for p in tmp_path.iterdir()) == ["decisions.csv", "new", "web.csv"]
+
+
+def test_every_column_and_option_is_documented(foresail):
+    text = (Path(__file__).parents[3] / "docs" / "simulate.md").read_text()
+    assert not [c for c in COLUMNS if f"`{c}`" not in text]
+    options = set(re.findall(r"--[a-z-]+", foresail("simulate", "--help").out)) - {"--help", "--output"}
+    assert len(options) > 15
+    assert not [option for option in options if option not in text]
 
 
 def test_the_table_says_what_was_assumed_and_both_sides(foresail, web):
