@@ -258,17 +258,26 @@ def test_demand_that_can_be_mended_by_a_stated_rule_decides_the_same(foresail, w
 
 
 class _Prometheus(BaseHTTPRequestHandler):
-    """Answers range queries about a wave that is scraped each minute: `web`, `two` series of it, or `none`."""
+    """Answers range queries about a wave that is scraped each minute: `web`, `two` series of it, or `none`.
+
+    `holed`: only the newest request is answered. `odd`: some samples are infinite or negative.
+    """
 
     asked: list[dict[str, str]]
 
     def do_POST(self) -> None:
         form = dict(parse_qsl(self.rfile.read(int(self.headers["Content-Length"])).decode()))
-        series = {"web": 1, "two": 2}.get(form.get("query", ""), 0)
+        query = form.get("query", "")
+        series = {"web": 1, "two": 2, "holed": 1, "odd": 1}.get(query, 0)
         if self.path.endswith("query_range"):
             self.asked.append(form)
+            if query == "holed" and sum(a["query"] == "holed" for a in self.asked) > 1:
+                self.send_error(503)
+                return
             first, end, step = (float(form[k]) for k in ("start", "end", "step"))
             values = [[t, f"{100 + 60 * np.sin(t / 9000):.3f}"] for t in np.arange(first, end + 1, step).tolist()]
+            if query == "odd":
+                values[10][1], values[11][1] = "+Inf", "-3"
             result = [{"metric": {"n": str(n)}, "values": values} for n in range(series)]
             said = {"resultType": "matrix", "result": result}
         else:
@@ -321,6 +330,19 @@ def test_a_query_that_tells_no_one_demand_is_refused(foresail, prometheus, query
     said = foresail("simulate", "--prometheus", prometheus[0], "--query", query, "--since", "1d", *PLAIN)
     assert said.code == code
     assert words in said.err
+
+
+def test_a_part_that_is_not_answered_is_no_hole_in_demand(foresail, prometheus):
+    said = foresail("simulate", "--prometheus", prometheus[0], "--query", "holed", "--since", "2w", *PLAIN)
+    assert said.code == 3
+    assert "of 20160 steps" in said.err
+
+
+def test_samples_that_are_no_demand_are_unknown_and_counted(foresail, prometheus):
+    said = foresail("simulate", "--prometheus", prometheus[0], "--query", "odd", "--since", "5h", *PLAIN)
+    assert said.code == 0, said.err
+    notes = json.loads(said.out)["notes"]
+    assert [n[:16] for n in notes if "NaN or Inf" in n or "negative" in n] == ["1 of 300 steps: "] * 2
 
 
 def test_a_source_that_is_down_is_exit_3(foresail):
