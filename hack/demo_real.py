@@ -23,6 +23,7 @@ from hack.real_world.report import Row, picture, table, twins  # noqa: E402
 from hack.real_world.samples import Sampler  # noqa: E402
 from hack.real_world.scene import Scene, sale_day, step_of, time_of  # noqa: E402
 from hack.real_world.world import QUICK, Stage, World  # noqa: E402
+from tests.real.parts import require_part  # noqa: E402
 
 WORLDS = [
     World("hpa-alone", 70, served=False),
@@ -30,7 +31,7 @@ WORLDS = [
     World("with-foresail-85", 85, served=True),
 ]
 MOMENTS = {
-    "11:58": "two minutes before the daily sale: the floor is up already, the HPA alone waits for demand",
+    "11:58": "two minutes before the daily sale: the floor is on its way up, the HPA alone waits for demand",
     "12:07": "the ramp of the sale",
     "12:42": "the flash crowd, which nobody could know: all react, none is ahead",
     "12:55": "afterwards: floors come down by 10 % a minute at most",
@@ -79,7 +80,7 @@ def play(scene: Scene, constants: Constants, folder: Path, out: Path) -> Found:
             stale.unlink()
         stage.foresail.store = out.resolve() / "foresail.db"
         print(f"all run after {time.monotonic() - began:.0f} s; in another terminal you can look for yourself:")
-        print(f"  KUBECONFIG={stage.plane.kubeconfig()} kubectl get hpa,deploy -A --watch")
+        print(f"  KUBECONFIG={stage.plane.kubeconfig()} {require_part('kubectl')} get hpa -A --watch")
         print(f"  .venv/bin/foresail get --watch --store {out / 'foresail.db'}\n", flush=True)
         stage.begin()
         sampler = Sampler(stage)
