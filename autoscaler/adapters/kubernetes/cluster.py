@@ -163,7 +163,10 @@ class KubernetesCluster:
                     now_s - (wall_s - at_s) * self.speed for at_s in (start.created_s, start.placed_s, start.ready_s)
                 )
                 found.append(PodStart(lane, start.uid, created, placed, ready))
-        self._told = {start.uid for view in views if view.pods for start in view.pods.starts}
+        told = self._told | {start.uid for start in found}
+        if all(view.pods is not None for view in views if view.known):  # a pod that was not listed is not gone
+            told &= frozenset().union(*(view.pods.living for view in views if view.pods))
+        self._told = told
         return found
 
     def _forget(self) -> None:

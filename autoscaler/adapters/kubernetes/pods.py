@@ -23,13 +23,14 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class PodFacts:
-    """waiting_s: how long the longest waiting pod has had no node; 0 = none waits. why: the scheduler's words."""
+    """waiting_s: how long the longest waiting pod has had no node, 0 = none waits. why: the words for it. living: uids."""
 
     ready: int
     waiting: int
     waiting_s: float
     why: str | None
     starts: tuple[Start, ...]
+    living: frozenset[str] = frozenset()
 
 
 def facts(pods: Sequence[Mapping[str, Any]], now_s: float) -> PodFacts:
@@ -43,6 +44,7 @@ def facts(pods: Sequence[Mapping[str, Any]], now_s: float) -> PodFacts:
         waiting_s=0.0 if longest is None else max(0.0, longest[0]),
         why=None if longest is None else longest[1],
         starts=tuple(_starts(living, now_s)),
+        living=frozenset(p["metadata"]["uid"] for p in living),
     )
 
 
