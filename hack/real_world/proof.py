@@ -198,7 +198,7 @@ def _explained(stage: Stage, world: World) -> Explained:
 def _moments(found: Found) -> list[float]:
     """Where a reader would ask why: in the dark, after the restart, and where demand was highest."""
     middles = [(low_s + high_s) / 2 for name, (low_s, high_s) in found.deaths.items() if name == "prometheus"]
-    after = [high_s + 30 for name, (_, high_s) in found.deaths.items() if name == "foresail"]
+    after = [high_s + 90 for name, (_, high_s) in found.deaths.items() if name == "foresail"]
     all_ = [s for taken in found.samples.values() for s in taken]
     return [*middles, *after, max(all_, key=lambda s: s.demand).at_s]
 

@@ -27,7 +27,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Found:
         scene, constants = match_day("1998-06-25T14:00", 14, warm=6), Constants(ready_s=180)
     else:
         print(f"{WORLD_CUP.name} is not at hand: the SYNTHETIC shop stands in for real demand")
-        scene, constants = sale_day(warm=6, minutes=18), Constants(ready_s=180)
+        scene, constants = sale_day(warm=5, minutes=15), Constants(ready_s=180)
     blind = Death(scene.end_step - 7, scene.end_step - 5)
     killed = Death(scene.end_step - 3, scene.end_step - 2)
     made = run(
