@@ -18,6 +18,7 @@ from autoscaler.adapters.traces import Trace
 from autoscaler.domain.decision import SIZING_REASONS
 from autoscaler.domain.errors import Refused, SourceDown
 from autoscaler.domain.fleet import Fleet
+from autoscaler.domain.reasons import Reason
 from autoscaler.domain.series import DataVerdict, Panel, SeriesBatch
 from autoscaler.domain.workload import (
     Actuation,
@@ -187,12 +188,13 @@ def rows(outcome: Outcome) -> dict[str, Any]:
 
 def _reasons(log: RunLog) -> Any:
     """[step], codes joined by commas: where `wanted` came from, then each guard that acted, in order."""
-    sizing = np.zeros(log.steps, dtype=np.int64) if log.sizing is None else log.sizing
-    keys, which = np.unique(np.stack([sizing, log.reason_bits]), axis=1, return_inverse=True)
-    words = [
-        ",".join([SIZING_REASONS[came].value, *(g.reason.value for k, g in enumerate(CHAIN) if bits >> k & 1)])
-        for came, bits in keys.T.tolist()
-    ]
+    none = np.zeros(log.steps, dtype=np.int64)
+    columns = [none if c is None else c for c in (log.sizing, log.reason_bits, log.failed_bits)]
+    keys, which = np.unique(np.stack(columns), axis=1, return_inverse=True)
+    words = []
+    for came, acted, failed in keys.T.tolist():
+        guards = [(Reason.GUARD_FAILED if failed >> k & 1 else g.reason) for k, g in enumerate(CHAIN) if acted >> k & 1]
+        words.append(",".join(reason.value for reason in (SIZING_REASONS[came], *guards)))
     return np.array(words, dtype=object)[which.ravel()]
 
 

@@ -16,7 +16,7 @@ from autoscaler.actuation.requests import requests
 from autoscaler.domain.decision import Decisions
 from autoscaler.domain.fleet import Fleet
 from autoscaler.domain.forecast import LEVELS, SIZING_LEVEL
-from autoscaler.domain.series import Floats, Panel
+from autoscaler.domain.series import Floats, Ints, Panel
 from autoscaler.domain.workload import Mode
 from autoscaler.forecasting.serving import PeakServer
 from autoscaler.guards.contract import Guard
@@ -50,7 +50,7 @@ class Journal:
         lanes = len(fleet)
         self._counts = {
             name: np.full((lanes, steps), UNKNOWN, dtype=np.int64)
-            for name in ("current", "wanted", "granted", "ready", "running", "sizing", "reason_bits")
+            for name in ("current", "wanted", "granted", "ready", "running", "sizing", "reason_bits", "failed_bits")
         }
         self._numbers = {name: np.full((lanes, steps), np.nan) for name in ("p50", "p95", "margin")}
         self._held = np.zeros((lanes, steps), dtype=np.bool_)
@@ -67,6 +67,7 @@ class Journal:
         self._counts["granted"][:, at] = decisions.granted
         self._counts["sizing"][:, at] = decisions.sizing
         self._counts["reason_bits"][:, at] = decisions.reason_bits()
+        self._counts["failed_bits"][:, at] = _failed_bits(decisions)
         self._numbers["margin"][:, at] = decisions.margin
         self._numbers["p50"][:, at] = seen.quantiles[first_rows, 0]
         self._numbers["p95"][:, at] = seen.quantiles[first_rows, LEVELS.index(SIZING_LEVEL)]
@@ -88,6 +89,15 @@ class Journal:
             held=self._held[lane, :n],
             **columns,
         )
+
+
+def _failed_bits(decisions: Decisions) -> Ints:
+    """[lane], bit g set where guard g raised."""
+    bits = np.zeros(len(decisions), dtype=np.int64)
+    for g, step in enumerate(decisions.trace):
+        if step.before is not step.after and step.failed.any():
+            bits |= step.failed.astype(np.int64) << g
+    return bits
 
 
 @dataclass(slots=True)

@@ -20,7 +20,8 @@ class RunLog:
     current, wanted, granted: decided at the start of the step (for a floor: floors). ready: replicas that
     served during the step. p50, p95: quantiles of the coming peak (NaN = no forecast). margin: on p95.
     reason_bits: bit g = guard g acted (`guards` names them). held: some guard held. running: ready replicas and
-    those that are starting. sizing: index into SIZING_REASONS, where `wanted` came from.
+    those that are starting. sizing: index into SIZING_REASONS, where `wanted` came from. failed_bits: bit g =
+    guard g raised.
     """
 
     name: str
@@ -41,6 +42,7 @@ class RunLog:
     held: Bools
     running: Ints | None = None
     sizing: Ints | None = None
+    failed_bits: Ints | None = None
 
     @property
     def steps(self) -> int:

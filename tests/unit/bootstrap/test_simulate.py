@@ -17,7 +17,10 @@ from autoscaler.bootstrap.simulate import (
     typed_workload,
 )
 from autoscaler.domain.errors import Refused
+from autoscaler.domain.proposals import Proposals, Verdicts
+from autoscaler.domain.reasons import Reason
 from autoscaler.domain.workload import Actuation, Workload
+from autoscaler.guards.chain import CHAIN
 
 FIRST, STEPS, STEP_S = 5_000_000, 600, 300
 
@@ -105,6 +108,26 @@ def test_there_is_one_row_for_every_step_with_warm_up_and_gaps():
     assert (found["wanted"] >= 0).all()
     assert found["reasons"][101].endswith("BadData")
     assert all(found["reasons"])
+
+
+class _Raises:
+    name = "step-up"
+    reason = Reason.STEP_UP_LIMITED
+
+    def review(self, proposals: Proposals) -> Verdicts:
+        if proposals.now_s >= (FIRST + 400) * STEP_S:
+            raise ZeroDivisionError
+        return proposals.unchanged(self.reason)
+
+
+def test_a_guard_that_raises_is_named_as_such(monkeypatch):
+    chain = tuple(_Raises() if g.name == "step-up" else g for g in CHAIN)
+    monkeypatch.setattr("autoscaler.bootstrap.simulate.CHAIN", chain)
+    reasons = rows(simulate(recorded(), workload(), World()))["reasons"]
+    failed = np.array(["GuardFailed" in r for r in reasons])
+    assert not failed[:400].any()
+    assert failed[400:].all()
+    assert not any("StepUpLimited" in r for r in reasons)
 
 
 def test_figures_score_what_lies_after_the_warm_up():
