@@ -1,0 +1,44 @@
+"""Every rival at its published settings, in the order of the tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from autoscaler.domain.series import Floats, Ints
+from autoscaler.simulator.rivals.contract import TARGETS, Rival, World
+from autoscaler.simulator.rivals.crane import CraneDsp
+from autoscaler.simulator.rivals.floored import AwsHourly, KedaCron, SameTime
+from autoscaler.simulator.rivals.hpa import DOWN_WINDOWS_S, Hpa, hpas_requested
+from autoscaler.simulator.rivals.phpa import PhpaHoltWinters, PhpaLinear
+from autoscaler.simulator.rivals.simple import SeasonalNaive, Static, TrailingMax
+
+TRAILING_MINUTES = (15, 60, 180, 1440)
+
+
+def rivals(knobs: tuple[float, ...] = TARGETS) -> tuple[Rival, ...]:
+    """All of them on the ladder `knobs`; only the static one has counts for knobs, always its own."""
+    return (
+        *(Hpa(down_s, knobs) for down_s in DOWN_WINDOWS_S),
+        KedaCron(knobs=knobs),
+        PhpaLinear(knobs=knobs),
+        PhpaHoltWinters(knobs=knobs),
+        CraneDsp(knobs=knobs),
+        AwsHourly("mean", knobs=knobs),
+        AwsHourly("max", knobs=knobs),
+        SameTime(knobs=knobs),
+        *(TrailingMax(minutes, knobs) for minutes in TRAILING_MINUTES),
+        SeasonalNaive(knobs=knobs),
+        Static(),
+    )
+
+
+def all_requested(seen: Floats, world: World, knobs: tuple[float, ...] = TARGETS) -> Iterator[tuple[Rival, Ints]]:
+    """Each rival and what it asks for, [knob, step]; the HPAs share one pass over the recording."""
+    everyone = rivals(knobs)
+    hpas = [rival for rival in everyone if isinstance(rival, Hpa)]
+    stacked = hpas_requested(seen, world, tuple(h.down_s for h in hpas), knobs)
+    for at, hpa in enumerate(hpas):
+        yield hpa, stacked[at * len(knobs) : (at + 1) * len(knobs)]
+    for rival in everyone:
+        if not isinstance(rival, Hpa):
+            yield rival, rival.requested(seen, world)
