@@ -43,7 +43,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("out/demo-real"), help="folder for record and picture")
     given = parser.parse_args()
-    signal.signal(signal.SIGTERM, _stopped)
+    for number in (signal.SIGTERM, signal.SIGINT):  # a shell may have left the latter ignored
+        signal.signal(number, _stopped)
     given.out.mkdir(parents=True, exist_ok=True)
     scene, constants = sale_day(), Constants(ready_s=180)
     _introduce(scene, constants)
