@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 
 from autoscaler.adapters.kubernetes.cluster import KubernetesCluster
 from autoscaler.adapters.kubernetes.connection import Access, Connection
@@ -21,6 +21,7 @@ from autoscaler.ports.clock import Clock
 
 log = logging.getLogger("foresail")
 VISIT_S = 600.0
+RETRY_S = 60.0
 CALL_S = 5.0
 
 
@@ -32,28 +33,36 @@ def connect(settings: ClusterSettings, timeout_s: float = CALL_S) -> Connection:
     return connection
 
 
-def open_cluster(settings: ServiceSettings, clock: Clock) -> tuple[KubernetesCluster, FloorCaretaker]:
-    """Raises Refused when the credentials cannot be used; a server that is away is met at every tick anew."""
+def open_cluster(
+    settings: ServiceSettings, clock: Clock, namespaces: Iterable[str]
+) -> tuple[KubernetesCluster, FloorCaretaker]:
+    """namespaces: where we may hold something, as the record knows.
+
+    Raises Refused when the credentials cannot be used; a server that is away is met at every tick anew.
+    """
     if settings.cluster is None:
         raise Refused("no cluster is named")
     timeout_s = min(CALL_S, settings.deadline_s)
     connection = connect(settings.cluster, timeout_s)
     cluster = KubernetesCluster(connection, settings.cluster.installation, clock, settings.speed)
-    return cluster, FloorCaretaker(cluster, idle=not settings.beside)
+    return cluster, FloorCaretaker(cluster, idle=not settings.beside, namespaces=set(namespaces))
 
 
 @dataclass(slots=True)
 class FloorCaretaker:
     """At start, when the files change, and every ten minutes: floors that this installation holds for nobody any more.
 
-    idle: gives nothing back; a single decision over some files is no statement about the others.
+    idle: gives nothing back; a single decision over some files is no statement about the others. namespaces: where to
+    look with rights in some of them only.
     """
 
     cluster: KubernetesCluster
     idle: bool = False
     monotonic: Callable[[], float] = time.monotonic
     _next_s: float = float("-inf")
+    namespaces: set[str] = field(default_factory=set)
     _generation: int = -1
+    _warned: set[str] = field(default_factory=set)
 
     def visit(self, files: FleetFiles) -> None:
         """Never raises for the API: what cannot be given back now is tried at the next visit."""
@@ -61,20 +70,41 @@ class FloorCaretaker:
         if self.idle or (same and self.monotonic() < self._next_s):
             return
         self._next_s, self._generation = self.monotonic() + VISIT_S, files.generation
-        connection, kinds = self.cluster.connection, self.cluster.kinds
         try:
-            mine = held(connection, kinds, self.cluster.installation)
+            mine = self._held(files)
+            for done in release(self.cluster.floors, self._orphans(mine, files)):
+                log.log(logging.WARNING if done.failed else logging.INFO, "orphan_released %s", done.words)
+                if done.failed:
+                    self._next_s = self.monotonic() + RETRY_S
+        except Exception:
+            log.exception("orphans_unknown")  # looking after others' floors never costs a tick
+
+    def _held(self, files: FleetFiles) -> list[Held]:
+        """In the whole cluster; with fewer rights, in every namespace that we know of, each by itself."""
+        connection, kinds, mine = self.cluster.connection, self.cluster.kinds, self.cluster.installation
+        self.namespaces |= {w.ref.namespace for w in files.fleet.workloads}
+        try:
+            return held(connection, kinds, mine)
         except ApiFault as fault:
-            namespaces = sorted({w.ref.namespace for w in files.fleet.workloads})
+            self._warn("", fault)
+            if not fault.forbidden:
+                return []
+        found = []
+        for namespace in sorted(self.namespaces):
             try:
-                mine = held(connection, kinds, self.cluster.installation, namespaces) if fault.forbidden else []
-            except ApiFault as again:
-                fault, mine = again, []
-            if not mine and not fault.forbidden:
-                log.warning("orphans_unknown: %s", fault)
-                self._next_s = float("-inf")
-        for done in release(self.cluster.floors, self._orphans(mine, files)):
-            log.log(logging.WARNING if done.failed else logging.INFO, "orphan_released %s", done.words)
+                found += held(connection, kinds, mine, [namespace])
+            except ApiFault as fault:
+                self._warn(namespace, fault)
+        return found
+
+    def _warn(self, where: str, fault: ApiFault) -> None:
+        """Once per place for a right that is missing; an outage is told each time and asked again soon."""
+        self._next_s = min(self._next_s, self.monotonic() + RETRY_S)
+        if fault.forbidden and where in self._warned:
+            return
+        self._warned.add(where)
+        scope = f"namespace {where}" if where else "the whole cluster; known namespaces are looked at"
+        log.warning("orphans_unknown in %s: %s", scope, fault)
 
     def close(self) -> None:
         self.cluster.close()
@@ -113,8 +143,13 @@ def release_now(
             mine = held(connection, kinds, settings.installation)
         except ApiFault as fault:
             namespaces = sorted({w.partition("/")[0] for w in workloads if "/" in w})
-            if not (fault.forbidden and namespaces and all("/" in w for w in workloads)):
+            if not fault.forbidden:
                 raise
+            if not namespaces or not all("/" in w for w in workloads):
+                way_out = (
+                    "name the workloads as NAMESPACE/NAME, or grant list on horizontalpodautoscalers in the cluster"
+                )
+                raise Refused(f"floors cannot be looked for in the whole cluster: {way_out} ({fault})") from fault
             mine = held(connection, kinds, settings.installation, namespaces)  # rights in some namespaces are enough
         if workloads:
             chosen = [h for h in mine if any(_is(h.claim.workload, w) for w in workloads)]

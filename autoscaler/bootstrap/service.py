@@ -58,7 +58,7 @@ def service(settings: ServiceSettings, clock: Clock | None = None, opener: OpenS
     if settings.cluster is not None:
         from autoscaler.bootstrap.clusters import open_cluster
 
-        cluster, caretaker = open_cluster(settings, chosen)
+        cluster, caretaker = open_cluster(settings, chosen, {ref.namespace for ref in store.workloads()})
     pipeline = Pipeline(judged, cluster, store, history, PeakServer(serving_models()), CHAIN)
     past = Past(history, sources.beside(judged), settings.demand_store, settings.backfill)
     past.suspicions = judged.suspicions

@@ -215,12 +215,14 @@ def _table(found: list[Decision]) -> None:
     for each in found:
         peaks = [d.sizing_quantile for d in each.demands if d.sizing_quantile is not None]
         table.add_row(
-            str(each.workload), each.state, str(each.current), str(each.wanted), str(each.granted),
+            str(each.workload), each.state, *(each.shown(n) for n in (each.current, each.wanted, each.granted)),
             " + ".join(f"{p:.4g}" for p in peaks) or "-",
         )  # fmt: skip
     console.print(table)
     for each in found:
         console.print(f"{each.workload}: {'; '.join(each.words)}", highlight=False, markup=False)
+        for note in each.notes:
+            console.print(f"  {note.condition}: {note.words}", highlight=False, markup=False)
         for demand in each.demands:
             if demand.verdict != DataVerdict.OK:
                 told = f"{demand.verdict.words}; {demand.note}" if demand.note else demand.verdict.words

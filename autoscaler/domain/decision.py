@@ -116,6 +116,10 @@ class Decision:
             *(e.words for e in self.effects if e.acted),
         )
 
+    def shown(self, count: int) -> str:
+        """A count for people; of a target that could not be read none is known."""
+        return str(count) if self.inputs.get("target_known", True) else "?"
+
     @property
     def changes(self) -> bool:
         return self.granted != self.current

@@ -203,7 +203,7 @@ class LeadTimes:
         for lane, load in enumerate(fleet.workloads) if self._starts else ():
             one, lead = self._starts.get(load.ref), load.lead
             measured = one.measured if one else None
-            if measured is not None and lead.basis is LeadBasis.TYPED and measured.total_s > lead.ready_s:
+            if measured is not None and lead.basis is LeadBasis.TYPED and measured.total_s > lead.ready_s + CLOCK_S:
                 words = (
                     f"lead.ready is {lead.ready_s:.0f} s, but the last pod of a batch was Ready after "
                     f"{measured.total_s:.0f} s (p95 of {measured.batches} batches): write at least that, or leave "

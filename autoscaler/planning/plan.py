@@ -34,8 +34,9 @@ class Plan:
 def plan(fleet: Fleet, seen: ForesightAt, levels: tuple[float, ...], margin: Floats, current: Ints) -> Plan:
     """Size every lane.
 
-    A floor actuation wants the predicted need alone (the HPA under it is the reactive part); Scale wants
-    the larger of observed and predicted need. Where neither is known, what is there stays.
+    A floor actuation wants the predicted need alone (the HPA under it is the reactive part); without a forecast it
+    keeps what is written, down to observed need. Scale wants the larger of observed and predicted need. Where
+    neither is known, what is there stays.
     """
     sizing_quantile = seen.quantiles[:, levels.index(SIZING_LEVEL)]
     per_row_margin = margin[fleet.row_lane]
@@ -52,7 +53,10 @@ def plan(fleet: Fleet, seen: ForesightAt, levels: tuple[float, ...], margin: Flo
     observed_with_room = fleet.most_over_rows(replicas_for(roomy, fleet.capacity))
     predicted_need = fleet.most_over_rows(replicas_for(roomy_peak, fleet.capacity))
 
-    reactive = np.where(fleet.is_floor, fleet.min_replicas, np.where(need_known, observed_with_room, current))
+    observed = np.where(need_known, observed_with_room, current)
+    kept = np.maximum(fleet.min_replicas, np.minimum(current, observed))  # only observed load takes a floor down
+    floor = np.where(predicted, fleet.min_replicas, kept)
+    reactive = np.where(fleet.is_floor, floor, observed)
     wanted = np.maximum(np.where(predicted, predicted_need, 0), reactive)
     return Plan(
         observed_need=np.where(need_known, observed_need, 0),

@@ -77,11 +77,12 @@ def cells(row: Overview, now: datetime, width: int, *, plain: bool = False) -> t
     age = ago((now - row.run.last_at).total_seconds())
     if not wide:
         arrow = "->" if plain else "→"
-        now_text = str(d.current) if d.granted == d.current else f"{d.current}{arrow}{d.granted}"
+        now_text = d.shown(d.current) if d.granted == d.current else f"{d.current}{arrow}{d.granted}"
         return (str(d.workload), d.state.value, now_text, data, age, line)
     tops = [s for s in row.run.sizing_quantile if s.high is not None]
     peak = " + ".join(_span(s) for s in tops) or "-"
-    numbers = (str(d.current), _span(row.run.wanted), str(d.granted), peak)
+    wanted = "?" if d.shown(d.wanted) == "?" else _span(row.run.wanted)
+    numbers = (d.shown(d.current), wanted, d.shown(d.granted), peak)
     lasting = [n.condition.value for n in d.notes if n.condition is not Condition.WRITTEN]
     state = f"{d.state.value}: {lasting[0]}" if lasting else d.state.value
     return (str(d.workload), state, d.mode.value, *numbers, data, age, line)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from autoscaler.domain.decision import Decision, DemandView, GuardEffect, level_names
+from autoscaler.domain.decision import Decision, DemandView, GuardEffect, State, level_names
 from autoscaler.domain.record import Range, RecordedRun
 from autoscaler.domain.workload import Actuation, LeadBasis, Mode
 
@@ -168,6 +168,8 @@ def duration(seconds: float | None) -> str:
 
 
 def _writing(d: Decision) -> str:
+    if d.state is State.YIELDED:
+        return f"mode {d.mode.value}: writes nothing, somebody else decides about {_WRITES[d.actuation]}"
     verb = "writes" if d.mode is Mode.ACT else "only advises, would write"
     return f"mode {d.mode.value}: {verb} {_WRITES[d.actuation]}"
 

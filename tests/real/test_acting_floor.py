@@ -15,6 +15,10 @@ from autoscaler.domain.notes import Condition
 from autoscaler.domain.reasons import Reason
 from autoscaler.domain.replicas import ScaleRequest
 from autoscaler.domain.workload import Mode
+from autoscaler.forecasting.serving import PeakServer
+from autoscaler.guards.chain import CHAIN
+from autoscaler.intake.history import History
+from autoscaler.pipeline.tick import Pipeline
 from tests.real.acting import HPAS, Acting
 from tests.real.manifests import deployment, hpa
 from tests.real.rest import Refusal
@@ -98,6 +102,60 @@ def test_a_floor_whose_field_managers_were_wiped_goes_back_all_the_same(acting):
     assert (one.floor, one.floor_owners) == (2, {"kubectl-client-side-apply"})
 
 
+def test_an_own_floor_that_nobody_owns_is_the_owners_all_the_same(acting):
+    one = acting(minimum=5)
+    one.admin.patch(HPAS.format(one.namespace, "web"), {"metadata": {"managedFields": [{}]}})
+    one.write(13)
+    assert own_of(one) == 5
+    assert int(one.look().own_floor[0]) == 5
+    give_back(one)
+    assert one.floor == 5
+
+
+def test_a_removed_annotation_is_put_back_from_memory_and_without_memory_our_value_is_nobodys(acting):
+    one = acting()
+    one.write(13)
+    one.look()
+    one.kubectl("annotate", "hpa", "web", "foresail.dev/floor-")
+    seen = one.look()
+    assert (int(seen.floor[0]), int(seen.own_floor[0])) == (13, 2)
+    assert "our annotation on HorizontalPodAutoscaler web was removed" in one.told(Condition.CHANGED_BY_OTHER)
+    one.write(12)
+    assert own_of(one) == 2
+    one.kubectl("annotate", "hpa", "web", "foresail.dev/floor-")
+    after = Acting(one.plane, one.namespace, grant=False)
+    assert "the annotation that tells whose value it was is gone" in after.told(Condition.CONFLICT)
+    assert after.tick(200.0).state is State.YIELDED
+    assert one.floor == 12
+
+
+def test_an_odd_entry_of_field_managers_costs_nobody(acting):
+    one = acting()
+    one.write(9)
+    entry = {
+        "operation": "Update", "apiVersion": "autoscaling/v2", "fieldsType": "FieldsV1",
+        "fieldsV1": {"f:spec": {"f:minReplicas": {}}},
+    }  # fmt: skip
+    managed = [*one.hpa["metadata"]["managedFields"], entry]
+    one.admin.patch(HPAS.format(one.namespace, "web"), {"metadata": {"managedFields": managed}})
+    assert bool(one.look().known[0])
+    assert len(give_back(one)) == 1
+    assert ANNOTATION not in one.hpa["metadata"].get("annotations", {})
+
+
+def test_without_a_forecast_a_held_floor_comes_down_to_observed_need_only(acting):
+    one = acting()
+    one.write(13)
+    one.until(13)
+    fresh = Pipeline(one.offered, one.cluster, one.kept, History(60, 400), PeakServer(()), CHAIN)
+    one.offered.demand = 110.0
+    for _ in range(3):
+        one.clock.ahead += timedelta(minutes=1)
+        decision = fresh.tick(one.fleet, one.clock.now())[0]
+    assert decision.state is State.LEARNING
+    assert one.floor == 11, "observed load takes it down, and no further"
+
+
 def test_a_floor_that_was_never_set_goes_back_to_its_default(acting):
     one = acting()
     made = hpa("web", 1, 20)
@@ -105,7 +163,7 @@ def test_a_floor_that_was_never_set_goes_back_to_its_default(acting):
     one.kubectl("delete", "hpa", "web")
     one.kubectl("apply", "-f", "-", "--server-side", given=made)
     one.write(6)
-    assert own_of(one) is None
+    assert own_of(one) == 1
     give_back(one)
     assert (one.floor, one.floor_owners) == (1, set())
     assert "conflict" not in one.kubectl("apply", "-f", "-", "--server-side", given=made)

@@ -62,9 +62,9 @@ class Owner:
 
     def owns(self, entry: Mapping[str, Any]) -> bool:
         return (
-            entry.get("manager") == self.manager
-            and entry.get("operation") == self.operation
-            and entry.get("apiVersion") == self.api_version
+            entry.get("manager", "") == self.manager
+            and entry.get("operation", "Update") == self.operation
+            and entry.get("apiVersion", "") == self.api_version
             and not entry.get("subresource")
         )
 
@@ -118,7 +118,7 @@ def claim_of(thing: Mapping[str, Any]) -> Claim | None:
 def owners_of(thing: Mapping[str, Any], field: str) -> tuple[Owner, ...]:
     """Managers other than us that own spec.`field`."""
     return tuple(
-        Owner(e["manager"], e["operation"], e["apiVersion"])
+        Owner(e.get("manager", ""), e.get("operation", "Update"), e.get("apiVersion", ""))
         for e in _setting(thing, field)
         if e.get("manager") != MANAGER
     )
@@ -159,5 +159,6 @@ def handed_back(thing: Mapping[str, Any], field: str, owners: tuple[Owner, ...])
 
 def _setting(thing: Mapping[str, Any], field: str) -> Iterator[Mapping[str, Any]]:
     for entry in thing["metadata"].get("managedFields") or []:
-        if f"f:{field}" in entry.get("fieldsV1", {}).get("f:spec", {}) and not entry.get("subresource"):
+        owned = (entry.get("fieldsV1") or {}).get("f:spec") or {}
+        if f"f:{field}" in owned and not entry.get("subresource"):
             yield entry

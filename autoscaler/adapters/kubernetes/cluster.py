@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from autoscaler.adapters.kubernetes.claims import last_set, owners_of
+from autoscaler.adapters.kubernetes.claims import Claim, FloorField, is_ours, last_set, owners_of
 from autoscaler.adapters.kubernetes.connection import Connection
 from autoscaler.adapters.kubernetes.floors import Floors
 from autoscaler.adapters.kubernetes.reading import Kinds, Reader
@@ -47,6 +47,7 @@ class KubernetesCluster:
     _views: dict[WorkloadRef, LaneView] = field(default_factory=dict)
     _told: set[str] = field(default_factory=set)
     _written: dict[str, int] = field(default_factory=dict)
+    _claims: dict[str, Claim] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.kinds = Kinds(self.connection)
@@ -117,6 +118,10 @@ class KubernetesCluster:
         thing, path, kind, group = self._ours(load, view)
         if thing is None:
             return view
+        if view.floor_field is not None:
+            view = self._with_claim(view, thing, view.floor_field)
+        if view.yielded:
+            return view
         if view.claim is not None and view.claim.by != self.installation:
             words = f"the Foresail installation {view.claim.by!r} holds the floor of {thing['metadata']['name']}"
             note = Note(Condition.RIVAL, f"{words} (for {view.claim.workload}): release it there first")
@@ -144,6 +149,28 @@ class KubernetesCluster:
             f"nothing is written for an hour. {ignore_rule(kind, path, group)}"
         )
         return replace(view, yielded=True, notes=(*view.notes, Note(Condition.CONFLICT, words)))
+
+    def _with_claim(self, view: LaneView, holder: Thing, kind: FloorField) -> LaneView:
+        """What we hold must have its claim; our own value is never taken for the owner's."""
+        uid = holder["metadata"]["uid"]
+        if view.claim is not None:
+            self._claims[uid] = view.claim
+            return view
+        if not is_ours(holder, kind.least):
+            self._claims.pop(uid, None)
+            return view
+        name, known = f"{kind.kind} {holder['metadata']['name']}", self._claims.get(uid)
+        if known is None:
+            words = f"we own spec.{kind.least} of {name}, and the annotation that tells whose value it was is gone"
+            note = Note(Condition.CONFLICT, f"{words}: set the field by hand, then it is theirs again")
+            return replace(view, yielded=True, notes=(*view.notes, note))
+        note = Note(Condition.CHANGED_BY_OTHER, f"our annotation on {name} was removed; the next write puts it back")
+        own = known.own if known.own is not None else view.own_floor
+        foreign = view.floor != known.floor or bool(owners_of(holder, kind.least))
+        return replace(
+            view, claim=known, own_floor=view.floor if foreign else own, raised_s=known.raised_s, foreign=foreign,
+            notes=(*view.notes, note),
+        )  # fmt: skip
 
     def _ours(self, load: Workload, view: LaneView) -> tuple[Thing | None, str, str, str]:
         """The object that we write for the lane, the field, and the names that a GitOps rule needs."""
@@ -173,5 +200,6 @@ class KubernetesCluster:
         """Memory of objects that are gone."""
         here = {t["metadata"]["uid"] for v in self._views.values() for t in (v.holder, v.target) if t is not None}
         self._reverts.forget_all_but(here)
-        for uid in self._written.keys() - here:
-            del self._written[uid]
+        for memory in (self._written, self._claims):
+            for uid in memory.keys() - here:
+                del memory[uid]

@@ -30,6 +30,15 @@ TRIES = 4
 
 
 @dataclass(frozen=True, slots=True)
+class Wish:
+    """workload: NAMESPACE/NAME of the PredictiveAutoscaler. now_s: of the service's clock."""
+
+    workload: str
+    floor: int
+    now_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Floors:
     """installation: our identity on the objects that we hold."""
 
@@ -37,20 +46,24 @@ class Floors:
     installation: str
 
     def write(
-        self, field: FloorField, holder: Mapping[str, Any], workload: str, floor: int, now_s: float, *, foreign: bool
+        self,
+        field: FloorField,
+        holder: Mapping[str, Any],
+        before: Claim | None,
+        wish: Wish,
+        *,
+        foreign: bool,
     ) -> dict[str, Any]:
         """The holder with its new floor. ApiFault with `rivals` when another manager has set it since.
 
-        foreign: the floor that stands there is somebody else's, and becomes the owner's own.
+        before: our claim as it stands. foreign: what stands there is somebody else's, and becomes the owner's.
         """
-        before = claim_of(holder)
+        workload, floor, now_s = wish.workload, wish.floor, wish.now_s
         live = field.floor_of(holder)
         risen = before is None or foreign or floor > before.floor
         raised_s = now_s if risen or before is None else before.raised_s
         if before is None or foreign or before.by != self.installation:
-            owners = owners_of(holder, field.least)
-            own = live if owners else None
-            claim = Claim(self.installation, workload, floor, own, owners, raised_s)
+            claim = Claim(self.installation, workload, floor, live, owners_of(holder, field.least), raised_s)
             return self._apply(field, holder, {field.least: floor}, claim, force=True)
         claim = Claim(before.by, workload, floor, before.own, before.owners, raised_s)
         return self._apply(field, holder, {field.least: floor}, claim, force=False)

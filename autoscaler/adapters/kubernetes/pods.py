@@ -23,7 +23,10 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class PodFacts:
-    """waiting_s: how long the longest waiting pod has had no node, 0 = none waits. why: the words for it. living: uids."""
+    """waiting_s: how long the longest waiting pod has had no node, 0 = none waits. why: the scheduler's words.
+
+    living: uids of all pods that are not on their way out.
+    """
 
     ready: int
     waiting: int

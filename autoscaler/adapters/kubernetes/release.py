@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,8 @@ from autoscaler.adapters.kubernetes.connection import Connection
 from autoscaler.adapters.kubernetes.faults import ApiFault
 from autoscaler.adapters.kubernetes.floors import Floors
 from autoscaler.adapters.kubernetes.reading import Kinds
+
+log = logging.getLogger("foresail")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,9 @@ def release(floors: Floors, those: Iterable[Held], told: Callable[[Released], No
             outcome = Released(one, gave=False, failed=None if fault.gone else str(fault))
             if fault.gone:
                 continue
+        except Exception as error:
+            log.exception("release_failed object=%s", one.name)
+            outcome = Released(one, gave=False, failed=f"{type(error).__name__}: {error}")
         told(outcome)
         done.append(outcome)
     return done

@@ -10,7 +10,7 @@ from typing import Any
 from autoscaler.adapters.kubernetes.claims import HPA, MANAGER
 from autoscaler.adapters.kubernetes.connection import MERGE, Connection
 from autoscaler.adapters.kubernetes.faults import ApiFault
-from autoscaler.adapters.kubernetes.floors import Floors
+from autoscaler.adapters.kubernetes.floors import Floors, Wish
 from autoscaler.adapters.kubernetes.reading import Kinds, target_path
 from autoscaler.adapters.kubernetes.views import LaneView
 from autoscaler.domain.notes import Condition, Note
@@ -80,7 +80,8 @@ class Writer:
     def _once(self, load: Workload, view: LaneView, request: ScaleRequest) -> Note:
         if view.floor_field is not None and view.holder is not None:
             field_, holder = view.floor_field, view.holder
-            self.floors.write(field_, holder, str(load.ref), request.replicas, self.now_s(), foreign=view.foreign)
+            wish = Wish(str(load.ref), request.replicas, self.now_s())
+            self.floors.write(field_, holder, view.claim, wish, foreign=view.foreign)
             name = holder["metadata"]["name"]
             what = f"{'HPA' if field_ is HPA else field_.kind} {name} {field_.least}"
             return Note(Condition.WRITTEN, f"{what}: {view.floor} → {request.replicas}")

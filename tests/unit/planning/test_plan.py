@@ -35,11 +35,13 @@ def planned(make_fleet: Callable[..., Fleet], make_seen: Callable[..., Foresight
         (NONE, 40.0, SCALE, 7, Reason.UNKNOWN_DEMAND),  # what is there stays
         (NONE, 95.0, SCALE, 10, Reason.FORECAST_PEAK),
         (NONE, NONE, SCALE, 7, Reason.UNKNOWN_DEMAND),
-        (95.0, NONE, FLOOR, 2, Reason.NO_FORECAST),
+        (95.0, NONE, FLOOR, 7, Reason.NO_FORECAST),  # not raised for what is observed: the HPA does that
+        (35.0, NONE, FLOOR, 4, Reason.NO_FORECAST),  # but observed load takes it down
+        (5.0, NONE, FLOOR, 2, Reason.NO_FORECAST),
         (95.0, 201.0, FLOOR, 21, Reason.FORECAST_PEAK),
         (95.0, 5.0, FLOOR, 2, Reason.AT_MINIMUM),
         (NONE, 5.0, FLOOR, 2, Reason.AT_MINIMUM),
-        (NONE, NONE, FLOOR, 2, Reason.UNKNOWN_DEMAND),
+        (NONE, NONE, FLOOR, 7, Reason.UNKNOWN_DEMAND),
     ],
 )
 def test_worked_examples(
