@@ -22,6 +22,8 @@ def rivals(knobs: tuple[float, ...] = TARGETS) -> tuple[Rival, ...]:
         KedaCron(knobs=knobs),
         PhpaLinear(knobs=knobs),
         PhpaHoltWinters(knobs=knobs),
+        PhpaLinear(of="demand", knobs=knobs),
+        PhpaHoltWinters(of="demand", knobs=knobs),
         CraneDsp(knobs=knobs),
         AwsHourly("mean", knobs=knobs),
         AwsHourly("max", knobs=knobs),

@@ -6,7 +6,8 @@ replicas, `decisionType: maximum` decides, and `behavior` follows (300 s down). 
 setting of PHPA's), because a history of 15 s syncs would repeat a demand that changes once a step.
 
 Known differences, on purpose: Holt-Winters predicts one lead ahead, as with a sync period of one lead, since one step
-ahead would come too late for any replica to start. It runs on instead of being fitted anew each sync with initial
+ahead would come too late for any replica to start (both models take the newest sample for now, as upstream, though it
+is a step old). It runs on instead of being fitted anew each sync with initial
 states estimated by maximum likelihood, whose weight fades as (1 − α)^n and (1 − γ)^seasons. Float noise of 1e-9 costs
 no replica.
 """
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 
@@ -22,7 +24,12 @@ from autoscaler.domain.series import Floats, Ints
 from autoscaler.simulator.hpa.quantities import EPSILON
 from autoscaler.simulator.rivals.contract import DAY_S, DEFAULT_TARGET, TARGETS, World, last_known, nearest
 from autoscaler.simulator.rivals.hpa import percents
-from autoscaler.simulator.rivals.loop import Lanes, closed_loop
+from autoscaler.simulator.rivals.loop import Lanes, Predictor, closed_loop
+
+Of = Literal["replicas", "demand"]
+"""What is extrapolated: the HPA's replicas, as PHPA does, or demand, which rounding does not blur (where the usual
+count is three, one replica of rounding is a third) and which makes the same models a stronger rival.
+"""
 
 DOWN_S = 300
 ENOUGH = 10
@@ -46,17 +53,21 @@ class PhpaLinear:
     """
 
     history: int = 15
+    of: Of = "replicas"
     knobs: tuple[float, ...] = TARGETS
-    name: str = "phpa-linear"
+
+    @property
+    def name(self) -> str:
+        return "phpa-linear" if self.of == "replicas" else "phpa-linear-demand"
 
     @property
     def default(self) -> int:
         return nearest(self.knobs, DEFAULT_TARGET)
 
     def requested(self, seen: Floats, world: World) -> Ints:
-        return _predictive(seen, world, self.knobs, self.predictor(len(self.knobs), world.lead_steps))
+        return _predictive(seen, world, self.knobs, self.of, lambda n: self.predictor(n, world.lead_steps))
 
-    def predictor(self, lanes: int, ahead: float) -> Callable[[int, Floats], Floats | None]:
+    def predictor(self, lanes: int, ahead: float) -> Predictor:
         weights = [at_search_time(n, ahead) for n in range(1, self.history + 1)]
         counts = np.zeros((self.history, lanes))
         kept = 0
@@ -68,7 +79,7 @@ class PhpaLinear:
             kept = min(kept + 1, self.history)
             if kept < 2:
                 return None  # one count is no line
-            return np.asarray(np.ceil(weights[kept - 1] @ counts[-kept:] - EPSILON))
+            return np.asarray(weights[kept - 1] @ counts[-kept:])
 
         return predict
 
@@ -95,7 +106,7 @@ class HoltWinters:
     _seen: int = 0
 
     def predict(self, _step: int, wanted: Floats) -> Floats | None:
-        """Replicas `ahead` steps on, once there are a season and ten counts, as the script asks for at least."""
+        """What it will be `ahead` steps on, once there are a season and ten counts, as the script asks for at least."""
         self._seen += 1
         if self._seasonal is None:
             self._first.append(wanted.copy())
@@ -111,8 +122,7 @@ class HoltWinters:
         self._seasonal[at] = self.gamma * (wanted - before - trend) + (1 - self.gamma) * usual
         if self._seen < self.season + ENOUGH:
             return None
-        coming = self._level + self.ahead * self._trend + self._seasonal[(at + self.ahead) % self.season]
-        return np.ceil(coming - EPSILON)
+        return self._level + self.ahead * self._trend + self._seasonal[(at + self.ahead) % self.season]
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,22 +135,40 @@ class PhpaHoltWinters:
     beta: float = 0.01
     gamma: float = 0.3
     season_s: int = DAY_S
+    of: Of = "replicas"
     knobs: tuple[float, ...] = TARGETS
-    name: str = "phpa-holt-winters"
+
+    @property
+    def name(self) -> str:
+        return "phpa-holt-winters" if self.of == "replicas" else "phpa-holt-winters-demand"
 
     @property
     def default(self) -> int:
         return nearest(self.knobs, DEFAULT_TARGET)
 
     def requested(self, seen: Floats, world: World) -> Ints:
-        model = HoltWinters(
-            self.alpha, self.beta, self.gamma, world.steps(self.season_s), len(self.knobs), max(1, world.lead_steps)
-        )
-        return _predictive(seen, world, self.knobs, model.predict)
+        season, ahead = world.steps(self.season_s), max(1, world.lead_steps)
+
+        def model(lanes: int) -> Predictor:
+            return HoltWinters(self.alpha, self.beta, self.gamma, season, lanes, ahead).predict
+
+        return _predictive(seen, world, self.knobs, self.of, model)
 
 
 def _predictive(
-    seen: Floats, world: World, knobs: tuple[float, ...], predict: Callable[[int, Floats], Floats | None]
+    seen: Floats, world: World, knobs: tuple[float, ...], of: Of, model: Callable[[int], Predictor]
 ) -> Ints:
-    lanes = Lanes(percents(knobs), (world.step_s * world.steps(DOWN_S),), syncs=1)
-    return closed_loop(last_known(seen), world, lanes, predictor=predict)
+    """model: of so many lanes."""
+    known, lanes = last_known(seen), Lanes(percents(knobs), (world.step_s * world.steps(DOWN_S),), syncs=1)
+    predict = model(len(knobs) if of == "replicas" else 1)
+    if of == "replicas":
+        return closed_loop(known, world, lanes, predictor=lambda step, wanted: _whole(predict(step, wanted)))
+    ahead = np.full(len(known), np.nan)
+    for step in np.flatnonzero(~np.isnan(known)).tolist():
+        predicted = predict(step, known[step : step + 1])
+        ahead[step] = np.nan if predicted is None else predicted[0]
+    return closed_loop(known, world, lanes, ahead=ahead)
+
+
+def _whole(predicted: Floats | None) -> Floats | None:
+    return None if predicted is None else np.asarray(np.ceil(predicted - EPSILON))
