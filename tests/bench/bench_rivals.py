@@ -5,6 +5,11 @@
 DATA: folder with worldcup98_1min.parquet and twitter_stream_2021_1min.parquet. Capacity is such that the 99.9th
 percentile needs 60 replicas; replica-hours over the clairvoyant's at 0.5 % short steps, by interpolation on the
 frontier and at the cheapest rung within the risk; "causal": re-tuned each midnight. Fails loudly without the data.
+
+What lies more than 5 % from the reference, and why. PHPA extrapolates whole replicas, and what its HPA holds within
+tolerance is the model's own last overshoot, which joins the history; on demand (`-demand`) the same models are within
+4 %. DSP looks an hour ahead over seven past days, as upstream; with three days and the lead (`-3d`) it comes near. The
+mean over days of an hour's maximum is cheaper on twitter than the reference, whose model is not known.
 """
 
 from __future__ import annotations
@@ -25,16 +30,19 @@ WARM_DAYS = {"worldcup98_1min": 14, "twitter_stream_2021_1min": 7}
 REFERENCE = {
     ("worldcup98_1min", 3): {
         "hpa-300s": 1.122, "phpa-linear": 1.106, "phpa-linear-demand": 1.106, "phpa-holt-winters": 1.105,
-        "phpa-holt-winters-demand": 1.105, "crane-dsp": 1.635, "aws-hourly-max": 1.596, "aws-hourly-mean": 1.443,
+        "phpa-holt-winters-demand": 1.105, "crane-dsp": 1.635,
+        "crane-dsp-3d": 1.635, "aws-hourly-max": 1.596, "aws-hourly-mean": 1.443,
         "max15": 1.132, "max60": 1.254,
     },
     ("worldcup98_1min", 10): {
         "hpa-300s": 1.206, "phpa-linear": 1.233, "phpa-linear-demand": 1.233, "phpa-holt-winters": 1.199,
-        "phpa-holt-winters-demand": 1.199, "crane-dsp": 1.704, "aws-hourly-max": 1.677, "aws-hourly-mean": 1.529,
+        "phpa-holt-winters-demand": 1.199, "crane-dsp": 1.704,
+        "crane-dsp-3d": 1.704, "aws-hourly-max": 1.677, "aws-hourly-mean": 1.529,
         "max15": 1.222, "max60": 1.352,
     },
     ("twitter_stream_2021_1min", 3): {
         "hpa-300s": 4.594, "phpa-holt-winters": 3.719, "phpa-holt-winters-demand": 3.719, "crane-dsp": 4.765,
+        "crane-dsp-3d": 4.765,
         "aws-hourly-max": 4.467, "aws-hourly-mean": 4.147, "max1440": 3.506, "static": 3.401,
     },
 }  # fmt: skip

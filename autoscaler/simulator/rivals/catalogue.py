@@ -25,6 +25,7 @@ def rivals(knobs: tuple[float, ...] = TARGETS) -> tuple[Rival, ...]:
         PhpaLinear(of="demand", knobs=knobs),
         PhpaHoltWinters(of="demand", knobs=knobs),
         CraneDsp(knobs=knobs),
+        CraneDsp(history_days=3, future_s=0, knobs=knobs),
         AwsHourly("mean", knobs=knobs),
         AwsHourly("max", knobs=knobs),
         SameTime(knobs=knobs),

@@ -34,13 +34,20 @@ RANK: Final = 98
 
 @dataclass(frozen=True, slots=True)
 class CraneDsp:
-    """The knob is the HPA's target for both metrics. margin: of the maximum-value estimator, 0 by default."""
+    """The knob is the HPA's target for both metrics. margin: of the maximum-value estimator, 0 by default.
+
+    future_s: how far the predicted metric looks, an hour upstream; never less than the lead. Fewer days and a
+    shorter look are what an operator would set where flash crowds make a week of maxima dear.
+    """
 
     history_days: int = 7
     future_s: int = HOUR_S
     margin: float = 0.0
     knobs: tuple[float, ...] = TARGETS
-    name: str = "crane-dsp"
+
+    @property
+    def name(self) -> str:
+        return "crane-dsp" if self.history_days == 7 else f"crane-dsp-{self.history_days}d"
 
     @property
     def default(self) -> int:
@@ -52,7 +59,7 @@ class CraneDsp:
     def predicted(self, seen: Floats, world: World) -> Floats:
         """[step], the predicted metric; NaN while no period is found."""
         values, ahead = held(seen), np.full(len(seen), np.nan)
-        refresh, future = world.steps(REFRESH_S), world.steps(self.future_s)
+        refresh, future = world.steps(REFRESH_S), max(world.lead_steps, round(self.future_s / world.step_s))
         known_from = int(np.isnan(values).sum())
         for now in range(-world.first_step % refresh, len(values), refresh):
             days = min(self.history_days, (now - known_from) // world.day)
