@@ -8,8 +8,8 @@ frontier and at the cheapest rung within the risk; "causal": re-tuned each midni
 
 What lies more than 5 % from the reference, and why. PHPA extrapolates whole replicas, and what its HPA holds within
 tolerance is the model's own last overshoot, which joins the history; on demand (`-demand`) the same models are within
-4 %. DSP looks an hour ahead over seven past days, as upstream; with three days and the lead (`-3d`) it comes near. The
-mean over days of an hour's maximum is cheaper on twitter than the reference, whose model is not known.
+4 %. DSP looks an hour ahead over seven past days, as upstream; with three days and the lead (`-3d`) it comes near on
+worldcup98. The mean over days of an hour's maximum is cheaper on twitter than the reference, whose model is not known.
 """
 
 from __future__ import annotations
