@@ -172,7 +172,7 @@ class Acting:
     def replicas(self) -> int:
         return int(self.admin.get(DEPLOYMENTS.format(self.namespace, "web"))["spec"]["replicas"])
 
-    def until(self, replicas: int, within_s: float = 10.0) -> None:
+    def until(self, replicas: int, within_s: float = 30.0) -> None:
         wait_until(lambda: self.replicas == replicas, f"the target has {replicas} replicas", within_s)
 
     @property

@@ -36,7 +36,7 @@ def acting(control_plane: Any, namespace: str) -> Callable[..., Acting]:
 
 
 def ready(one: Acting, count: int) -> None:
-    wait_until(lambda: int(one.look().ready[0]) == count, f"{count} pods are Ready", 15)
+    wait_until(lambda: int(one.look().ready[0]) == count, f"{count} pods are Ready", 60)
 
 
 def test_the_scale_subresource_is_written_under_the_version_that_was_looked_at(acting):
