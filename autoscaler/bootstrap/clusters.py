@@ -78,6 +78,7 @@ class FloorCaretaker:
                     self._next_s = self.monotonic() + RETRY_S
         except Exception:
             log.exception("orphans_unknown")  # looking after others' floors never costs a tick
+            self._next_s = self.monotonic() + RETRY_S
 
     def _held(self, files: FleetFiles) -> list[Held]:
         """In the whole cluster; with fewer rights, in every namespace that we know of, each by itself."""
