@@ -176,8 +176,14 @@ class Acting:
         wait_until(lambda: self.replicas == replicas, f"the target has {replicas} replicas", within_s)
 
     @property
-    def writes(self) -> list[dict[str, Any]]:
+    def attempts(self) -> list[dict[str, Any]]:
+        """Every mutating call of the product, refused ones too."""
         return self.plane.writes(FORESAIL, namespace=self.namespace)
+
+    @property
+    def writes(self) -> list[dict[str, Any]]:
+        """Without those that lost the race for a resource version: a controller may write a status at any moment."""
+        return [write for write in self.attempts if write["responseStatus"]["code"] != 409]
 
 
 def _allowed(mine: Any, namespace: str, rule: Rule) -> bool:
