@@ -34,8 +34,10 @@ from autoscaler.forecasting.serving import PeakServer
 from autoscaler.guards.chain import CHAIN
 from autoscaler.simulator.cluster import ClusterSettings, MemoryCluster
 from autoscaler.simulator.figures import Asked, Scores, Served, score
+from autoscaler.simulator.nodes import NodeSettings
 from autoscaler.simulator.run import Journal, Recording, Run
 from autoscaler.simulator.runlog import RunLog
+from autoscaler.simulator.starts import ReadySpread
 from autoscaler.spec.compile import HPA_SCALE_UP
 
 REF = WorkloadRef("simulate", "workload")
@@ -58,7 +60,8 @@ Block = tuple[Journal, int]
 class World:
     """What is simulated beside the workload. data_delay_s: age of the newest sample that is in. actuation_delay_s:
     from writing until the start begins. hpa_target: percent, of the HPA beside a floor. start_failure: share of
-    replicas that fail once at start. warmup_s: of the record, decided and not scored.
+    replicas that fail once at start. warmup_s: of the record, decided and not scored. spread: of the time to Ready over
+    replicas, None = the workload's for each. nodes: None = there is always room. seed: of all draws.
     """
 
     data_delay_s: float = 0.0
@@ -67,6 +70,8 @@ class World:
     start_failure: float = 0.0
     seed: int = 0
     warmup_s: float = 0.0
+    spread: ReadySpread | None = None
+    nodes: NodeSettings | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,7 +102,7 @@ def typed_workload(
 
 
 def warm_steps(trace: Trace, world: World) -> int:
-    return min(len(trace.values), _steps(world.warmup_s, trace.step_s))
+    return min(len(trace.values), steps_of(world.warmup_s, trace.step_s))
 
 
 def derived_capacity(trace: Trace, warm: int) -> float:
@@ -129,21 +134,26 @@ def simulate(trace: Trace, workload: Workload, world: World, progress: Progress 
     The cluster starts with the fewest replicas: what the first steps need is not known before them. progress: is told
     the share that is done, 0 to 1.
     """
-    step_s, held_back = trace.step_s, _steps(world.actuation_delay_s, trace.step_s)
+    step_s, held_back = trace.step_s, steps_of(world.actuation_delay_s, trace.step_s)
     load = replace(workload, lead=replace(workload.lead, actuation_s=world.actuation_delay_s))
-    delay = _steps(world.data_delay_s, step_s)
+    delay = steps_of(world.data_delay_s, step_s)
     if delay * step_s > load.max_data_age_s:
         load = replace(load, max_data_age_s=load.max_data_age_s + delay * step_s)
     fleet = Fleet((load,))
-    # the twin's own lead starts when the write takes effect: together they are the lead that we plan with
-    rest_s = max(0.0, load.lead.total_s - held_back * step_s)
-    settings = ClusterSettings(world.hpa_target, start_failure=world.start_failure, seed=world.seed)
     cluster = MemoryCluster(
-        Fleet((replace(load, lead=Lead(rest_s)),)),
+        # the delay of writes is counted in whole steps: the rest of its last one is part of the start
+        Fleet((replace(load, lead=replace(load.lead, actuation_s=0.0)),)),
         step_s,
         np.array([load.actuation.is_floor]),
         np.array([load.min_replicas]),
-        settings,
+        ClusterSettings(
+            world.hpa_target,
+            start_failure=world.start_failure,
+            seed=world.seed,
+            spread=world.spread,
+            nodes=world.nodes,
+            early_s=held_back * step_s - world.actuation_delay_s,
+        ),
     )
     panel = Panel.of(SeriesBatch.judge(step_s, trace.first_step, trace.values[np.newaxis].copy()))
     run = Run(
@@ -211,7 +221,7 @@ def prometheus_trace(url: str, query: str, since_s: float, step_s: int, now_s: f
     end = int(now_s // step_s)
     reader = PrometheusReader(settings)
     try:
-        batch = reader.load([Demand("demand", "prometheus", query, 1.0)], end - _steps(since_s, step_s), end, step_s)
+        batch = reader.load([Demand("demand", "prometheus", query, 1.0)], end - steps_of(since_s, step_s), end, step_s)
     finally:
         reader.close()
     return _recorded(url, query, batch)
@@ -242,5 +252,5 @@ def _notes(batch: SeriesBatch) -> tuple[str, ...]:
     )
 
 
-def _steps(seconds: float, step_s: int) -> int:
+def steps_of(seconds: float, step_s: int) -> int:
     return int(np.ceil(seconds / step_s - 1e-9))

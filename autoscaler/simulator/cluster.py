@@ -2,11 +2,13 @@
 
 Within a step: starts that are due become ready; then our writes; then the HPAs sync, on the demand that was
 seen last; then the step's demand is served by what is ready. A replica requested in step t serves from step
-t + lead on; a removed one is gone at once, those that are still starting first.
+t + lead on, rounded up to whole steps, or later where it waits for a node; a removed one is gone at once: those
+without a node first, then those that are starting, of them the newest.
 """
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -17,23 +19,32 @@ from autoscaler.domain.fleet import NO_LIMIT, Fleet
 from autoscaler.domain.notes import Note
 from autoscaler.domain.replicas import ReplicaStatus, ScaleRequest
 from autoscaler.domain.series import Bools, Floats, Ints
+from autoscaler.domain.workload import Workload
 from autoscaler.simulator.hpa.lanes import HpaLanes, LaneMetric, LaneTarget
+from autoscaler.simulator.nodes import NodePool, NodeSettings
+from autoscaler.simulator.pending import Pending
+from autoscaler.simulator.starts import ReadySpread, StartTimes
 
 
 @dataclass(frozen=True, slots=True)
 class ClusterSettings:
     """hpa_target: percent of capacity that the users' HPAs aim at. sync_s: their period.
-    start_failure: share of started replicas that fail once and start over. seed: of those failures.
+    start_failure: share of started replicas that fail once and start over. seed: of all draws.
+    spread: of the time to Ready over replicas, None = the workload's lead for each. nodes: None = always room.
+    early_s: how long before the start of its step a write takes effect, as delays count in whole steps.
     """
 
     hpa_target: int = 70
     sync_s: int = 15
     start_failure: float = 0.0
     seed: int = 0
+    spread: ReadySpread | None = None
+    nodes: NodeSettings | None = None
+    early_s: float = 0.0
 
 
 class MemoryCluster:
-    """Implements ports.Cluster for the lanes of one fleet; `step` moves time.
+    """Implements ports.Cluster for the lanes of one fleet; `begin` moves time.
 
     with_hpa: [lane], whether the lane has an HPA of its own (with the fleet's min and max); `replicas` is
     where every lane starts, ready.
@@ -46,9 +57,7 @@ class MemoryCluster:
         self.step_s = step_s
         self._refs = {w.ref: lane for lane, w in enumerate(fleet.workloads)}
         self._asked: tuple[Fleet, Ints] | None = None
-        self._lead = np.ceil(fleet.lead_s / step_s - 1e-9).astype(np.int64)
-        self._starting = np.zeros((2 * int(self._lead.max(initial=0)) + 2, len(fleet)), dtype=np.int64)
-        self._rng = np.random.default_rng(self.settings.seed)
+        self._step = -1
         self.with_hpa = with_hpa
         self.hpa_max = fleet.max_replicas.copy()
         self.hpa_min = fleet.min_replicas.copy()
@@ -57,8 +66,37 @@ class MemoryCluster:
         self.desired: Ints = replicas.copy()
         self.known = np.ones(len(fleet), dtype=np.bool_)
         self.writes = 0
+        self.pending = tuple(
+            self._pending(load, count) for load, count in zip(fleet.workloads, replicas.tolist(), strict=True)
+        )
+        self._busy = {lane for lane, pending in enumerate(self.pending) if pending.busy}
         capacity = fleet.capacity[fleet.row_start]
         self._hpa = HpaLanes(LaneTarget(LaneMetric.UTILIZATION, capacity, self.settings.hpa_target))
+
+    def _pending(self, load: Workload, replicas: int) -> Pending:
+        asked, lead = self.settings, load.lead
+        # where nodes are simulated, the wait for them is theirs and not the lead's
+        waits_s = 0.0 if asked.nodes is not None else lead.provisioning_s
+        return Pending(
+            times=StartTimes(asked.spread, asked.start_failure, asked.seed),
+            ready_s=lead.ready_s,
+            rest_s=lead.warmup_s + lead.actuation_s + waits_s,
+            key=zlib.crc32(str(load.ref).encode()),
+            step_s=self.step_s,
+            early_s=asked.early_s,
+            pool=None if asked.nodes is None else NodePool(asked.nodes, replicas),
+        )
+
+    @property
+    def starting(self) -> Ints:
+        """[lane], replicas that were asked for and do not serve yet."""
+        return np.array([pending.starting + pending.waiting for pending in self.pending], dtype=np.int64)
+
+    @property
+    def nodes(self) -> Ints:
+        """[lane], nodes that are there; 0 where none are simulated."""
+        pools = (pending.pool for pending in self.pending)
+        return np.array([0 if pool is None else pool.ready for pool in pools], dtype=np.int64)
 
     def observe(self, fleet: Fleet) -> ReplicaStatus:
         """Replicas as they stand; a workload that this cluster has never heard of is not known."""
@@ -94,11 +132,14 @@ class MemoryCluster:
                 self._scale(lane, request.replicas)
         return {}
 
-    def begin(self) -> None:
-        """Start of a step: what was due becomes ready."""
-        self.ready = self.ready + self._starting[0]
-        self._starting[:-1] = self._starting[1:]
-        self._starting[-1] = 0
+    def begin(self, step: int | None = None) -> None:
+        """Start of an absolute step (None: the next one): what was due becomes ready."""
+        self._step = self._step + 1 if step is None else step
+        for lane in tuple(self._busy):
+            pending = self.pending[lane]
+            self.ready[lane] += pending.begin(self._step, int(self.ready[lane]))
+            if not pending.busy:
+                self._busy.discard(lane)
 
     def sync_hpas(self, now_s: float, seen: Floats) -> None:
         """The step's syncs of all HPAs on the demand seen last ([lane], NaN = their metric fails)."""
@@ -115,21 +156,9 @@ class MemoryCluster:
     def _scale(self, lane: int, replicas: int) -> None:
         change = replicas - int(self.desired[lane])
         self.desired[lane] = replicas
+        pending = self.pending[lane]
         if change > 0:
-            self._start(lane, change)
-        for due in range(self._starting.shape[0] - 1, -1, -1):
-            if change >= 0:
-                return
-            dropped = min(-change, int(self._starting[due, lane]))
-            self._starting[due, lane] -= dropped
-            change += dropped
-        self.ready[lane] += min(change, 0)
-
-    def _start(self, lane: int, count: int) -> None:
-        lead = int(self._lead[lane])
-        failing = int(self._rng.binomial(count, self.settings.start_failure)) if self.settings.start_failure else 0
-        if lead == 0:
-            self.ready[lane] += count
-            return
-        self._starting[lead - 1, lane] += count - failing
-        self._starting[2 * lead - 1, lane] += failing
+            self.ready[lane] += pending.start(change, self._step, int(self.ready[lane]))
+            self._busy.add(lane)
+        elif change < 0:
+            self.ready[lane] -= -change - pending.drop(-change)

@@ -35,13 +35,26 @@ def rivals(knobs: tuple[float, ...] = TARGETS) -> tuple[Rival, ...]:
     )
 
 
-def all_requested(seen: Floats, world: World, knobs: tuple[float, ...] = TARGETS) -> Iterator[tuple[Rival, Ints]]:
-    """Each rival and what it asks for, [knob, step]; the HPAs share one pass over the recording."""
+def all_requested(
+    seen: Floats, world: World, knobs: tuple[float, ...] = TARGETS, unfit: dict[str, str] | None = None
+) -> Iterator[tuple[Rival, Ints]]:
+    """Each rival and what it asks for, [knob, step]; the HPAs share one pass over the recording.
+
+    unfit: takes the rivals that cannot run at this step, by name, and why; without it they raise ValueError.
+    """
     everyone = rivals(knobs)
     hpas = [rival for rival in everyone if isinstance(rival, Hpa)]
     stacked = hpas_requested(seen, world, tuple(h.down_s for h in hpas), knobs)
     for at, hpa in enumerate(hpas):
         yield hpa, stacked[at * len(knobs) : (at + 1) * len(knobs)]
     for rival in everyone:
-        if not isinstance(rival, Hpa):
-            yield rival, rival.requested(seen, world)
+        if isinstance(rival, Hpa):
+            continue
+        try:
+            requested = rival.requested(seen, world)
+        except ValueError as error:
+            if unfit is None:
+                raise
+            unfit[rival.name] = str(error)
+            continue
+        yield rival, requested

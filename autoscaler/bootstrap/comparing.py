@@ -1,0 +1,169 @@
+"""One recorded workload judged: us over our risks, each rival over its knob, and the three rows that may be claimed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from autoscaler.adapters.traces import Trace
+from autoscaler.bootstrap.lanes import Lane, side_by_side
+from autoscaler.bootstrap.simulate import Outcome, World, simulate, steps_of
+from autoscaler.domain.workload import Workload, WorkloadRef
+from autoscaler.simulator.claims import Claims, claims
+from autoscaler.simulator.comparison import (
+    Comparison,
+    Entry,
+    Ladder,
+    Setting,
+    Tuning,
+    asking,
+    entries_and_ladders,
+    hidden,
+    hidden_requests,
+    world_of,
+)
+from autoscaler.simulator.figures import Asked, score
+from autoscaler.simulator.rivals.hpa import hpas_requested
+from autoscaler.simulator.rivals.score import LadderScores
+from autoscaler.simulator.rivals.tuned import in_hindsight
+
+RISKS: Final = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1)
+"""Our own knob, for the curve; the asked risk joins it."""
+HOTTER: Final = (75, 80, 85, 90, 95)
+"""HPA targets, percent, that are tried beside our floor to find what it lets one save."""
+USUAL_DOWN_S: Final = 300
+
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Judged:
+    """hotter: beside our floor, the HPA at each target from the one as set upward; empty under Scale. unfit: rivals
+    that could not run at this step, and why.
+    """
+
+    outcome: Outcome
+    comparison: Comparison
+    claims: Claims
+    as_set: Entry
+    retuned: Entry | None
+    hotter: tuple[tuple[int, Lane], ...] = ()
+    unfit: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def saving_target(self) -> int | None:
+        """Percent: the hottest HPA that keeps the asked risk with our floor; None where none does."""
+        kept = [t for t, lane in self.hotter if (lane.scores.short_share or 0.0) <= lane.asked.risk]
+        return max(kept, default=None)
+
+
+def judge(trace: Trace, workload: Workload, world: World, progress: Progress | None = None) -> Judged:
+    """The simulation with all that it is compared with. progress: is told the part and its share that is done."""
+
+    def told(part: str) -> Callable[[float], None] | None:
+        return None if progress is None else lambda share: progress(part, share)
+
+    outcome = simulate(trace, workload, world, told("simulating"))
+    served, setting = outcome.served, setting_of(outcome.workload, world, trace.step_s)
+    asked = Asked(setting.lead, workload.risk, workload.min_replicas)
+    ours = Entry("foresail", Tuning.AS_SET, workload.risk, served, outcome.scores)
+    unfit: dict[str, str] = {}
+    found = list(
+        entries_and_ladders(
+            served, asked, outcome.log.seen, setting,
+            most=workload.max_replicas, unfit=unfit, progress=told("rivals"),
+        )
+    )  # fmt: skip
+    entries = tuple(entry for _, some in found for entry in some)
+    comparison = Comparison(
+        asked,
+        ours,
+        _our_curve(trace, workload, world, told("our curve")),
+        entries,
+        tuple(ladder for ladder, _ in found),
+    )
+    as_set = hpa_as_set(outcome, asked, setting, world.hpa_target)
+    retuned = _retuned(found, outcome, asked, setting)
+    name = workload.actuation.value
+    beside = f" beside your HPA at {world.hpa_target} %" if workload.actuation.is_floor else ""
+    rows = claims(
+        as_set,
+        retuned,
+        ours,
+        (
+            f"your HPA as set ({world.hpa_target} %)",
+            "your HPA retuned in hindsight at our risk"
+            + (f" ({retuned.knob:.0%})" if retuned and retuned.knob else ""),
+            f"Foresail ({name}{beside})",
+        ),
+    )
+    hotter = _hotter(trace, workload, world, told("HPA targets")) if workload.actuation.is_floor else ()
+    return Judged(outcome, comparison, rows, as_set, retuned, hotter, tuple(sorted(unfit.items())))
+
+
+def setting_of(load: Workload, world: World, step_s: int) -> Setting:
+    acting = steps_of(world.actuation_delay_s, step_s)
+    rest_s = max(0.0, load.lead.total_s - acting * step_s)
+    return Setting(steps_of(world.data_delay_s, step_s), acting, steps_of(rest_s, step_s))
+
+
+def hpa_as_set(outcome: Outcome, asked: Asked, setting: Setting, target: int) -> Entry:
+    """The user's HPA alone, at its own target (percent), on the same steps."""
+    return _hpa(outcome, asked, setting, target / 100, Tuning.AS_SET)
+
+
+def _hpa(outcome: Outcome, asked: Asked, setting: Setting, knob: float, tuning: Tuning) -> Entry:
+    world = world_of(outcome.served, asked, setting, outcome.workload.max_replicas)
+    wanted = hpas_requested(hidden(outcome.log.seen, setting.delay), world, (USUAL_DOWN_S,), (knob,))
+    served = asking(hidden_requests(wanted, setting.acting)[0], outcome.served, setting.lead)
+    return Entry(f"hpa-{USUAL_DOWN_S}s", tuning, knob, served, score(served, asked))
+
+
+def _retuned(
+    found: list[tuple[Ladder, tuple[Entry, ...]]], outcome: Outcome, asked: Asked, setting: Setting
+) -> Entry | None:
+    """The HPA at the target that, known only afterwards, was the cheapest with no more shortage than ours."""
+    ladder = next(ladder for ladder, _ in found if ladder.name == f"hpa-{USUAL_DOWN_S}s")
+    rung = in_hindsight(ladder.scores, outcome.scores.short_share or 0.0)
+    return None if rung is None else _hpa(outcome, asked, setting, ladder.knobs[rung], Tuning.HINDSIGHT)
+
+
+def _our_curve(trace: Trace, workload: Workload, world: World, progress: Callable[[float], None] | None) -> Ladder:
+    risks = tuple(sorted({*RISKS, workload.risk}))
+    loads = [_variant(workload, f"risk-{risk:g}", risk=risk) for risk in risks]
+    lanes = side_by_side(
+        trace.step_s, trace.first_step, np.tile(trace.values, (len(loads), 1)), loads, world, progress=progress
+    )
+    return Ladder("foresail", risks, risks.index(workload.risk), ladder_scores(lanes))
+
+
+def ladder_scores(lanes: tuple[Lane, ...]) -> LadderScores:
+    """Lanes of one workload as the rungs of a ladder."""
+    first = lanes[0].scores
+    return LadderScores(
+        short=np.array([lane.scores.short_share or 0.0 for lane in lanes]),
+        paid=np.array([lane.scores.replica_hours for lane in lanes]),
+        bound_hours=first.bound_hours,
+        steps=first.steps,
+    )
+
+
+def _hotter(
+    trace: Trace, workload: Workload, world: World, progress: Callable[[float], None] | None
+) -> tuple[tuple[int, Lane], ...]:
+    targets = (world.hpa_target, *(t for t in HOTTER if t > world.hpa_target))
+    loads = [_variant(workload, f"hpa-{target}") for target in targets]
+    lanes = side_by_side(
+        trace.step_s, trace.first_step, np.tile(trace.values, (len(loads), 1)), loads, world,
+        hpa_targets=np.array(targets), progress=progress,
+    )  # fmt: skip
+    return tuple(zip(targets, lanes, strict=True))
+
+
+def _variant(workload: Workload, name: str, *, risk: float | None = None) -> Workload:
+    """The same workload under a name of its own, and with another accepted risk."""
+    ref = WorkloadRef(workload.ref.namespace, f"{workload.ref.name}-{name}".replace(".", "-"))
+    return replace(workload, ref=ref, risk=workload.risk if risk is None else risk)
