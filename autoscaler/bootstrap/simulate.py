@@ -105,6 +105,16 @@ def warm_steps(trace: Trace, world: World) -> int:
     return min(len(trace.values), steps_of(world.warmup_s, trace.step_s))
 
 
+def planned_lead(lead: Lead, world: World) -> Lead:
+    """What is planned with in this world. As the live service counts it, the wait for nodes is part of the lead where
+    starts usually do not fit: without spare nodes; with some they usually do.
+    """
+    wait_s = lead.provisioning_s
+    if world.nodes is not None:
+        wait_s = 0.0 if world.nodes.spares else world.nodes.ready_s
+    return replace(lead, actuation_s=world.actuation_delay_s, provisioning_s=wait_s)
+
+
 def derived_capacity(trace: Trace, warm: int) -> float:
     """Such that the 99.9th percentile of the warm-up alone needs PEAK_REPLICAS: nothing later is looked at."""
     known = trace.values[:warm][~np.isnan(trace.values[:warm])]
@@ -135,7 +145,7 @@ def simulate(trace: Trace, workload: Workload, world: World, progress: Progress 
     the share that is done, 0 to 1.
     """
     step_s, held_back = trace.step_s, steps_of(world.actuation_delay_s, trace.step_s)
-    load = replace(workload, lead=replace(workload.lead, actuation_s=world.actuation_delay_s))
+    load = replace(workload, lead=planned_lead(workload.lead, world))
     delay = steps_of(world.data_delay_s, step_s)
     if delay * step_s > load.max_data_age_s:
         load = replace(load, max_data_age_s=load.max_data_age_s + delay * step_s)
@@ -165,7 +175,10 @@ def simulate(trace: Trace, workload: Workload, world: World, progress: Progress 
     log = journal.log(0, trace.name, trace.end_step)
     running = log.ready if log.running is None else log.running
     scored = trace.first_step + warm_steps(trace, world)
-    served = Served(step_s, trace.first_step, scored, log.capacity, log.demand, log.ready, running)
+    served = Served(
+        step_s, trace.first_step, scored, log.capacity, log.demand, log.ready, running,
+        nodes=None if world.nodes is None else log.nodes,
+    )  # fmt: skip
     asked = Asked(int(fleet.lead_steps(step_s)[0]), load.risk, load.min_replicas)
     return Outcome(log, load, served, score(served, asked))
 

@@ -78,7 +78,9 @@ def simulate(
     query: Annotated[str | None, typer.Option(help="With --prometheus: PromQL that answers one number.")] = None,
     since: Annotated[str | None, typer.Option(help="With --prometheus: how far back (default: 30d).")] = None,
     config: Annotated[Path | None, typer.Option(help="A PredictiveAutoscaler whose settings are simulated.")] = None,
-    lead: Annotated[str | None, typer.Option(help="From a request until a replica is Ready (default: 180s).")] = None,
+    lead: Annotated[
+        str | None, typer.Option(help='Until a replica is Ready: 180s (default), or "p50=90s,p95=240s".')
+    ] = None,
     data_delay: Annotated[str, typer.Option(help="The newest samples of this long are not in yet.")] = "0s",
     actuation_delay: Annotated[str, typer.Option(help="From a decision until its request takes effect.")] = "0s",
     capacity: Annotated[float | None, typer.Option(help="Demand per replica (default: from the warm-up).")] = None,
@@ -88,7 +90,12 @@ def simulate(
     least: Annotated[int | None, typer.Option("--min", help="Fewest replicas (default: 1).")] = None,
     most: Annotated[int | None, typer.Option("--max", help="Most replicas (default: one million).")] = None,
     start_failure: Annotated[str, typer.Option(help="Share of replicas that fail once while starting.")] = "0%",
-    seed: Annotated[int, typer.Option(help="Seed of those failures.", min=0)] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of failures and of times to Ready.", min=0)] = 0,
+    node_replicas: Annotated[
+        int | None, typer.Option(help="Replicas that one node holds (default: always room).")
+    ] = None,
+    spare_nodes: Annotated[int | None, typer.Option(help="Empty nodes kept ready (default: none).")] = None,
+    node_ready: Annotated[str | None, typer.Option(help="Until a new node is there (default: 120s).")] = None,
     warmup: Annotated[str | None, typer.Option(help="Decided but not scored (default: 7d).")] = None,
     step: Annotated[str | None, typer.Option(help="Average the demand into steps of this length.")] = None,
     out: Annotated[Path | None, typer.Option(help="One row per step: .parquet or .csv.")] = None,
@@ -96,12 +103,17 @@ def simulate(
 ) -> None:
     """What the live pipeline would have decided over recorded demand, what it costs and what it leaves short."""
     from autoscaler.cli.simulate import SimulateOptions, run_simulate
+    from autoscaler.cli.simulate_world import WorldOptions
 
+    world = WorldOptions(
+        lead=lead, data_delay=data_delay, actuation_delay=actuation_delay, hpa_target=hpa_target,
+        start_failure=start_failure, seed=seed, node_replicas=node_replicas, spare_nodes=spare_nodes,
+        node_ready=node_ready,
+    )  # fmt: skip
     options = SimulateOptions(
         trace=trace, column=column, series=series, prometheus=prometheus, query=query, since=since, config=config,
-        lead=lead, data_delay=data_delay, actuation_delay=actuation_delay, capacity=capacity, risk=risk,
-        actuation=actuation, hpa_target=hpa_target, least=least, most=most, start_failure=start_failure, seed=seed,
-        warmup=warmup, step=step, out=out, output=output,
+        capacity=capacity, risk=risk, actuation=actuation, least=least, most=most, warmup=warmup, step=step, out=out,
+        output=output, world=world,
     )  # fmt: skip
     run_simulate(options)
 

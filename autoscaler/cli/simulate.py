@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 import time
 from dataclasses import dataclass, replace
@@ -13,7 +12,6 @@ from autoscaler.adapters.traces import Trace, read_trace
 from autoscaler.bootstrap.simulate import (
     MOST_DEMAND,
     PEAK_REPLICAS,
-    World,
     check_trace,
     derived_capacity,
     prometheus_trace,
@@ -24,6 +22,7 @@ from autoscaler.bootstrap.simulate import (
 )
 from autoscaler.cli.inputs import seconds
 from autoscaler.cli.simulate_view import show, told, watched
+from autoscaler.cli.simulate_world import WorldOptions, lead_of, world_of
 from autoscaler.domain.errors import Refused
 from autoscaler.domain.workload import Actuation, Lead, Workload
 from autoscaler.spec.compile import DEFAULT_READY_S, DEFAULT_RISK
@@ -32,7 +31,6 @@ from autoscaler.spec.scalars import checked_risk, risk_of
 
 DAY_S = 86400
 INT32_MAX = 2**31 - 1
-USUAL_TARGET = 70
 WARMUP_DAYS = 7
 PROMETHEUS_STEP_S = 60
 _DAYS = re.compile(r"([0-9]{1,5}(?:\.[0-9]{1,6})?)([dw])", re.ASCII)
@@ -49,21 +47,16 @@ class SimulateOptions:
     query: str | None
     since: str | None
     config: Path | None
-    lead: str | None
-    data_delay: str
-    actuation_delay: str
     capacity: float | None
     risk: str | None
     actuation: str | None
-    hpa_target: int | None
     least: int | None
     most: int | None
-    start_failure: str
-    seed: int
     warmup: str | None
     step: str | None
     out: Path | None
     output: str
+    world: WorldOptions
 
 
 def run_simulate(options: SimulateOptions) -> None:
@@ -72,7 +65,7 @@ def run_simulate(options: SimulateOptions) -> None:
         raise Refused(f"--output {options.output!r} is not known; use table, json or yaml")
     notes: list[str] = []
     workload, capacity = _workload_of(options, notes)
-    world = _world(options, workload.actuation, notes)
+    world = world_of(options.world, workload.actuation, notes)
     if options.out is not None:
         check_place(options.out)
     trace = _trace(options)
@@ -118,7 +111,7 @@ def _trace(options: SimulateOptions) -> Trace:
 
 def _workload_of(options: SimulateOptions, notes: list[str]) -> tuple[Workload, float | None]:
     """The workload and its capacity, None = to be derived. What is typed wins over --config, that over defaults."""
-    lead_s = None if options.lead is None else seconds("--lead", options.lead)
+    lead_s = None if options.world.lead is None else lead_of(options.world.lead)[0]
     risk = None if options.risk is None else _risk(options.risk)
     actuation = None if options.actuation is None else _actuation(options.actuation)
     capacity = options.capacity
@@ -176,33 +169,6 @@ def _configured(path: Path) -> Workload:
 def _sources_in(text: str) -> tuple[str, ...]:
     """Names that demands write behind `source:`; whether they exist does not matter here."""
     return tuple({m[1] for m in re.finditer(r"\bsource:\s*[\"']?([-a-z0-9.]+)", text)})
-
-
-def _world(options: SimulateOptions, actuation: Actuation, notes: list[str]) -> World:
-    target = options.hpa_target
-    if target is not None and not actuation.is_floor:
-        raise Refused("--hpa-target needs --actuation HpaFloor: under Scale there is no HPA")
-    if target is not None and not 1 <= target <= 100:
-        raise Refused(f"--hpa-target {target} must be a percentage from 1 to 100")
-    if actuation.is_floor and target is None:
-        notes.append(f"HPA at its usual target of {USUAL_TARGET} % (type --hpa-target)")
-    data_s = seconds("--data-delay", options.data_delay)
-    acts_s = seconds("--actuation-delay", options.actuation_delay)
-    for seconds_, what in ((data_s, "data delay"), (acts_s, "actuation delay")):
-        if not seconds_:
-            notes.append(f"no {what}")
-    return World(data_s, acts_s, target or USUAL_TARGET, _failing(options.start_failure), options.seed)
-
-
-def _failing(text: str) -> float:
-    """0.05 for "5%" and for "0.05"."""
-    try:
-        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
-    except ValueError:
-        share = math.nan
-    if not 0 <= share <= 1:
-        raise Refused(f"--start-failure {text!r} is not a share of replicas; write a percentage such as 1%")
-    return share
 
 
 def _warmup_s(options: SimulateOptions, trace: Trace, notes: list[str]) -> float:

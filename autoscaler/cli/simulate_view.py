@@ -46,6 +46,7 @@ def told(outcome: Outcome, world: World, notes: tuple[str, ...], out: Path | Non
         "settings": {
             "capacity": log.capacity,
             "leadSeconds": load.lead.total_s - load.lead.actuation_s,
+            "leadP50Seconds": None if world.spread is None else world.spread.p50_s,
             "dataDelaySeconds": world.data_delay_s,
             "actuationDelaySeconds": world.actuation_delay_s,
             "risk": load.risk,
@@ -55,6 +56,9 @@ def told(outcome: Outcome, world: World, notes: tuple[str, ...], out: Path | Non
             "maxReplicas": load.max_replicas,
             "startFailure": world.start_failure,
             "seed": world.seed,
+            "nodeReplicas": None if world.nodes is None else world.nodes.replicas,
+            "spareNodes": None if world.nodes is None else world.nodes.spares,
+            "nodeReadySeconds": None if world.nodes is None else world.nodes.ready_s,
         },
         "notes": list(notes),
         "figures": {_camel(name): value for name, value in asdict(outcome.scores).items()},
@@ -84,8 +88,8 @@ def _print(found: dict[str, Any], console: Console) -> None:
     hpa = f" beside an HPA at {asked['hpaTarget']} %" if asked["hpaTarget"] is not None else ""
     console.print(
         f"{found['series']}: {found['steps']:,} steps of {found['stepSeconds']} s, scored from {found['scoredFrom']}; "
-        f"{asked['actuation']}{hpa}, one replica serves {asked['capacity']:.4g}, Ready {asked['leadSeconds']:g} s "
-        f"after the request",
+        f"{asked['actuation']}{hpa}, one replica serves {asked['capacity']:.4g}, planned to be Ready "
+        f"{asked['leadSeconds']:g} s after the request",
         markup=False, highlight=False, soft_wrap=True,
     )  # fmt: skip
     table = Table(box=box.SIMPLE_HEAD, show_header=False, padding=(0, 1, 0, 0))
@@ -105,8 +109,12 @@ def lines(f: Scores) -> list[tuple[str, str, str]]:
     """(figure, value, what it means), cost first and shortage right after it."""
     days = f"95 % over resampled days: {_part(f.risk_low, 2)} … {_part(f.risk_high, 2)}"
     interval = days if f.risk_low is not None else f"no interval below {LEAST_DAYS} days"
+    nodes = (
+        [] if f.node_hours is None else [("node-hours", f"{f.node_hours:,.1f}", "nodes that are there, spare or not")]
+    )
     return [
         ("replica-hours", f"{f.replica_hours:,.1f}", "ready and starting replicas, over observed steps"),
+        *nodes,
         ("over the clairvoyant bound", _part(f.over_bound, 3), f"of {f.bound_hours:,.1f} replica-hours"),
         ("under-provisioned", f"{f.short_minutes:,.0f} min", f"{_percent(f.short_share)} of {f.hours:,.1f} h"),
         ("unserved demand", _percent(f.unserved_share), f"{f.unserved_hours:,.4g} in units of demand × hours"),

@@ -1,6 +1,7 @@
 """Figures of one way to scale over recorded demand: what it cost and what it left short, always both.
 
-Only observed steps are scored and paid: nobody knows what a step without a sample would have needed.
+Only steps observed in full are scored and paid: nobody knows what a step without a sample, or with a lower bound
+alone, would have needed.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ class Served:
     """What happened, [step] from absolute step first_step on. demand: NaN = unknown. ready: replicas that served.
 
     running: ready and starting ones, which are paid. capacity: demand that one ready replica serves.
-    scored_step: first absolute step that counts (what lies before is warm-up).
+    scored_step: first absolute step that counts (what lies before is warm-up). censored: demand is a lower bound only,
+    None = nowhere. nodes: that are there, None = none are simulated.
     """
 
     step_s: int
@@ -35,12 +37,24 @@ class Served:
     demand: Floats
     ready: Ints
     running: Ints
+    censored: Bools | None = None
+    nodes: Ints | None = None
+
+    @property
+    def observed(self) -> Bools:
+        """[step], with some value and after the warm-up."""
+        after = np.arange(len(self.demand)) >= self.scored_step - self.first_step
+        return after & ~np.isnan(self.demand)
+
+    @property
+    def bounded(self) -> Bools:
+        """[step], observed, and only as a lower bound."""
+        return np.zeros(len(self.demand), dtype=np.bool_) if self.censored is None else self.observed & self.censored
 
     @property
     def scored(self) -> Bools:
-        """[step], observed and after the warm-up."""
-        after = np.arange(len(self.demand)) >= self.scored_step - self.first_step
-        return after & ~np.isnan(self.demand)
+        """[step], observed in full: a lower bound is no proof that nothing was short, nor of what was."""
+        return self.observed & ~self.bounded
 
     @property
     def needed(self) -> Ints:
@@ -51,8 +65,17 @@ class Served:
     @property
     def short(self) -> Bools:
         """[step], scored and with demand above what the ready replicas serve."""
+        return self.scored & self._above
+
+    @property
+    def bounded_short(self) -> Bools:
+        """[step], where even the lower bound is above what the ready replicas serve."""
+        return self.bounded & self._above
+
+    @property
+    def _above(self) -> Bools:
         known = np.nan_to_num(self.demand, nan=0.0)
-        return self.scored & (known * (1 - ROUNDING) > self.ready * self.capacity)
+        return np.asarray(known * (1 - ROUNDING) > self.ready * self.capacity)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +97,9 @@ class Scores:
     unserved_hours: demand above capacity, in units of demand × hours; unserved_share: of all demand. worst_missing:
     replicas missing in the worst step; worst_share: largest share of a step's demand that was above capacity.
     churn_per_hour: replicas added and removed. turns_per_day: changes of direction. risk_ratio: realised over
-    asked risk, with a 95 % interval over resampled days (UTC); None below LEAST_DAYS days.
+    asked risk, with a 95 % interval over resampled days (UTC); None below LEAST_DAYS days. censored_steps: known only
+    as a lower bound, in none of the other figures; censored_short_steps: those where even that was above capacity.
+    node_hours: of nodes that are there, over the scored steps.
     """
 
     steps: int
@@ -96,6 +121,9 @@ class Scores:
     risk_ratio: float | None
     risk_low: float | None
     risk_high: float | None
+    censored_steps: int = 0
+    censored_short_steps: int = 0
+    node_hours: float | None = None
 
 
 def score(served: Served, asked: Asked) -> Scores:
@@ -110,9 +138,10 @@ def score(served: Served, asked: Asked) -> Scores:
     paid, least = float(served.running[scored].sum() * hour), float(bound[scored].sum() * hour)
     total, realised = float(demand.sum()), float(short.sum() / steps) if steps else None
     low, high = _interval(served, asked.risk)
+    bounded = int(served.bounded.sum())
     return Scores(
         steps=steps,
-        unobserved_steps=max(0, len(scored) - max(0, served.scored_step - served.first_step)) - steps,
+        unobserved_steps=max(0, len(scored) - max(0, served.scored_step - served.first_step)) - steps - bounded,
         hours=steps * hour,
         replica_hours=paid,
         bound_hours=least,
@@ -130,6 +159,9 @@ def score(served: Served, asked: Asked) -> Scores:
         risk_ratio=None if realised is None else realised / asked.risk,
         risk_low=low,
         risk_high=high,
+        censored_steps=bounded,
+        censored_short_steps=int(served.bounded_short.sum()),
+        node_hours=None if served.nodes is None else float(served.nodes[scored].sum() * hour),
     )
 
 

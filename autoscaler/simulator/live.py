@@ -39,13 +39,14 @@ class LiveTwin:
     def _advanced(self, fleet: Fleet) -> MemoryCluster:
         step = int(self.clock.now().timestamp() // self.step_s)
         if self._cluster is None or self._fleet is not fleet:
-            self._cluster, self._fleet, self._step = self._rebuilt(fleet), fleet, self._step or step
+            self._step = self._step or step
+            self._cluster, self._fleet = self._rebuilt(fleet), fleet
         first = max(self._step, step - MOST_STEPS)
         if step > first:
             rows = [fleet.demands[row] for row in fleet.row_start.tolist()]
             seen = self.metrics.load(rows, first - 1, step - 1, self.step_s)
             for at in range(first, step):
-                self._cluster.begin()
+                self._cluster.begin(at)
                 column = at - first
                 known = column < seen.values.shape[1]
                 demand = seen.values[:, column] if known else np.full(len(fleet), np.nan)
@@ -63,5 +64,6 @@ class LiveTwin:
         start = np.array([before.get(w.ref, (w.min_replicas, 0))[0] for w in fleet.workloads], dtype=np.int64)
         twin = MemoryCluster(fleet, self.step_s, floors, start, self.settings)
         kept = np.array([before.get(w.ref, (0, w.min_replicas))[1] for w in fleet.workloads], dtype=np.int64)
+        twin.begin(self._step - 1)  # tells the time of what is written before the next step begins
         twin.hpa_min = np.maximum(np.minimum(kept, fleet.max_replicas), fleet.min_replicas)
         return twin

@@ -30,9 +30,9 @@ class PostponedCluster:
         if self.steps < 0:
             raise ValueError(f"a delay is zero or more steps, not {self.steps}")
 
-    def begin(self) -> None:
-        """Start of a step: what was due becomes ready, then what was written `steps` ago takes effect."""
-        self.inner.begin()
+    def begin(self, step: int | None = None) -> None:
+        """Start of an absolute step: what was due becomes ready, then what was written `steps` ago takes effect."""
+        self.inner.begin(step)
         if self.steps and len(self._queue) == self.steps:
             fleet, requests, written_s = self._queue.popleft()
             self.inner.apply(fleet, requests, written_s)  # it was in time when it was written

@@ -27,6 +27,8 @@ from autoscaler.simulator.cluster import MemoryCluster
 from autoscaler.simulator.postponed import PostponedCluster
 from autoscaler.simulator.runlog import UNKNOWN, RunLog
 
+_COUNTS = ("current", "wanted", "granted", "ready", "running", "sizing", "reason_bits", "failed_bits", "nodes")
+
 Watcher = Callable[[Decisions], None]
 
 
@@ -48,16 +50,15 @@ class Journal:
     def __init__(self, fleet: Fleet, recording: Recording, first_step: int, steps: int, guards: Sequence[str]) -> None:
         self._fleet, self._recording, self._first, self._guards = fleet, recording, first_step, tuple(guards)
         lanes = len(fleet)
-        self._counts = {
-            name: np.full((lanes, steps), UNKNOWN, dtype=np.int64)
-            for name in ("current", "wanted", "granted", "ready", "running", "sizing", "reason_bits", "failed_bits")
-        }
+        self._counts = {name: np.full((lanes, steps), UNKNOWN, dtype=np.int64) for name in _COUNTS}
         self._numbers = {name: np.full((lanes, steps), np.nan) for name in ("p50", "p95", "margin")}
         self._held = np.zeros((lanes, steps), dtype=np.bool_)
 
     def served(self, step: int, cluster: MemoryCluster) -> None:
         self._counts["ready"][:, step - self._first] = cluster.ready
         self._counts["running"][:, step - self._first] = cluster.desired
+        if cluster.settings.nodes is not None:
+            self._counts["nodes"][:, step - self._first] = cluster.nodes
 
     def decided(self, step: int, decisions: Decisions) -> None:
         at, seen = step - self._first, decisions.seen
@@ -145,7 +146,7 @@ class Run:
             for origin in range(count):
                 step = low + origin
                 now_s = float(step * step_s)
-                written.begin()
+                written.begin(step)
                 if foresight is not None:
                     status = written.observe(fleet)
                     decisions, state = decide(fleet, foresight.at(origin), status, state, self.guards, now_s=now_s)

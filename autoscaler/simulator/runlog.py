@@ -21,7 +21,7 @@ class RunLog:
     served during the step. p50, p95: quantiles of the coming peak (NaN = no forecast). margin: on p95.
     reason_bits: bit g = guard g acted (`guards` names them). held: some guard held. running: ready replicas and
     those that are starting. sizing: index into SIZING_REASONS, where `wanted` came from. failed_bits: bit g =
-    guard g raised.
+    guard g raised. nodes: that are there, UNKNOWN where none are simulated.
     """
 
     name: str
@@ -43,6 +43,7 @@ class RunLog:
     running: Ints | None = None
     sizing: Ints | None = None
     failed_bits: Ints | None = None
+    nodes: Ints | None = None
 
     @property
     def steps(self) -> int:

@@ -21,6 +21,8 @@ from autoscaler.domain.proposals import Proposals, Verdicts
 from autoscaler.domain.reasons import Reason
 from autoscaler.domain.workload import Actuation, Workload
 from autoscaler.guards.chain import CHAIN
+from autoscaler.simulator.nodes import NodeSettings
+from autoscaler.simulator.starts import ReadySpread
 
 FIRST, STEPS, STEP_S = 5_000_000, 600, 300
 
@@ -43,7 +45,12 @@ def workload(actuation: Actuation = Actuation.SCALE, lead_s: float = 700.0) -> W
     return typed_workload(10.0, lead_s=lead_s, risk=0.01, actuation=actuation, least=2, most=150)
 
 
-WORLDS = (World(), World(data_delay_s=550.0, actuation_delay_s=301.0, start_failure=0.2, seed=3))
+WORLDS = (
+    World(),
+    World(data_delay_s=550.0, actuation_delay_s=301.0, start_failure=0.2, seed=3),
+    World(spread=ReadySpread(300.0, 700.0), start_failure=0.1, seed=5),
+    World(actuation_delay_s=20.0, spread=ReadySpread(300.0, 700.0), nodes=NodeSettings(4, 0, 500.0)),
+)
 
 
 @cache
@@ -51,7 +58,7 @@ def undisturbed(actuation: Actuation, world: World) -> dict[str, Any]:
     return rows(simulate(recorded(), workload(actuation), world))
 
 
-@pytest.mark.parametrize("world", WORLDS, ids=["punctual", "late"])
+@pytest.mark.parametrize("world", WORLDS, ids=["punctual", "late", "spread", "nodes"])
 @pytest.mark.parametrize("actuation", [Actuation.SCALE, Actuation.HPA_FLOOR])
 @pytest.mark.parametrize("cut", [1, 150, 334, 599])
 def test_cutting_or_changing_the_future_leaves_every_earlier_decision_as_it_was(actuation, world, cut):
@@ -61,7 +68,7 @@ def test_cutting_or_changing_the_future_leaves_every_earlier_decision_as_it_was(
     later[cut:] = rng.choice([0.0, 5000.0, np.nan], STEPS - cut)
     for other in (changed(trace, trace.values[:cut].copy()), changed(trace, later)):
         again = rows(simulate(other, load, world))
-        for name in ("wanted", "granted", "p50", "p95", "margin", "lead_s", "reasons"):
+        for name in ("wanted", "granted", "p50", "p95", "margin", "lead_s", "reasons", "ready"):
             np.testing.assert_array_equal(again[name][:cut], whole[name][:cut], err_msg=name)
         assert again["wanted"][cut : cut + 1].tolist() in ([], whole["wanted"][cut : cut + 1].tolist())
 

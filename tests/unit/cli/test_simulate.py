@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl
 
 import numpy as np
@@ -140,6 +141,45 @@ def test_limits_and_failing_starts_are_part_of_the_cluster(foresail, web, tmp_pa
     pd.testing.assert_series_equal(failing, ready("--start-failure", "0.5", "--seed", 1))
 
 
+def test_a_lead_with_quantiles_is_planned_with_its_p95_and_drawn_for_each_replica(foresail, web, tmp_path):
+    def decided(lead: str, *args: object) -> tuple[dict[str, Any], pd.DataFrame]:
+        said = foresail("simulate", "--trace", "web.csv", "--lead", lead, "--out", "rows.parquet", *args, *PLAIN)
+        return json.loads(said.out), pd.read_parquet(tmp_path / "rows.parquet")
+
+    found, drawn = decided("p95=20m, p50=8m", "--seed", 2)
+    assert (found["settings"]["leadSeconds"], found["settings"]["leadP50Seconds"]) == (1200.0, 480.0)
+    assert any("log-normal with p50 480 s and p95 1200 s; the p95 is planned with" in n for n in found["notes"])
+    assert (drawn["lead_s"] == 1200.0).all()
+    told, fixed = decided("20m")
+    assert told["settings"]["leadP50Seconds"] is None
+    pd.testing.assert_series_equal(drawn["granted"], fixed["granted"])  # under Scale nothing decided looks at ready
+    assert drawn["ready"].sum() > fixed["ready"].sum()  # most are sooner than the p95
+    assert (drawn["ready"] < fixed["ready"]).any()
+    pd.testing.assert_frame_equal(drawn, decided("p50=8m,p95=20m", "--seed", 2)[1])
+    assert not drawn.equals(decided("p50=8m,p95=20m", "--seed", 3)[1])
+
+
+def test_nodes_delay_starts_and_are_part_of_the_planned_lead_unless_some_are_spare(foresail, web, tmp_path):
+    def decided(*args: object) -> tuple[dict[str, Any], pd.DataFrame]:
+        said = foresail("simulate", "--trace", "web.csv", "--lead", "5m", "--out", "rows.parquet", *args, *PLAIN)
+        return json.loads(said.out), pd.read_parquet(tmp_path / "rows.parquet")
+
+    without, plain = decided()
+    assert any("always find room on a node (type --node-replicas)" in n for n in without["notes"])
+    assert without["settings"]["nodeReplicas"] is None
+    assert without["figures"]["nodeHours"] is None
+    found, rows = decided("--node-replicas", 4, "--node-ready", "10m")
+    assert found["settings"]["leadSeconds"] == 900.0
+    assert (rows["lead_s"] == 900.0).all()
+    assert any("planned to wait for a node: 600 s of the planned lead" in n for n in found["notes"])
+    assert found["figures"]["nodeHours"] * 4 >= found["figures"]["replicaHours"]
+    spare, spared = decided("--node-replicas", 4, "--spare-nodes", 3, "--node-ready", "10m")
+    assert (spared["lead_s"] == 300.0).all()
+    assert spare["figures"]["nodeHours"] > found["figures"]["nodeHours"]
+    pd.testing.assert_series_equal(spared["granted"], plain["granted"])
+    pd.testing.assert_series_equal(spared["ready"], plain["ready"])  # three spare nodes are enough for this wave
+
+
 def test_delays_are_part_of_the_answer(foresail, web):
     args = ("--data-delay", "10m", "--actuation-delay", "15s", "--lead", "5m", *PLAIN)
     found = json.loads(foresail("simulate", "--trace", "web.csv", *args).out)
@@ -166,6 +206,24 @@ def test_delays_are_part_of_the_answer(foresail, web):
         (("--trace", "web.csv", "--capacity", "0"), "--capacity 0 must be a positive number"),
         (("--trace", "web.csv", "--capacity", "nan"), "--capacity nan must be a positive number"),
         (("--trace", "web.csv", "--lead", "soon"), "--lead 'soon' is not a duration; write e.g."),
+        (("--trace", "web.csv", "--lead", "p95=90s"), "--lead 'p95=90s': p50 is missing; write \"p50=90s,p95=240s\""),
+        (("--trace", "web.csv", "--lead", "p50=90s"), "p95 is missing; write"),
+        (("--trace", "web.csv", "--lead", "p50=9m,p95=4m"), "p95 is below p50, but 95 % of the replicas cannot be"),
+        (("--trace", "web.csv", "--lead", "p50=90s,p99=240s"), "'p99=240s' is neither p50=… nor p95=…, each once"),
+        (("--trace", "web.csv", "--lead", "p50=1s,p50=2s"), "'p50=2s' is neither p50=… nor p95=…, each once"),
+        (("--trace", "web.csv", "--lead", "90s,240s"), "'90s' is neither p50=… nor p95=…"),
+        (("--trace", "web.csv", "--lead", "p50=soon,p95=9m"), "--lead p50 'soon' is not a duration"),
+        (("--trace", "web.csv", "--lead", "p50=0s,p95=9m"), "a median of zero has no spread"),
+        (("--trace", "web.csv", "--lead", "p50=1h,p95=25h"), "--lead p95 '25h' is longer than 24 hours"),
+        (("--trace", "web.csv", "--spare-nodes", "1"), "--spare-nodes needs --node-replicas"),
+        (("--trace", "web.csv", "--node-ready", "90s"), "--node-ready needs --node-replicas"),
+        (("--trace", "web.csv", "--node-replicas", "0"), "--node-replicas 0 must be 1 to 10,000"),
+        (("--trace", "web.csv", "--node-replicas", "8", "--spare-nodes", "-1"), "--spare-nodes -1 must be 0 to 10,000"),
+        (("--trace", "web.csv", "--node-replicas", "8", "--node-ready", "x"), "--node-ready 'x' is not a duration"),
+        (
+            ("--trace", "web.csv", "--node-replicas", "8", "--node-ready", "25h"),
+            "--node-ready '25h' is longer than 24 hours",
+        ),
         (("--trace", "web.csv", "--data-delay", "x"), "--data-delay 'x' is not a duration"),
         (("--trace", "web.csv", "--actuation-delay", "-5s"), "--actuation-delay '-5s' is not a duration"),
         (("--trace", "web.csv", "--warmup", "x"), "--warmup 'x' is not a duration"),

@@ -90,7 +90,7 @@ def test_replicas_are_conserved_and_all_serve_in_the_end(
         cluster.begin()
         if order != int(cluster.desired[0]):
             _ask(cluster, fleet, order)
-        starting = int(cluster._starting.sum())
+        starting = int(cluster.starting[0])
         assert int(cluster.ready[0]) + starting == int(cluster.desired[0]) == order
         assert int(cluster.ready[0]) >= 0
     assert _ready(cluster, 2 * lead + 1)[-1] == orders[-1]

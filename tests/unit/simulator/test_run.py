@@ -110,7 +110,7 @@ def test_D03_what_a_person_scaled_to_zero_is_never_resurrected(make_run: Callabl
         ticks.append(decisions)
         if len(ticks) == 50:
             run.cluster.desired[0] = run.cluster.ready[0] = 0
-            run.cluster._starting[:, 0] = 0
+            run.cluster.pending[0].drop(10**6)
 
     run = make_run(_day(2), hpa=hpa, watch=watch)
     shut, other = run.finish()
