@@ -123,18 +123,28 @@ def _on_dask(
         except TimeoutError as error:
             raise SourceDown(f"the Dask scheduler at {address} has no worker") from error
         run = uuid4().hex  # the same job asked again is another job: no answer of an older run may stand for it
-        futures: dict[str, Any] = {
-            name: client.submit(_attempt, function, name, item, key=f"foresail-{run}-{at}", pure=False)
-            for at, (name, item) in enumerate(items.items())
-        }
+
+        def submitted(name: str, note: str = "") -> Any:
+            key = f"foresail-{run}-{name}{note}"
+            return client.submit(_attempt, function, name, items[name], key=key, pure=False)
+
+        def answer(name: str) -> Done[Result] | Failed:
+            try:
+                try:
+                    return futures[name].result()
+                except KilledWorker:
+                    # Dask blames every job that was on the worker, waiting ones too; alone the guilty one is known
+                    futures[name] = submitted(name, "-again")
+                    return futures[name].result()
+            except KilledWorker:
+                return Failed(name, "every worker that ran it died (killed, out of memory, or a crash in a library)")
+            except Exception as error:  # noqa: BLE001 - what cannot reach a worker, or its answer us: its own loss
+                return Failed(name, _words(error), traceback.format_exc())
+
+        futures = {name: submitted(name) for name in items}
         try:
             for name in items:
-                try:
-                    yield futures[name].result()
-                except KilledWorker:
-                    yield Failed(name, "every worker that ran it died (killed, out of memory, or a crash in a library)")
-                except Exception as error:  # noqa: BLE001 - what cannot reach a worker, or its answer us: its own loss
-                    yield Failed(name, _words(error), traceback.format_exc())
+                yield answer(name)
                 futures.pop(name)
         finally:
             client.cancel(list(futures.values()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
+import dask.config
 import numpy as np
 import pytest
 from distributed import LocalCluster
@@ -42,10 +43,14 @@ def threads_and_process(_: int) -> tuple[int, int]:
 
 
 @pytest.fixture(scope="module")
-def dask() -> Iterator[str]:
-    with LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address=None, silence_logs=50
-    ) as cluster:
+def dask_cluster() -> Iterator[str]:
+    # one death is enough to give a job up, else each costs four starts of a worker
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 0}),
+        LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address=None, silence_logs=50
+        ) as cluster,
+    ):
         yield cluster.scheduler_address
 
 
@@ -95,21 +100,25 @@ def test_a_process_that_dies_is_a_clear_error():
 
 
 @pytest.mark.slow
-def test_a_dask_cluster_answers_as_this_process_does(dask):
-    assert list(run_jobs(spread, SEEDS, scheduler=dask)) == list(run_jobs(spread, SEEDS, workers=1))
-    seen = [answer.value for answer in run_jobs(threads_and_process, SEEDS, scheduler=dask) if isinstance(answer, Done)]
+def test_a_dask_cluster_answers_as_this_process_does(dask_cluster):
+    assert list(run_jobs(spread, SEEDS, scheduler=dask_cluster)) == list(run_jobs(spread, SEEDS, workers=1))
+    seen = [
+        answer.value
+        for answer in run_jobs(threads_and_process, SEEDS, scheduler=dask_cluster)
+        if isinstance(answer, Done)
+    ]
     assert len(seen) == len(SEEDS)
     assert {threads for threads, _ in seen} == {1}
     assert os.getpid() not in {process for _, process in seen}
 
 
 @pytest.mark.slow
-def test_on_dask_only_the_job_that_fails_or_kills_its_workers_is_lost(dask):
-    one, two, *_ = run_jobs(picky, {"one": 1, "two": 2}, scheduler=dask)
+def test_on_dask_only_the_job_that_fails_or_kills_its_workers_is_lost(dask_cluster):
+    one, two, *_ = run_jobs(picky, {"one": 1, "two": 2}, scheduler=dask_cluster)
     assert one == Done("one", 10)
     assert isinstance(two, Failed)
     assert two.why == "line 2: no number"
-    fine, kills, late = run_jobs(deadly, {"fine": 0, "kills": 1, "late": 2}, scheduler=dask)
+    fine, kills, late = run_jobs(deadly, {"fine": 0, "kills": 1, "late": 2}, scheduler=dask_cluster)
     assert (fine, late) == (Done("fine", 0), Done("late", 2))
     assert isinstance(kills, Failed)
     assert kills.why.startswith("every worker that ran it died")
