@@ -23,12 +23,15 @@ DAY_S = 86400
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Lane:
-    """One simulated workload. asked: what its scores are measured against."""
+    """One simulated workload. asked: what its scores are measured against. granted: [step], what was requested after
+    the guards; under HpaFloor the floor, in force from the start of its step on.
+    """
 
     workload: Workload
     served: Served
     asked: Asked
     scores: Scores
+    granted: Ints
 
 
 def side_by_side(
@@ -68,7 +71,7 @@ def side_by_side(
         running = log.ready if log.running is None else log.running
         served = Served(step_s, first_step, scored_step, log.capacity, log.demand, log.ready, running)
         asked = Asked(int(leads[at]), load.risk, load.min_replicas)
-        lanes.append(Lane(load, served, asked, score(served, asked)))
+        lanes.append(Lane(load, served, asked, score(served, asked), log.granted))
     return tuple(lanes)
 
 

@@ -28,13 +28,13 @@ from autoscaler.simulator.starts import ReadySpread, StartTimes
 
 @dataclass(frozen=True, slots=True)
 class ClusterSettings:
-    """hpa_target: percent of capacity that the users' HPAs aim at. sync_s: their period.
+    """hpa_target: percent of capacity that the users' HPAs aim at, [lane] or one for all. sync_s: their period.
     start_failure: share of started replicas that fail once and start over. seed: of all draws.
     spread: of the time to Ready over replicas, None = the workload's lead for each. nodes: None = always room.
     early_s: how long before the start of its step a write takes effect, as delays count in whole steps.
     """
 
-    hpa_target: int = 70
+    hpa_target: Ints | int = 70
     sync_s: int = 15
     start_failure: float = 0.0
     seed: int = 0
