@@ -25,6 +25,7 @@ class Samples:
     """us: [row], microseconds since the epoch. values: [row], NaN = unknown. rows: [row], place in the file.
 
     place: the file and, where there are several, the series. counted: what rows are called, "line" or "row".
+    censored: [row], the value is a lower bound only; None = the file carries no such marks.
     """
 
     place: str
@@ -32,9 +33,11 @@ class Samples:
     us: Ints
     values: Floats
     rows: Ints
+    censored: Bools | None = None
 
     def at(self, keep: Bools | Ints) -> Samples:
-        return Samples(self.place, self.counted, self.us[keep], self.values[keep], self.rows[keep])
+        marks = None if self.censored is None else self.censored[keep]
+        return Samples(self.place, self.counted, self.us[keep], self.values[keep], self.rows[keep], marks)
 
     def row(self, index: int) -> str:
         return f"{self.counted} {self.rows[index]}"
@@ -42,12 +45,13 @@ class Samples:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Grid:
-    """values: [step] from absolute step `first_step`; NaN = unknown."""
+    """values: [step] from absolute step `first_step`; NaN = unknown. censored: [step], a lower bound only."""
 
     step_s: int
     first_step: int
     values: Floats
     notes: tuple[str, ...]
+    censored: Bools | None = None
 
 
 def to_grid(samples: Samples, step_s: int | None) -> Grid:
@@ -110,6 +114,13 @@ def _drop_duplicates(samples: Samples, notes: list[str]) -> Samples:
             f"{samples.place}: {samples.row(first)} and {samples.row(first + 1)}: time stamp "
             f"{_when(samples.us[first])} stands twice with different values (got {left[first]:g} and "
             f"{right[first]:g}); keep one of them, or name the series if there are several"
+        )
+    marks = samples.censored
+    if marks is not None and (same & (marks[:-1] != marks[1:])).any():
+        first = int(np.flatnonzero(same & (marks[:-1] != marks[1:]))[0])
+        raise BadTrace(
+            f"{samples.place}: {samples.row(first)} and {samples.row(first + 1)}: time stamp "
+            f"{_when(samples.us[first])} stands twice, once marked as censored and once not; keep one of them"
         )
     notes.append(f"dropped {same.sum()} repeated row(s) with the same time stamp and value")
     return samples.at(np.concatenate(([True], ~same)))
@@ -192,7 +203,17 @@ def _fill(samples: Samples, slots: Ints, step_s: int, notes: list[str]) -> Grid:
     unknown = int((count == 0).sum()) - absent
     if unknown:
         notes.append(f"{unknown} of {steps} steps have an empty value: unknown")
-    return Grid(step_s, first, values, tuple(notes))
+    marks = _marked(samples, known, index, steps, notes)
+    return Grid(step_s, first, values, tuple(notes), marks)
+
+
+def _marked(samples: Samples, known: Bools, index: Ints, steps: int, notes: list[str]) -> Bools | None:
+    """A step with any censored sample is a lower bound: its mean is too low."""
+    if samples.censored is None:
+        return None
+    marks = np.bincount(index[known & samples.censored], minlength=steps) > 0
+    notes.append(f"{int(marks.sum())} of {steps} steps are censored: lower bounds of demand")
+    return np.asarray(marks)
 
 
 def _when(us: int) -> str:

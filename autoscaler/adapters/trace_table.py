@@ -17,17 +17,18 @@ import numpy as np
 
 from autoscaler.adapters.trace_grid import MAX_ROWS, SECOND_US, Samples
 from autoscaler.domain.errors import BadTrace
-from autoscaler.domain.series import Ints
+from autoscaler.domain.series import Bools, Floats, Ints
 
 if TYPE_CHECKING:
     import pandas as pd
 
-TIME, VALUE, SERIES = "ts", "value", "series"
+TIME, VALUE, SERIES, CENSORED = "ts", "value", "series", "censored"
 PARQUET, CSV = (".parquet", ".pq"), (".csv", ".csv.gz")
 
 _ISO = r"^\d{4}-\d\d-\d\d(?:[T ]\d\d.*)?$"
 _ZONE = r"(?:T|\s)\d\d.*?(Z|z|UTC|[+-]\d\d(?::?\d\d)?)$"
 _FIRST_US, _LAST_US = (int(datetime(y, 1, 1, tzinfo=UTC).timestamp()) * SECOND_US for y in (1900, 2200))
+_MARKED, _CLEAR = ("1", "1.0", "true"), ("0", "0.0", "false")
 _TIMES = "write ISO 8601, for example 2026-06-01T08:00:00Z"
 
 
@@ -43,18 +44,22 @@ class Table:
     notes: tuple[str, ...]
 
 
-def read_table(path: str | Path, column: str | None, limit: int = MAX_ROWS) -> Table:
-    """The time, the value (`column`, or "value") and, where there is one, the series of each row."""
+def read_table(path: str | Path, column: str | None, limit: int = MAX_ROWS, censored: str | None = None) -> Table:
+    """The time, the value (`column`, or "value") and, where there are any, series and mark of each row.
+
+    censored: column of marks; None = "censored", where there is one.
+    """
     file = Path(path)
     if not file.exists():
         raise BadTrace(f"{file}: no such file")
     if file.is_dir():
         raise BadTrace(f"{file}: is a folder; name one Parquet or CSV file")
     value = column or VALUE
+    asked = _Asked(value, censored)
     if file.name.endswith(PARQUET):
-        frame, counted, first = _parquet(file, value, limit), "row", 1
+        frame, counted, first = _parquet(file, asked, limit), "row", 1
     elif file.name.endswith(CSV):
-        frame, counted, first = _csv(file, value, limit), "line", 2
+        frame, counted, first = _csv(file, asked, limit), "line", 2
     else:
         raise BadTrace(f"{file}: unknown kind of file; its name must end in {', '.join(PARQUET + CSV)}")
     frame = frame[frame.notna().any(axis=1)]  # blank lines; the index keeps each row's place
@@ -63,13 +68,27 @@ def read_table(path: str | Path, column: str | None, limit: int = MAX_ROWS) -> T
     us, notes = _stamps(frame[TIME], place)
     values = _numbers(frame[value], value, place)
     names, codes = _series(frame, place)
-    return Table(Samples(str(file), counted, us, values, rows), names, codes, notes)
+    marks = _marks(frame, asked.marks_in(list(frame.columns)), values, place)
+    return Table(Samples(str(file), counted, us, values, rows, marks), names, codes, notes)
 
 
 def nearest(name: str, known: Sequence[str]) -> str:
     """The end of a sentence about an unknown name, with a hint where some known one is close."""
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     return f"; did you mean {close[0]!r}?" if close else "."
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Columns of demand and of marks; censored: None = the usual name, where there is such a column."""
+
+    value: str
+    censored: str | None
+
+    def marks_in(self, columns: Sequence[str]) -> str | None:
+        if self.censored is not None:
+            return self.censored
+        return CENSORED if CENSORED in columns and self.value != CENSORED else None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,22 +103,28 @@ class _Place:
         if flags.any():
             first = int(np.flatnonzero(flags)[0])
             more = f", and {flags.sum() - 1} more rows" if flags.sum() > 1 else ""
-            got = column.iloc[first]
+            cell = column.iloc[first]
+            got = cell.item() if isinstance(cell, np.generic) else cell
             raise BadTrace(
                 f"{self.file}: {self.counted} {self.rows[first]}, column {column.name!r}: {words} (got {got!r}{more}); "
                 f"{remedy}"
             )
 
 
-def _wanted(file: Path, columns: Sequence[str], value: str) -> list[str]:
+def _wanted(file: Path, columns: Sequence[str], asked: _Asked) -> list[str]:
     """The columns to read, checked against those there are."""
+    value, marks = asked.value, asked.marks_in(columns)
     if TIME not in columns:
         raise BadTrace(f"{file}: no column {TIME!r} with the time stamps; columns are {_list(columns)}")
     if value in (TIME, SERIES):
         raise BadTrace(f"{file}: column {value!r} is no demand; columns are {_list(columns)}")
     if value not in columns:
         raise BadTrace(f"{file}: no column {value!r}{nearest(value, columns)} Columns are {_list(columns)}")
-    return [TIME, value] + ([SERIES] if SERIES in columns else [])
+    if marks in (TIME, SERIES, value):
+        raise BadTrace(f"{file}: column {marks!r} holds no marks of censored steps; columns are {_list(columns)}")
+    if marks is not None and marks not in columns:
+        raise BadTrace(f"{file}: no column {marks!r}{nearest(marks, columns)} Columns are {_list(columns)}")
+    return [TIME, value] + ([SERIES] if SERIES in columns else []) + ([] if marks is None else [marks])
 
 
 def _list(names: Sequence[str], most: int = 10) -> str:
@@ -107,13 +132,13 @@ def _list(names: Sequence[str], most: int = 10) -> str:
     return ", ".join(repr(n) for n in names[:most]) + more
 
 
-def _parquet(file: Path, value: str, limit: int) -> pd.DataFrame:
+def _parquet(file: Path, asked: _Asked, limit: int) -> pd.DataFrame:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         with pq.ParquetFile(file) as source:
-            columns = _wanted(file, source.schema_arrow.names, value)
+            columns = _wanted(file, source.schema_arrow.names, asked)
             if source.metadata.num_rows > limit:
                 raise BadTrace(_too_long(file, f"{source.metadata.num_rows:,}", limit))
             return source.read(columns=columns).to_pandas(ignore_metadata=True)
@@ -121,12 +146,12 @@ def _parquet(file: Path, value: str, limit: int) -> pd.DataFrame:
         raise BadTrace(f"{file}: cannot be read as Parquet: {_first_line(e)}") from e
 
 
-def _csv(file: Path, value: str, limit: int) -> pd.DataFrame:
+def _csv(file: Path, asked: _Asked, limit: int) -> pd.DataFrame:
     import pandas as pd
 
     plain: dict[str, Any] = {"encoding": "utf-8-sig", "skipinitialspace": True}
     try:
-        columns = _wanted(file, [str(c) for c in pd.read_csv(file, nrows=0, **plain).columns], value)
+        columns = _wanted(file, [str(c) for c in pd.read_csv(file, nrows=0, **plain).columns], asked)
         # all columns are read: with `usecols` the parser would silently drop what a row has too many (1,234 for 1234)
         frame = pd.read_csv(
             file,
@@ -201,6 +226,20 @@ def _numbers(column: pd.Series, name: str, place: _Place) -> np.ndarray[tuple[in
     numbers = pd.to_numeric(column, errors="coerce")
     place.refuse(numbers.isna() & column.notna(), "not a number", column, "leave the cell empty where it is unknown")
     return numbers.to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def _marks(frame: pd.DataFrame, name: str | None, values: Floats, place: _Place) -> Bools | None:
+    """[row], true where the value is marked as a lower bound. A row without a value needs no mark."""
+    if name is None:
+        return None
+    column = frame[name]
+    known = ~np.isnan(values)
+    place.refuse(column.isna() & known, "no mark", column, "write 0 or 1 in every row that has a value")
+    words = column.astype(str).str.strip().str.lower()
+    marked = words.isin(_MARKED)
+    wrong = column.notna() & ~marked & ~words.isin(_CLEAR)
+    place.refuse(wrong, "not a mark", column, "write 1 (or true) where demand is a lower bound only, 0 elsewhere")
+    return np.asarray(marked.to_numpy(dtype=bool) & known)
 
 
 def _series(frame: pd.DataFrame, place: _Place) -> tuple[tuple[str, ...], Ints]:

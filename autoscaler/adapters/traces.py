@@ -2,6 +2,7 @@
 
 A file has a time column `ts` (without a zone: UTC), a column of numbers (`value`, unless another is named) and,
 where it holds several series one below the other, a column `series`. An empty or NaN value means unknown, not zero.
+A column `censored` (0 or 1) marks values that are only a lower bound of demand.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy as np
 from autoscaler.adapters.trace_grid import MAX_ROWS, Samples, to_grid
 from autoscaler.adapters.trace_table import SERIES, Table, nearest, read_table
 from autoscaler.domain.errors import BadTrace
-from autoscaler.domain.series import Floats, SeriesBatch, time_of
+from autoscaler.domain.series import Bools, DataVerdict, Floats, SeriesBatch, time_of
 
 __all__ = ["MAX_ROWS", "Trace", "read_series", "read_trace"]
 
@@ -25,7 +26,8 @@ __all__ = ["MAX_ROWS", "Trace", "read_series", "read_trace"]
 class Trace:
     """One recorded demand. values: [step] from absolute step `first_step`, NaN = unknown; read-only.
 
-    notes: what was done to the rows of the file, in words.
+    notes: what was done to the rows of the file, in words. censored: [step], the value is only a lower bound of demand;
+    None = the record carries no such marks. Read-only; an unknown step is never marked.
     """
 
     name: str
@@ -33,6 +35,7 @@ class Trace:
     first_step: int
     values: Floats
     notes: tuple[str, ...] = ()
+    censored: Bools | None = None
 
     def __post_init__(self) -> None:
         if self.step_s <= 0:
@@ -40,6 +43,10 @@ class Trace:
         if self.values.ndim != 1 or np.isinf(self.values).any() or (self.values < 0).any():
             raise ValueError("a trace is one row of finite, non-negative demand or NaN")
         self.values.setflags(write=False)
+        if self.censored is not None:
+            if self.censored.shape != self.values.shape or (self.censored & np.isnan(self.values)).any():
+                raise ValueError("marks of censored steps are one per step, and only where there is a value")
+            self.censored.setflags(write=False)
 
     @property
     def end_step(self) -> int:
@@ -55,12 +62,20 @@ class Trace:
         return time_of(self.end_step, self.step_s)
 
     def as_seen(self) -> SeriesBatch:
-        """The trace as a batch of one row."""
-        return SeriesBatch.judge(self.step_s, self.first_step, self.values[np.newaxis, :].copy())
+        """The trace as a batch of one row; what is censored is partial, as the live service calls a lower bound."""
+        batch = SeriesBatch.judge(self.step_s, self.first_step, self.values[np.newaxis, :].copy())
+        if self.censored is None:
+            return batch
+        verdicts = np.where(self.censored[np.newaxis, :], np.uint8(DataVerdict.PARTIAL), batch.verdicts)
+        return replace(batch, verdicts=verdicts)
 
 
 def read_trace(
-    path: str | Path, column: str | None = None, series: str | None = None, step_s: int | None = None
+    path: str | Path,
+    column: str | None = None,
+    series: str | None = None,
+    step_s: int | None = None,
+    censored: str | None = None,
 ) -> Trace:
     """One series of a file on a regular grid, or BadTrace with the place, the value and the way out.
 
@@ -68,8 +83,9 @@ def read_trace(
     samples whose time stamp lies in it, and unknown where there are none; a finer one is refused.
     Rows are sorted by time; exact repetitions are dropped; time stamps less than half a step off the grid are moved
     onto it. Each of these is noted. Repetitions with different values, and two samples in one step, are refused.
+    censored: column of marks, None = "censored" where there is one.
     """
-    table = read_table(path, column, MAX_ROWS)
+    table = read_table(path, column, MAX_ROWS, censored)
     if series is None and len(table.names) <= 1:
         return _trace(table, 0, table.names[0] if table.names else _stem(path), step_s)
     if not table.names:
@@ -120,7 +136,7 @@ def _gridded(samples: Samples, name: str, notes: tuple[str, ...], step_s: int | 
     if several:
         samples = replace(samples, place=f"{samples.place}, series {name!r}")
     grid = to_grid(samples, step_s)
-    return Trace(name, grid.step_s, grid.first_step, grid.values, notes + grid.notes)
+    return Trace(name, grid.step_s, grid.first_step, grid.values, notes + grid.notes, grid.censored)
 
 
 def _stem(path: str | Path) -> str:

@@ -116,8 +116,14 @@ def planned_lead(lead: Lead, world: World) -> Lead:
 
 
 def derived_capacity(trace: Trace, warm: int) -> float:
-    """Such that the 99.9th percentile of the warm-up alone needs PEAK_REPLICAS: nothing later is looked at."""
-    known = trace.values[:warm][~np.isnan(trace.values[:warm])]
+    """Such that the 99.9th percentile of the warm-up alone needs PEAK_REPLICAS: nothing later is looked at.
+
+    Lower bounds of demand are left out: they say nothing of how high its peaks are.
+    """
+    usable = ~np.isnan(trace.values[:warm])
+    if trace.censored is not None:
+        usable &= ~trace.censored[:warm]
+    known = trace.values[:warm][usable]
     peak = float(np.quantile(known, PEAK_QUANTILE)) if len(known) else 0.0
     if not peak > 0:
         raise Refused(f"{trace.name}: no demand above zero in the warm-up to derive a capacity from; pass --capacity")
@@ -165,7 +171,7 @@ def simulate(trace: Trace, workload: Workload, world: World, progress: Progress 
             early_s=held_back * step_s - world.actuation_delay_s,
         ),
     )
-    panel = Panel.of(SeriesBatch.judge(step_s, trace.first_step, trace.values[np.newaxis].copy()))
+    panel = Panel.of(trace.as_seen())
     run = Run(
         fleet, Recording(panel, panel), cluster, trace.first_step, trace.end_step,
         server=PeakServer(serving_models()), guards=CHAIN,
@@ -177,7 +183,7 @@ def simulate(trace: Trace, workload: Workload, world: World, progress: Progress 
     scored = trace.first_step + warm_steps(trace, world)
     served = Served(
         step_s, trace.first_step, scored, log.capacity, log.demand, log.ready, running,
-        nodes=None if world.nodes is None else log.nodes,
+        censored=trace.censored, nodes=None if world.nodes is None else log.nodes,
     )  # fmt: skip
     asked = Asked(int(fleet.lead_steps(step_s)[0]), load.risk, load.min_replicas)
     return Outcome(log, load, served, score(served, asked))
@@ -191,8 +197,11 @@ def _told(blocks: Iterator[Block], progress: Progress | None, trace: Trace) -> I
 
 
 def rows(outcome: Outcome) -> dict[str, Any]:
-    """The documented columns, one row per step. Order and meaning are a contract: see docs/simulate.md."""
-    log = outcome.log
+    """The documented columns, one row per step. Order and meaning are a contract: see docs/simulate.md.
+
+    Where the record carries marks of censored steps, they are one column more, the last.
+    """
+    log, marks = outcome.log, outcome.served.censored
     starts_s = (log.first_step + np.arange(log.steps)) * log.step_s
     return {
         "ts": (starts_s * 1_000_000).astype("datetime64[us]"),
@@ -206,7 +215,7 @@ def rows(outcome: Outcome) -> dict[str, Any]:
         "margin": log.margin,
         "lead_s": np.full(log.steps, outcome.workload.lead.total_s),
         "reasons": _reasons(log),
-    }
+    } | ({} if marks is None else {"censored": marks})
 
 
 def _reasons(log: RunLog) -> Any:
@@ -221,38 +230,58 @@ def _reasons(log: RunLog) -> Any:
     return np.array(words, dtype=object)[which.ravel()]
 
 
-def prometheus_trace(url: str, query: str, since_s: float, step_s: int, now_s: float) -> Trace:
+def prometheus_trace(
+    url: str, query: str, since_s: float, step_s: int, now_s: float, *, censored_query: str | None = None
+) -> Trace:
     """The newest `since_s` seconds of a query, in requests within the source's limit of points.
 
     A step's value is the query at its end. Steps without a sample are unknown; those before the first sample and
-    after the last are left out.
+    after the last are left out. A step is censored where `censored_query` is above zero, or the source itself said
+    that its answer is partial.
     """
     try:
         settings = PrometheusSettings("prometheus", url, timeout_s=QUERY_S)
     except ValueError as error:
         raise Refused(f"--prometheus {url}: {error}") from None
     end = int(now_s // step_s)
+    demands = [Demand("demand", "prometheus", query, 1.0)]
+    if censored_query is not None:
+        demands.append(Demand("censored", "prometheus", censored_query, 1.0))
     reader = PrometheusReader(settings)
     try:
-        batch = reader.load([Demand("demand", "prometheus", query, 1.0)], end - steps_of(since_s, step_s), end, step_s)
+        batch = reader.load(demands, end - steps_of(since_s, step_s), end, step_s)
     finally:
         reader.close()
-    return _recorded(url, query, batch)
+    return _recorded(url, query, batch, censored_query)
 
 
-def _recorded(url: str, query: str, batch: SeriesBatch) -> Trace:
+def _recorded(url: str, query: str, batch: SeriesBatch, censored_query: str | None) -> Trace:
     """A step without a sample is unknown; a step for which the source gave no answer at all is a failure."""
     if not batch.values.size:
         raise Refused(f"{url}: the range holds no whole step; ask for a longer --since")
-    values, worst = batch.values[0], DataVerdict(int(batch.verdicts[0].max()))
-    known = np.flatnonzero(~np.isnan(values))
-    if worst >= DataVerdict.SEVERAL_SERIES or not len(known):
-        steps = int((batch.verdicts[0] == worst).sum())
-        note = f" ({batch.notes[0]})" if 0 in batch.notes else ""
-        words = f"{url}: {query!r}: {worst.words}{note}: {steps} of {len(values)} steps"
-        raise SourceDown(words) if worst in DOWN else Refused(words)
-    first, last = int(known[0]), int(known[-1])
-    return Trace("prometheus", batch.step_s, batch.first_step + first, values[first : last + 1].copy(), _notes(batch))
+    values, known = batch.values[0], np.flatnonzero(~np.isnan(batch.values[0]))
+    if DataVerdict(int(batch.verdicts[0].max())) >= DataVerdict.SEVERAL_SERIES or not len(known):
+        raise _unanswered(url, query, batch, 0)
+    first, last = int(known[0]), int(known[-1]) + 1
+    partial = ~np.isnan(values) & (batch.verdicts[0] != DataVerdict.OK)
+    notes = _notes(batch)
+    if censored_query is not None:
+        if DataVerdict(int(batch.verdicts[1].max())) >= DataVerdict.SEVERAL_SERIES:
+            raise _unanswered(url, f"--censored-query {censored_query}", batch, 1)
+        partial |= ~np.isnan(values) & (np.nan_to_num(batch.values[1], nan=0.0) > 0)
+        notes += (f"{int(partial.sum())} of {len(values)} steps are censored: lower bounds of demand",)
+        if np.isnan(batch.values[1]).all():
+            notes += ("--censored-query has no sample in the whole range: is it the query that was meant?",)
+    marks = partial[first:last].copy() if censored_query is not None or partial.any() else None
+    return Trace("prometheus", batch.step_s, batch.first_step + first, values[first:last].copy(), notes, marks)
+
+
+def _unanswered(url: str, query: str, batch: SeriesBatch, row: int) -> SourceDown | Refused:
+    worst = DataVerdict(int(batch.verdicts[row].max()))
+    steps = int((batch.verdicts[row] == worst).sum())
+    note = f" ({batch.notes[row]})" if row in batch.notes else ""
+    words = f"{url}: {query!r}: {worst.words}{note}: {steps} of {batch.values.shape[1]} steps"
+    return SourceDown(words) if worst in DOWN else Refused(words)
 
 
 def _notes(batch: SeriesBatch) -> tuple[str, ...]:

@@ -74,8 +74,12 @@ def simulate(
     trace: Annotated[Path | None, typer.Option(help="Recorded demand (CSV or Parquet): ts, value[, series].")] = None,
     column: Annotated[str | None, typer.Option(help="Value column of the trace (default: value).")] = None,
     series: Annotated[str | None, typer.Option(help="Which series of a trace in long format.")] = None,
+    censored_column: Annotated[
+        str | None, typer.Option(help="Marks (0 or 1) of lower bounds (default: censored).")
+    ] = None,
     prometheus: Annotated[str | None, typer.Option(help="URL of a Prometheus-compatible source instead.")] = None,
     query: Annotated[str | None, typer.Option(help="With --prometheus: PromQL that answers one number.")] = None,
+    censored_query: Annotated[str | None, typer.Option(help="PromQL above zero where demand is a lower bound.")] = None,
     since: Annotated[str | None, typer.Option(help="With --prometheus: how far back (default: 30d).")] = None,
     config: Annotated[Path | None, typer.Option(help="A PredictiveAutoscaler whose settings are simulated.")] = None,
     lead: Annotated[
@@ -111,7 +115,8 @@ def simulate(
         node_ready=node_ready,
     )  # fmt: skip
     options = SimulateOptions(
-        trace=trace, column=column, series=series, prometheus=prometheus, query=query, since=since, config=config,
+        trace=trace, column=column, series=series, censored_column=censored_column, prometheus=prometheus, query=query,
+        censored_query=censored_query, since=since, config=config,
         capacity=capacity, risk=risk, actuation=actuation, least=least, most=most, warmup=warmup, step=step, out=out,
         output=output, world=world,
     )  # fmt: skip

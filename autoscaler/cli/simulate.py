@@ -12,6 +12,7 @@ from autoscaler.adapters.traces import Trace, read_trace
 from autoscaler.bootstrap.simulate import (
     MOST_DEMAND,
     PEAK_REPLICAS,
+    World,
     check_trace,
     derived_capacity,
     prometheus_trace,
@@ -43,8 +44,10 @@ class SimulateOptions:
     trace: Path | None
     column: str | None
     series: str | None
+    censored_column: str | None
     prometheus: str | None
     query: str | None
+    censored_query: str | None
     since: str | None
     config: Path | None
     capacity: float | None
@@ -59,10 +62,33 @@ class SimulateOptions:
     world: WorldOptions
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """What is simulated. notes: what was assumed, and what was done to the record."""
+
+    trace: Trace
+    workload: Workload
+    world: World
+    notes: tuple[str, ...]
+
+
 def run_simulate(options: SimulateOptions) -> None:
     """Check every option before any work, then simulate, write the rows and print the figures."""
     if options.output not in {"table", "json", "yaml"}:
         raise Refused(f"--output {options.output!r} is not known; use table, json or yaml")
+    ready = prepared(options)
+    trace, workload, world = ready.trace, ready.workload, ready.world
+    with watched() as progress:
+        began = time.monotonic()
+        outcome = simulate(trace, workload, world, progress)
+        took_s = time.monotonic() - began
+    if options.out is not None:
+        write_rows(options.out, rows(outcome))
+    show(told(outcome, world, ready.notes, options.out, took_s), options.output)
+
+
+def prepared(options: SimulateOptions) -> Prepared:
+    """Every option checked and the record read; `out` last of the options, before the record."""
     notes: list[str] = []
     workload, capacity = _workload_of(options, notes)
     world = world_of(options.world, workload.actuation, notes)
@@ -80,13 +106,7 @@ def run_simulate(options: SimulateOptions) -> None:
     workload = replace(workload, demands=(replace(workload.demands[0], capacity_per_replica=capacity),))
     if world.data_delay_s > workload.max_data_age_s:
         notes.append(f"maxDataAge of {workload.max_data_age_s:g} s is counted on top of the data delay")
-    with watched() as progress:
-        began = time.monotonic()
-        outcome = simulate(trace, workload, world, progress)
-        took_s = time.monotonic() - began
-    if options.out is not None:
-        write_rows(options.out, rows(outcome))
-    show(told(outcome, world, (*trace.notes, *notes), options.out, took_s), options.output)
+    return Prepared(trace, workload, world, (*trace.notes, *notes))
 
 
 def _trace(options: SimulateOptions) -> Trace:
@@ -94,18 +114,23 @@ def _trace(options: SimulateOptions) -> Trace:
     if (options.trace is None) == (options.prometheus is None):
         raise Refused("name the recorded demand: either --trace FILE, or --prometheus URL --query QUERY")
     if options.prometheus is None and options.trace is not None:
-        for value, name in ((options.query, "--query"), (options.since, "--since")):
+        asked = ((options.query, "--query"), (options.since, "--since"), (options.censored_query, "--censored-query"))
+        for value, name in asked:
             if value is not None:
                 raise Refused(f"{name} needs --prometheus URL")
-        return read_trace(options.trace, options.column, options.series, step)
-    for value, name in ((options.column, "--column"), (options.series, "--series")):
+        return read_trace(options.trace, options.column, options.series, step, options.censored_column)
+    of_files = (
+        (options.column, "--column"), (options.series, "--series"), (options.censored_column, "--censored-column"),
+    )  # fmt: skip
+    for value, name in of_files:
         if value is not None:
             raise Refused(f"{name} needs --trace FILE")
     if not options.query:
         raise Refused("--prometheus needs --query: PromQL that answers one number, such as sum(rate(...[1m]))")
     since_s = span("--since", options.since or "30d")
     return prometheus_trace(
-        options.prometheus or "", options.query, since_s, step or PROMETHEUS_STEP_S, time.time()
+        options.prometheus or "", options.query, since_s, step or PROMETHEUS_STEP_S, time.time(),
+        censored_query=options.censored_query,
     )  # fmt: skip
 
 

@@ -112,6 +112,8 @@ def lines(f: Scores) -> list[tuple[str, str, str]]:
     nodes = (
         [] if f.node_hours is None else [("node-hours", f"{f.node_hours:,.1f}", "nodes that are there, spare or not")]
     )
+    words = f"not scored; {f.censored_short_steps:,} short even of the bound"
+    censored = [("censored", f"{f.censored_steps:,} steps", words)] if f.censored_steps else []
     return [
         ("replica-hours", f"{f.replica_hours:,.1f}", "ready and starting replicas, over observed steps"),
         *nodes,
@@ -124,6 +126,7 @@ def lines(f: Scores) -> list[tuple[str, str, str]]:
         ("direction changes", f"{_part(f.turns_per_day, 1)} per day", ""),
         ("realised / asked risk", _part(f.risk_ratio, 2), f"asked {_percent(f.risk_asked)}; {interval}"),
         ("unobserved", f"{f.unobserved_steps:,} steps", "neither scored nor paid"),
+        *censored,
     ]
 
 

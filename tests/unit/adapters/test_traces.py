@@ -1,4 +1,5 @@
 # ruff: noqa: PD011 (a Trace's `values` is an array, not a data frame's)
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -271,3 +272,83 @@ def test_a_trace_that_exists_is_valid() -> None:
 def test_importing_the_module_loads_no_pandas() -> None:
     code = f"import sys, {traces.__name__}; sys.exit('pandas' in sys.modules or 'pyarrow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+MARKED = """ts,value,censored
+2026-01-01T00:00:00Z,5,0
+2026-01-01T00:01:00Z,9,1
+2026-01-01T00:02:00Z,,{gap}
+2026-01-01T00:03:00Z,6,{last}
+"""
+
+
+def _marked(folder: Path, last: str = "0", gap: str = "", head: str = "ts,value,censored") -> Path:
+    file = folder / "marked.csv"
+    file.write_text(MARKED.format(last=last, gap=gap).replace("ts,value,censored", head))
+    return file
+
+
+@pytest.mark.parametrize(("last", "gap"), [("0", ""), ("0", "1"), ("false", "true"), ("FALSE", "0"), ("0.0", "1.0")])
+def test_marks_of_censored_values_are_lower_bounds_and_those_of_unknown_ones_nothing(
+    tmp_path: Path, last: str, gap: str
+) -> None:
+    trace = read_trace(_marked(tmp_path, last, gap))
+    assert trace.censored is not None
+    assert trace.censored.tolist() == [False, True, False, False]
+    assert any("1 of 4 steps are censored: lower bounds of demand" in note for note in trace.notes)
+    seen = trace.as_seen()
+    assert seen.verdicts[0].tolist() == [DataVerdict.OK, DataVerdict.PARTIAL, DataVerdict.MISSING, DataVerdict.OK]
+    assert seen.values[0, 1] == 9.0
+
+
+def test_a_file_without_marks_has_none_and_a_column_may_have_another_name(tmp_path: Path) -> None:
+    file = _marked(tmp_path, head="ts,value,throttled")
+    assert read_trace(file).censored is None
+    marks = read_trace(file, censored="throttled").censored
+    assert marks is not None
+    assert marks.sum() == 1
+    # who names the demand `censored` gets it as demand
+    demand = read_trace(_marked(tmp_path, gap="3"), column="censored")
+    assert demand.censored is None
+    assert demand.values.tolist() == [0.0, 1.0, 3.0, 0.0]
+
+
+def test_marks_come_through_parquet_as_numbers_and_as_booleans(tmp_path: Path) -> None:
+    stamps = pd.date_range("2026-01-01", periods=3, freq="min", tz="UTC")
+    for marks in ([True, False, True], [1, 0, 1], [1.0, 0.0, 1.0], pd.array([True, False, True], dtype="boolean")):
+        frame = pd.DataFrame({"ts": stamps, "value": [1.0, 2.0, 3.0], "censored": marks})
+        frame.to_parquet(tmp_path / "marks.parquet")
+        found = read_trace(tmp_path / "marks.parquet").censored
+        assert found is not None
+        assert found.tolist() == [True, False, True]
+
+
+def test_a_longer_step_with_any_censored_sample_is_censored(tmp_path: Path) -> None:
+    found = read_trace(_marked(tmp_path), step_s=120)
+    assert found.censored is not None
+    assert found.censored.tolist() == [True, False]
+    assert found.values.tolist() == [7.0, 6.0]
+
+
+@pytest.mark.parametrize(
+    ("last", "head", "censored", "words"),
+    [
+        ("2", "ts,value,censored", None, "line 5, column 'censored': not a mark (got 2); write 1 (or true) where"),
+        ("much", "ts,value,censored", None, "not a mark (got 'much')"),
+        ("", "ts,value,censored", None, "line 5, column 'censored': no mark (got nan); write 0 or 1 in every row"),
+        ("0", "ts,value,throttled", "throtled", "no column 'throtled'; did you mean 'throttled'?"),
+        ("0", "ts,value,throttled", "value", "column 'value' holds no marks of censored steps"),
+    ],
+)
+def test_marks_that_would_need_a_guess_are_refused(
+    tmp_path: Path, last: str, head: str, censored: str | None, words: str
+) -> None:
+    with pytest.raises(BadTrace, match=re.escape(words)):
+        read_trace(_marked(tmp_path, last, "1", head=head), censored=censored)
+
+
+def test_the_same_row_twice_with_two_marks_is_refused(tmp_path: Path) -> None:
+    file = _marked(tmp_path)
+    file.write_text(file.read_text() + "2026-01-01T00:03:00Z,6,1\n")
+    with pytest.raises(BadTrace, match="stands twice, once marked as censored and once not"):
+        read_trace(file)

@@ -153,6 +153,34 @@ def test_the_name_of_the_record_changes_no_decision():
     np.testing.assert_array_equal(*names)
 
 
+def test_what_is_censored_may_add_replicas_is_never_learned_and_never_scored():
+    trace, load = recorded(), workload()
+    marks = np.zeros(STEPS, dtype=np.bool_)
+    marks[400:420] = True
+    low, high = trace.values.copy(), trace.values.copy()
+    low[400:420], high[400:420] = 1.0, 1450.0
+    plain = simulate(trace, load, World())
+    at_low, at_high = (simulate(replace(trace, values=v, censored=marks), load, World()) for v in (low, high))
+    # a throttled service looks idle: without the mark replicas would go, with it none do
+    unmarked = rows(simulate(changed(trace, low), load, World()))
+    assert unmarked["granted"][419] < unmarked["granted"][400]
+    assert (np.diff(rows(at_low)["granted"][400:421]) >= 0).all()
+    # a bound above what runs adds at once
+    assert rows(at_high)["wanted"][401] == 145
+    # nothing of it is learned: what is expected later is the same whatever the bound was
+    for name in ("p50", "p95", "margin"):
+        np.testing.assert_array_equal(rows(at_low)[name][421:], rows(at_high)[name][421:], err_msg=name)
+    assert (at_low.scores.censored_steps, at_low.scores.censored_short_steps) == (20, 0)
+    assert at_high.scores.censored_steps == 20
+    assert at_high.scores.censored_short_steps >= 3  # until the lead is over
+    assert at_high.scores.steps == plain.scores.steps - 20
+    np.testing.assert_array_equal(rows(at_low)["censored"], marks)
+    assert list(rows(at_low))[:-1] == list(rows(plain))
+    assert derived_capacity(replace(trace, values=high, censored=marks), 500) == derived_capacity(
+        replace(trace, values=low, censored=marks), 500
+    )
+
+
 def test_capacity_comes_from_the_warm_up_alone():
     trace = recorded()
     later = trace.values.copy()

@@ -196,6 +196,9 @@ def test_delays_are_part_of_the_answer(foresail, web):
         (("--trace", "web.csv", "--query", "x"), "--query needs --prometheus URL"),
         (("--trace", "web.csv", "--since", "1d"), "--since needs --prometheus URL"),
         (("--prometheus", "http://x", "--column", "x"), "--column needs --trace FILE"),
+        (("--trace", "web.csv", "--censored-query", "x"), "--censored-query needs --prometheus URL"),
+        (("--trace", "web.csv", "--censored-column", "x"), "no column 'x'. Columns are 'ts', 'value'"),
+        (("--prometheus", "http://x", "--censored-column", "x"), "--censored-column needs --trace FILE"),
         (("--prometheus", "http://x"), "--prometheus needs --query"),
         (("--prometheus", "x:9090", "--query", "up"), "--prometheus x:9090: source prometheus: the URL needs http://"),
         (("--prometheus", "http://x", "--query", "up", "--since", "soon"), "--since 'soon' is not a duration"),
@@ -318,7 +321,8 @@ def test_demand_that_can_be_mended_by_a_stated_rule_decides_the_same(foresail, w
 class _Prometheus(BaseHTTPRequestHandler):
     """Answers range queries about a wave that is scraped each minute: `web`, `two` series of it, or `none`.
 
-    `holed`: only the newest request is answered. `odd`: some samples are infinite or negative.
+    `holed`: only the newest request is answered. `odd`: some samples are infinite or negative. `limits`: above zero in
+    ten steps, without a sample in the first twenty.
     """
 
     asked: list[dict[str, str]]
@@ -326,7 +330,7 @@ class _Prometheus(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         form = dict(parse_qsl(self.rfile.read(int(self.headers["Content-Length"])).decode()))
         query = form.get("query", "")
-        series = {"web": 1, "two": 2, "holed": 1, "odd": 1}.get(query, 0)
+        series = {"web": 1, "two": 2, "holed": 1, "odd": 1, "limits": 1}.get(query, 0)
         if self.path.endswith("query_range"):
             self.asked.append(form)
             if query == "holed" and sum(a["query"] == "holed" for a in self.asked) > 1:
@@ -336,6 +340,8 @@ class _Prometheus(BaseHTTPRequestHandler):
             values = [[t, f"{100 + 60 * np.sin(t / 9000):.3f}"] for t in np.arange(first, end + 1, step).tolist()]
             if query == "odd":
                 values[10][1], values[11][1] = "+Inf", "-3"
+            if query == "limits":
+                values = [[t, "2" if 30 <= k < 40 else "0"] for k, (t, _) in enumerate(values) if k >= 20]
             result = [{"metric": {"n": str(n)}, "values": values} for n in range(series)]
             said = {"resultType": "matrix", "result": result}
         else:
@@ -401,6 +407,39 @@ def test_samples_that_are_no_demand_are_unknown_and_counted(foresail, prometheus
     assert said.code == 0, said.err
     notes = json.loads(said.out)["notes"]
     assert [n[:16] for n in notes if "NaN or Inf" in n or "negative" in n] == ["1 of 300 steps: "] * 2
+
+
+def test_steps_in_which_a_second_query_is_above_zero_are_censored(foresail, prometheus, tmp_path):
+    args = ("--prometheus", prometheus[0], "--query", "web", "--since", "5h", "--warmup", "0s", *PLAIN)
+    said = foresail("simulate", *args, "--censored-query", "limits", "--out", "rows.parquet")
+    assert said.code == 0, said.err
+    found = json.loads(said.out)
+    assert (found["figures"]["censoredSteps"], found["figures"]["steps"]) == (10, 290)
+    assert any("10 of 300 steps are censored" in n for n in found["notes"])
+    frame = pd.read_parquet(tmp_path / "rows.parquet")
+    assert list(frame.columns) == [*COLUMNS, "censored"]
+    assert np.flatnonzero(frame["censored"]).tolist() == list(range(30, 40))
+    silent = json.loads(foresail("simulate", *args, "--censored-query", "none").out)
+    assert silent["figures"]["censoredSteps"] == 0
+    assert any("--censored-query has no sample in the whole range" in n for n in silent["notes"])
+    said = foresail("simulate", *args, "--censored-query", "two")
+    assert said.code == 2
+    assert "--censored-query two': the query answers several series" in said.err
+
+
+def test_marks_in_a_file_are_counted_and_printed_apart(foresail, web, tmp_path):
+    rows = [f"{row},{int(250 <= k < 260)}" for k, row in enumerate(lines())]
+    write(tmp_path / "marked.csv", rows, "ts,value,censored")
+    said = foresail("simulate", "--trace", "marked.csv", "--out", "rows.csv", *PLAIN)
+    figures = json.loads(said.out)["figures"]
+    assert (figures["steps"], figures["censoredSteps"], figures["unobservedSteps"]) == (190, 10, 0)
+    assert list(pd.read_csv(tmp_path / "rows.csv").columns) == [*COLUMNS, "censored"]
+    table = foresail("simulate", "--trace", "marked.csv", "--capacity", 10).out
+    assert "10 of 300 steps are censored: lower bounds of demand" in table
+    assert re.search(r"censored +10 steps +not scored; 0 short even of the bound", table)
+    write(tmp_path / "marked.csv", rows, "ts,value,cut")
+    assert 'censoredSteps": 10' in foresail("simulate", "--trace", "marked.csv", "--censored-column", "cut", *PLAIN).out
+    assert "censored" not in foresail("simulate", "--trace", "marked.csv", "--capacity", 10).out
 
 
 def test_a_source_that_is_down_is_exit_3(foresail):

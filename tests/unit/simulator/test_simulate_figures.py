@@ -49,6 +49,26 @@ def test_unobserved_steps_are_neither_scored_nor_paid():
     assert with_gaps.longest_short_minutes == 1.0  # nobody knows whether the gap was short too
 
 
+def test_censored_steps_are_in_no_figure_but_their_own():
+    clear = score(served([50, 50, 20], [1, 1, 2]), Asked(0, risk=0.1))
+    run = served([50, 90, 50, GAP, 15, 20, 40], [1, 1, 1, 1, 2, 2, 9])
+    marks = np.array([False, True, False, True, True, False, True])
+    found = score(replace(run, censored=marks), Asked(0, risk=0.1))
+    for name in ("steps", "replica_hours", "bound_hours", "short_minutes", "short_share", "unserved_hours",
+                 "unserved_share", "worst_missing", "worst_share", "risk_ratio"):  # fmt: skip
+        assert getattr(found, name) == getattr(clear, name), name
+    assert found.longest_short_minutes == 1.0
+    assert (found.unobserved_steps, found.censored_steps, found.censored_short_steps) == (1, 3, 1)
+    warm = score(replace(run, censored=marks, scored_step=2), Asked(0, risk=0.1))
+    assert (warm.steps, warm.unobserved_steps, warm.censored_steps, warm.censored_short_steps) == (2, 1, 2, 0)
+    assert (clear.censored_steps, clear.censored_short_steps, clear.node_hours) == (0, 0, None)
+
+
+def test_node_hours_are_those_of_scored_steps():
+    found = score(replace(served([5, GAP, 5, 5], [1] * 4, warm=1), nodes=np.array([9, 9, 2, 3])), Asked(0, risk=0.1))
+    assert found.node_hours == pytest.approx(5 / 60)
+
+
 def test_the_warm_up_is_not_scored_but_bounds_the_first_needs():
     whole = served([90, 90, GAP, 20, 20], [1, 1, 1, 2, 2], warm=2)
     found = score(whole, Asked(0, risk=0.1))
