@@ -11,6 +11,8 @@ from typing import Annotated
 
 import typer
 
+from autoscaler.cli import options
+
 app = typer.Typer(
     name="foresail",
     help="Foresail sees load before it arrives: a predictive autoscaler for Kubernetes that explains itself.",
@@ -71,37 +73,31 @@ def demo(
 
 @app.command()
 def simulate(
-    trace: Annotated[Path | None, typer.Option(help="Recorded demand (CSV or Parquet): ts, value[, series].")] = None,
-    column: Annotated[str | None, typer.Option(help="Value column of the trace (default: value).")] = None,
-    series: Annotated[str | None, typer.Option(help="Which series of a trace in long format.")] = None,
-    censored_column: Annotated[
-        str | None, typer.Option(help="Marks (0 or 1) of lower bounds (default: censored).")
-    ] = None,
-    prometheus: Annotated[str | None, typer.Option(help="URL of a Prometheus-compatible source instead.")] = None,
-    query: Annotated[str | None, typer.Option(help="With --prometheus: PromQL that answers one number.")] = None,
-    censored_query: Annotated[str | None, typer.Option(help="PromQL above zero where demand is a lower bound.")] = None,
-    since: Annotated[str | None, typer.Option(help="With --prometheus: how far back (default: 30d).")] = None,
-    config: Annotated[Path | None, typer.Option(help="A PredictiveAutoscaler whose settings are simulated.")] = None,
-    lead: Annotated[
-        str | None, typer.Option(help='Until a replica is Ready: 180s (default), or "p50=90s,p95=240s".')
-    ] = None,
-    data_delay: Annotated[str, typer.Option(help="The newest samples of this long are not in yet.")] = "0s",
-    actuation_delay: Annotated[str, typer.Option(help="From a decision until its request takes effect.")] = "0s",
-    capacity: Annotated[float | None, typer.Option(help="Demand per replica (default: from the warm-up).")] = None,
-    risk: Annotated[str | None, typer.Option(help="Accepted share of time short of capacity (0.5%).")] = None,
-    actuation: Annotated[str | None, typer.Option(help="Scale (default), or HpaFloor: a floor under an HPA.")] = None,
-    hpa_target: Annotated[int | None, typer.Option(help="Target of that HPA, percent (default: 70).")] = None,
-    least: Annotated[int | None, typer.Option("--min", help="Fewest replicas (default: 1).")] = None,
-    most: Annotated[int | None, typer.Option("--max", help="Most replicas (default: one million).")] = None,
-    start_failure: Annotated[str, typer.Option(help="Share of replicas that fail once while starting.")] = "0%",
-    seed: Annotated[int, typer.Option(help="Seed of failures and of times to Ready.", min=0)] = 0,
-    node_replicas: Annotated[
-        int | None, typer.Option(help="Replicas that one node holds (default: always room).")
-    ] = None,
-    spare_nodes: Annotated[int | None, typer.Option(help="Empty nodes kept ready (default: none).")] = None,
-    node_ready: Annotated[str | None, typer.Option(help="Until a new node is there (default: 120s).")] = None,
-    warmup: Annotated[str | None, typer.Option(help="Decided but not scored (default: 7d).")] = None,
-    step: Annotated[str | None, typer.Option(help="Average the demand into steps of this length.")] = None,
+    trace: options.Trace = None,
+    column: options.Column = None,
+    series: options.Series = None,
+    censored_column: options.CensoredColumn = None,
+    prometheus: options.Prometheus = None,
+    query: options.Query = None,
+    censored_query: options.CensoredQuery = None,
+    since: options.Since = None,
+    config: options.Config = None,
+    lead: options.Lead = None,
+    data_delay: options.DataDelay = "0s",
+    actuation_delay: options.ActuationDelay = "0s",
+    capacity: options.Capacity = None,
+    risk: options.Risk = None,
+    actuation: options.Actuation = None,
+    hpa_target: options.HpaTarget = None,
+    least: options.Least = None,
+    most: options.Most = None,
+    start_failure: options.StartFailure = "0%",
+    seed: options.Seed = 0,
+    node_replicas: options.NodeReplicas = None,
+    spare_nodes: options.SpareNodes = None,
+    node_ready: options.NodeReady = None,
+    warmup: options.Warmup = None,
+    step: options.Step = None,
     out: Annotated[Path | None, typer.Option(help="One row per step: .parquet or .csv.")] = None,
     output: Annotated[str, typer.Option("--output", "-o", help="table, json or yaml.")] = "table",
 ) -> None:
