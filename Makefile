@@ -12,7 +12,7 @@ JOBS ?= 2
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-metrics demo-real parts test e2e check lint types unit format bench clean lock
+.PHONY: help setup demo demo-metrics demo-real parts test e2e check lint types unit format bench bench-decisions clean lock
 
 help: ## Say what can be done here
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -74,6 +74,9 @@ format: .venv/.synced ## Format the code and mend what can be mended
 bench: .venv/.synced ## Measure what the docs claim (minutes)
 	@$(BIN)/python tests/bench/bench_pipeline.py
 	@$(BIN)/python tests/bench/bench_decode.py
+
+bench-decisions: .venv/.synced ## The scoreboard over recorded loads, docs/benchmarks (about an hour; BENCH_ARGS="--data DIR")
+	@$(BIN)/python -m tests.bench.decisions $(BENCH_ARGS)
 
 lock: $(UV) ## Renew uv.lock after a change of dependencies
 	@$(UV) lock --python $(PYTHON)

@@ -31,11 +31,11 @@ CODE: Final = Path(__file__).resolve().parents[3] / "autoscaler"
 HERE: Final = Path(__file__).resolve().parent
 RIVAL_CODE: Final = (
     "simulator/rivals", "simulator/hpa", "simulator/clairvoyant.py", "simulator/comparison.py", "simulator/figures.py",
-    "planning/need.py", "adapters/traces.py",
+    "planning/need.py",
 )  # fmt: skip
 OUR_CODE: Final = (
     "domain", "intake", "forecasting", "planning", "guards", "actuation", "pipeline", "simulator",
-    "bootstrap/lanes.py", "bootstrap/simulate.py", "bootstrap/comparing.py", "adapters/traces.py",
+    "bootstrap/lanes.py", "bootstrap/simulate.py", "bootstrap/comparing.py",
 )  # fmt: skip
 
 
@@ -113,21 +113,24 @@ def _ours(job: OurJob) -> Iterator[tuple[str, dict[str, Any]]]:
     for at, (case, one, peak) in enumerate(cases):
         scores = [lane.scores for lane in lanes[at * len(RISKS) : (at + 1) * len(RISKS)]]
         asked = scores[RISKS.index(RISK)]
-        yield case, {
-            "trace": one.name,
-            "source": one.source,
-            "lead_min": job.lead_min,
-            "peak": peak,
-            "steps": asked.steps,
-            "bound_hours": asked.bound_hours,
-            "unserved_share": asked.unserved_share,
-            "ladder": {
-                "name": OURS,
-                "knobs": RISKS,
-                "short": [s.short_share or 0.0 for s in scores],
-                "paid": [s.replica_hours for s in scores],
+        yield (
+            case,
+            {
+                "trace": one.name,
+                "source": one.source,
+                "lead_min": job.lead_min,
+                "peak": peak,
+                "steps": asked.steps,
+                "bound_hours": asked.bound_hours,
+                "unserved_share": asked.unserved_share,
+                "ladder": {
+                    "name": OURS,
+                    "knobs": RISKS,
+                    "short": [s.short_share or 0.0 for s in scores],
+                    "paid": [s.replica_hours for s in scores],
+                },
             },
-        }
+        )
 
 
 def _load(name: str, per_replica: float, lead_min: int, risk: float) -> Workload:

@@ -93,7 +93,9 @@ def case_of(ours: dict[str, Any], theirs: dict[str, Any], name: str, risk: float
     def scores(of: dict[str, Any]) -> LadderScores:
         return LadderScores(np.array(of["short"]), np.array(of["paid"]), bound, steps)
 
-    rivals = tuple(Method(m["name"], scores(m), Point(*m["causal"]) if m["causal"] else None) for m in theirs["ladders"])
+    rivals = tuple(
+        Method(m["name"], scores(m), Point(*m["causal"]) if m["causal"] else None) for m in theirs["ladders"]
+    )
     return Case(
         name, ours["trace"], ours["source"], ours["lead_min"], ours["peak"], bound,
         Point(ladder["short"][at], ladder["paid"][at]), scores(ladder), rivals,

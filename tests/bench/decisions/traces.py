@@ -54,9 +54,13 @@ LISTED: Final = (
     ),
     *(
         Listed(
-            "jumpstarter", f"jumpstarter-{service}-{metric}", JUMPSTARTER, f"Dataset2/service{service}", metric,
+            "jumpstarter",
+            f"jumpstarter-{service}-{metric}",
+            JUMPSTARTER,
+            f"Dataset2/service{service}",
+            metric,
             lost=SENSOR_LOSS,
-        )  # fmt: skip
+        )
         for service in SERVICES
         for metric in METRICS
     ),
