@@ -47,6 +47,39 @@ def root(
 
 
 @app.command()
+def advise(
+    prometheus: Annotated[str, typer.Option(help="URL of a Prometheus-compatible source.")],
+    namespace: Annotated[list[str] | None, typer.Option(help="Only these namespaces (repeat).")] = None,
+    days: Annotated[float, typer.Option(help="Days of history, 4 to 28.")] = 14.0,
+    lead: Annotated[str, typer.Option(help="From a request until a replica is Ready.")] = "180s",
+    risk: Annotated[str, typer.Option(help="Accepted share of time short of capacity.")] = "0.5%",
+    step: Annotated[str, typer.Option(help="Step of the simulation: 15s, 30s, 60s, 150s or 300s.")] = "60s",
+    queries: Annotated[Path | None, typer.Option(help="YAML list of demands to judge instead of all.")] = None,
+    kubeconfig: Annotated[Path | None, typer.Option(help="Read HPAs from this cluster; nothing is written.")] = None,
+    context: Context = None,
+    match: Annotated[list[str] | None, typer.Option(help="LABEL=VALUE on every series, as cluster=prod.")] = None,
+    header: Annotated[list[str] | None, typer.Option(help="'Name: value', such as a tenant's (repeat).")] = None,
+    token_file: Annotated[Path | None, typer.Option(help="File with a bearer token for the source.")] = None,
+    user: Annotated[str | None, typer.Option(help="User of the source, with --password-file.")] = None,
+    password_file: Annotated[Path | None, typer.Option(help="File with the password of --user.")] = None,
+    ca_file: Annotated[Path | None, typer.Option(help="CA of the source's certificate (PEM).")] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes (default: one for each core).")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for YAML to apply.")] = None,
+    output: Annotated[str, typer.Option("--output", "-o", help="table, json or yaml.")] = "table",
+) -> None:
+    """What Foresail would have done for your workloads, from an existing Prometheus; installs and writes nothing."""
+    from autoscaler.cli.advise import AdviseOptions, run_advise
+
+    options = AdviseOptions(
+        prometheus=prometheus, namespaces=tuple(namespace or ()), days=days, lead=lead, risk=risk, step=step,
+        queries=queries, kubeconfig=kubeconfig, context=context, match=tuple(match or ()),
+        headers=tuple(header or ()), token_file=token_file, user=user, password_file=password_file, ca_file=ca_file,
+        workers=workers, out=out, output=output,
+    )  # fmt: skip
+    run_advise(options)
+
+
+@app.command()
 def demo(
     trace: Annotated[Path | None, typer.Option(help="Recorded demand (CSV or Parquet) instead of the shop.")] = None,
     column: Annotated[str | None, typer.Option(help="Value column of the trace (default: value).")] = None,

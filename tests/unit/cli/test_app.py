@@ -11,7 +11,7 @@ from autoscaler.cli.app import app, main
 from autoscaler.domain.errors import InvalidSpec, Problem, SourceDown
 
 HEAVY = {"numpy", "pandas", "pydantic", "ruamel", "sqlalchemy", "matplotlib", "starlette", "rich", "prometheus_client"}
-COMMANDS = ("demo", "simulate", "run", "once", "explain", "history", "get", "doctor", "release")
+COMMANDS = ("advise", "demo", "simulate", "run", "once", "explain", "history", "get", "doctor", "release")
 
 
 def test_help_loads_nothing_heavy():

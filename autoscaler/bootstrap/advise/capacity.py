@@ -1,0 +1,148 @@
+"""What one ready replica can be trusted to serve, from what was seen; and what the HPA's target means in that unit.
+
+Nobody measures saturation by looking: a replica is trusted with its CPU request, which the scheduler keeps for it, and
+never with more than 1.1 times the most that one was seen to carry for five minutes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from autoscaler.bootstrap.advise.candidates import Basis, Candidate, Confidence, Doubt, HpaAsSet
+from autoscaler.bootstrap.advise.record import BLOCK_S, Record
+from autoscaler.domain.series import Floats
+
+BEYOND_SEEN: Final = 1.1
+LEAST_BLOCKS: Final = 144
+"""Half a day of blocks with demand and replicas, below which nothing is derived."""
+WELL_EXPLAINED, EXPLAINED = 0.8, 0.5
+"""Share of the variance of CPU per replica that requests per replica explain."""
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """per_replica: demand, in the unit of the query. words: where it comes from."""
+
+    per_replica: float
+    words: str
+    doubts: tuple[Doubt, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CpuOfRequests:
+    """CPU of one replica = idle_cores + cores_each × requests a second. explained: R², 0 to 1."""
+
+    idle_cores: float
+    cores_each: float
+    explained: float
+
+    def requests_at(self, cores: float) -> float:
+        """Requests a second at which a replica uses this much CPU."""
+        return max(0.0, cores - self.idle_cores) / self.cores_each
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PerReplica:
+    """[block], demand of one ready replica: the least of the five minutes (held) and their mean. NaN = unknown.
+
+    Divided by the most replicas that were ready at either end, so that a start or a stop never looks like a feat.
+    """
+
+    held: Floats
+    mean: Floats
+    cpu_cores: Floats
+
+
+class NoCapacity(ValueError):
+    """Why there is none."""
+
+
+def per_replica(record: Record, step_s: int) -> PerReplica:
+    blocks = record.demand.reshape(-1, BLOCK_S // step_s)
+    before = np.concatenate(([np.nan], record.ready[:-1]))
+    ready = np.where(record.ready > 0, np.fmax(record.ready, before), np.nan)
+    return PerReplica(blocks.min(axis=1) / ready, blocks.mean(axis=1) / ready, record.cpu_cores / ready)
+
+
+def cpu_of_requests(seen: PerReplica) -> CpuOfRequests | None:
+    """By least squares; None where the load never moved, or CPU does not rise with it."""
+    known = np.isfinite(seen.mean) & np.isfinite(seen.cpu_cores)
+    if known.sum() < LEAST_BLOCKS:
+        return None
+    load, cores = seen.mean[known], seen.cpu_cores[known]
+    spread = float(load.var())
+    if spread <= 0 or cores.var() <= 0:
+        return None
+    both = float(((load - load.mean()) * (cores - cores.mean())).mean())
+    slope = both / spread
+    if slope <= 0:
+        return None
+    idle = max(0.0, float(cores.mean() - slope * load.mean()))
+    return CpuOfRequests(idle, slope, both * both / (spread * float(cores.var())))
+
+
+def capacity(one: Candidate, seen: PerReplica, curve: CpuOfRequests | None) -> Capacity:
+    """Raises NoCapacity with the reason where nothing can be derived."""
+    if one.capacity is not None:
+        return Capacity(one.capacity, "typed")
+    known = seen.held[np.isfinite(seen.held)]
+    if len(known) < LEAST_BLOCKS:
+        raise NoCapacity("fewer than 12 hours with both demand and ready replicas on record")
+    highest = float(known.max())
+    if highest <= 0:
+        raise NoCapacity("no replica ever carried any load")
+    trusted = BEYOND_SEEN * highest
+    unit = "cores" if one.basis is Basis.CPU else "/s"
+    seen_words = f"{BEYOND_SEEN:g} × the most that a replica carried for 5 minutes ({highest:.3g} {unit})"
+    if one.request_cores is None:
+        doubt = Doubt(Confidence.LOW, "no CPU request: a replica is trusted only with what one was seen to carry")
+        return Capacity(trusted, seen_words, (doubt,))
+    if one.basis is Basis.CPU:
+        promised, words = one.request_cores, f"its CPU request ({one.request_cores:.3g} cores)"
+        doubts: tuple[Doubt, ...] = ()
+    else:
+        if curve is None:
+            doubt = Doubt(Confidence.LOW, "its CPU does not rise with its requests")
+            return Capacity(trusted, seen_words, (doubt,))
+        promised = curve.requests_at(one.request_cores)
+        words = f"the requests at which a replica uses its CPU request ({promised:.3g} {unit})"
+        doubts = _explained(curve)
+    if 0 < promised <= trusted:
+        return Capacity(promised, words, doubts)
+    share = highest / promised if promised > 0 else 1.0
+    if share < 1 / BEYOND_SEEN:
+        words = f"no replica was seen above {share:.0%} of what its CPU request promises"
+        doubts = (*doubts, Doubt(Confidence.MEDIUM, words))
+    return Capacity(trusted, seen_words, doubts)
+
+
+def _explained(curve: CpuOfRequests) -> tuple[Doubt, ...]:
+    if curve.explained >= WELL_EXPLAINED:
+        return ()
+    most = Confidence.MEDIUM if curve.explained >= EXPLAINED else Confidence.LOW
+    return (Doubt(most, f"requests explain {curve.explained:.0%} of a replica's CPU"),)
+
+
+def target_percent(
+    hpa: HpaAsSet, one: Candidate, per: Capacity, curve: CpuOfRequests | None, share: float | None = None
+) -> float:
+    """The HPA's target as percent of capacity. share: another target in place of its own, of the CPU request.
+
+    Raises NoCapacity where it cannot be told.
+    """
+    if hpa.capacity_percent is not None:
+        return float(hpa.capacity_percent) if share is None else 100 * share
+    if hpa.cpu_share is not None:
+        if one.request_cores is None:
+            raise NoCapacity("its HPA aims at a share of the CPU request, and no request is on record")
+        cores = one.request_cores * (hpa.cpu_share if share is None else share)
+    else:
+        cores = float(hpa.cpu_cores or 0.0) if share is None else share * float(one.request_cores or hpa.cpu_cores or 0)
+    if one.basis is Basis.CPU:
+        return 100 * cores / per.per_replica
+    if curve is None:
+        raise NoCapacity("its HPA scales on CPU, and its CPU does not rise with the demand")
+    return 100 * curve.requests_at(cores) / per.per_replica

@@ -1,0 +1,233 @@
+"""Cases through the live pipeline: what was, what the HPA could have been, and what Foresail would have done.
+
+One pass of the live pipeline per group of workloads, a lane each, gives the floors. They do not depend on the HPA that
+stands above them (a test proves it), so every target is tried beside those floors in one more pass; what is advised is
+then run through the live pipeline itself, and only that is reported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from autoscaler.bootstrap.advise.judging import DAY_S, Case, Question, blocks_to_steps
+from autoscaler.bootstrap.advise.ladders import Ran, Rungs, Span, run
+from autoscaler.bootstrap.lanes import Lane, side_by_side
+from autoscaler.bootstrap.simulate import World, steps_of
+from autoscaler.domain.series import Floats, Ints
+from autoscaler.simulator.claims import Claims, claims
+from autoscaler.simulator.comparison import Entry, Tuning, asking
+from autoscaler.simulator.figures import Asked, Served, score
+
+WARMUP_DAYS: Final = 7
+RETUNED: Final = tuple(range(20, 105, 4))
+"""Percent of capacity: the targets that an HPA alone is tried at in hindsight; its own joins them."""
+FLOORS, LADDERS, ADVISED = 0.45, 0.1, 0.45
+"""Rough shares of the time that the passes take."""
+
+Progress = Callable[[float], None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Group:
+    """Cases that are simulated together. first_step: absolute step of every case's first value."""
+
+    cases: tuple[Case, ...]
+    question: Question
+    first_step: int
+
+    @property
+    def demand(self) -> Floats:
+        """[case, step]."""
+        return np.stack([case.demand for case in self.cases])
+
+    @property
+    def warm_steps(self) -> int:
+        """A week; a third of a record that is shorter than ten days."""
+        steps = len(self.cases[0].demand)
+        days = steps * self.question.step_s / DAY_S
+        return int(WARMUP_DAYS * DAY_S // self.question.step_s) if days >= WARMUP_DAYS + 3 else steps // 3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Simulated:
+    """now: the HPA as set, or the replicas on record. beside: Foresail beside it as it is. advised: Foresail beside
+    the HPA at `target` (as its owner writes it), None where no hotter one keeps the risk. retuned: the HPA alone in
+    hindsight. claims: of now, retuned and what is advised.
+    """
+
+    now: Entry
+    beside: Entry
+    advised: Entry | None
+    target: int | None
+    retuned: Entry | None
+    claims: Claims
+
+    @property
+    def best(self) -> Entry:
+        return self.beside if self.advised is None else self.advised
+
+
+def simulate(group: Group, progress: Progress | None = None) -> tuple[Simulated, ...]:
+    """One result per case, in order."""
+    said = progress or (lambda _share: None)
+    cases, question = group.cases, group.question
+    demand = group.demand
+    set_now = [100 if case.as_set is None else case.as_set for case in cases]
+    lanes = _live(group, set_now, lambda share: said(FLOORS * share))
+    span = Span(question.step_s, steps_of(question.lead_s, question.step_s), group.warm_steps)
+    floors = np.stack([lane.granted for lane in lanes])
+    ladder = _Ladder(cases)
+    ran = run(demand, ladder.rungs, span, floors, progress=lambda share: said(FLOORS + LADDERS * share))
+    picked = [ladder.picked(row, ran, lane, case) for row, (lane, case) in enumerate(zip(lanes, cases, strict=True))]
+    alone = _alone(demand, cases, picked, span)
+    hotter = _confirmed(group, picked, lambda share: said(FLOORS + LADDERS + ADVISED * share))
+    found = []
+    for row, (case, lane) in enumerate(zip(cases, lanes, strict=True)):
+        requested, retuned = alone.get((row, False)), alone.get((row, True))
+        now = _entry("hpa", lane.served, lane.asked, requested) if requested is not None else _recorded(case, lane)
+        other = None if retuned is None else _entry("hpa", lane.served, lane.asked, retuned, Tuning.HINDSIGHT)
+        found.append(_simulated(case, now, lane, other, hotter.get(row)))
+    return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Picked:
+    """Percent of capacity each. retuned: of the HPA alone, at our risk. hotter: of the HPA above our floor, with the
+    target as written, the hottest first.
+    """
+
+    retuned: int | None = None
+    hotter: tuple[tuple[int, int], ...] = ()
+
+
+class _Ladder:
+    """The rungs of all workloads with an HPA: alone over RETUNED, and above our floor over what is hotter."""
+
+    def __init__(self, cases: Sequence[Case]) -> None:
+        lanes = [
+            (row, percent, above)
+            for row, case in enumerate(cases)
+            if case.as_set is not None
+            for percent, above in (
+                *((p, False) for p in sorted({*RETUNED, case.as_set})),
+                *((p, True) for _, p in case.hotter),
+            )
+        ]
+        self.rungs = rungs_of(cases, lanes)
+        self._percent = self.rungs.target.astype(np.int64)
+
+    def picked(self, row: int, ran: Ran, lane: Lane, case: Case) -> Picked:
+        if case.as_set is None:
+            return Picked()
+        steps = max(1, lane.scores.steps)
+        mine = self.rungs.row == row
+        share = ran.short / steps
+        kept = mine & self.rungs.floored & (share <= case.workload.risk)
+        fit = {int(p) for p in self._percent[kept]}
+        # a target counts only if all milder ones keep the risk too: luck at one rung is no advice
+        hotter = []
+        for asked, percent in case.hotter:
+            if percent not in fit:
+                break
+            hotter.append((asked, percent))
+        ours = lane.scores.short_share or 0.0
+        able = np.flatnonzero(mine & ~self.rungs.floored & (share <= max(ours, case.workload.risk)))
+        retuned = int(self._percent[able[np.argmin(ran.paid[able])]]) if len(able) else None
+        return Picked(retuned, tuple(reversed(hotter)))
+
+
+def rungs_of(cases: Sequence[Case], lanes: Sequence[tuple[int, int, bool]]) -> Rungs:
+    """lanes: (row, percent of capacity, whether our floor stands under it)."""
+    row = np.array([r for r, _, _ in lanes], dtype=np.int64)
+
+    def of_row(values: Sequence[float]) -> Floats:
+        return np.asarray(values, dtype=np.float64)[row]
+
+    return Rungs(
+        row,
+        np.array([p for _, p, _ in lanes], dtype=np.float64),
+        of_row([c.capacity.per_replica for c in cases]),
+        of_row([c.workload.min_replicas for c in cases]),
+        of_row([c.workload.max_replicas for c in cases]),
+        np.array([above for _, _, above in lanes], dtype=np.bool_),
+    )
+
+
+def _live(group: Group, percents: Sequence[int], said: Progress) -> tuple[Lane, ...]:
+    step_s = group.question.step_s
+    return side_by_side(
+        step_s, group.first_step, group.demand, [c.workload for c in group.cases],
+        World(warmup_s=float(group.warm_steps * step_s)),
+        hpa_targets=np.array(percents, dtype=np.int64), progress=said,
+    )  # fmt: skip
+
+
+def _alone(demand: Floats, cases: Sequence[Case], picked: Sequence[Picked], span: Span) -> dict[tuple[int, bool], Ints]:
+    """(row, retuned?) → [step], what the HPA alone asks for, as set and at its target in hindsight."""
+    keys, lanes = [], []
+    for row, (case, one) in enumerate(zip(cases, picked, strict=True)):
+        for percent, retuned in ((case.as_set, False), (one.retuned, True)):
+            if percent is not None:
+                keys.append((row, retuned))
+                lanes.append((row, percent, False))
+    if not lanes:
+        return {}
+    ran = run(demand, rungs_of(cases, lanes), span, keep=True)
+    if ran.requested is None:
+        raise AssertionError("kept requests are there")
+    return dict(zip(keys, ran.requested, strict=True))
+
+
+def _confirmed(group: Group, picked: Sequence[Picked], said: Progress) -> dict[int, tuple[int, Lane]]:
+    """Row → the target as written and its lane: the hottest one, run through the live pipeline and kept if it holds."""
+    rows = [row for row, one in enumerate(picked) if one.hotter]
+    if not rows:
+        said(1.0)
+        return {}
+    some = replace(group, cases=tuple(group.cases[row] for row in rows))
+    lanes = _live(some, [picked[row].hotter[0][1] for row in rows], said)
+    return {
+        row: (picked[row].hotter[0][0], lane)
+        for row, lane in zip(rows, lanes, strict=True)
+        if (lane.scores.short_share or 0.0) <= lane.asked.risk
+    }
+
+
+def _entry(name: str, like: Served, asked: Asked, requested: Ints, tuning: Tuning = Tuning.AS_SET) -> Entry:
+    served = asking(requested, like, asked.lead_steps)
+    return Entry(name, tuning, None, served, score(served, asked))
+
+
+def _recorded(case: Case, lane: Lane) -> Entry:
+    """What really ran, where there is no HPA to simulate."""
+    step_s = lane.served.step_s
+    wanted = np.rint(blocks_to_steps(case.wanted, step_s)).astype(np.int64)
+    known = np.isfinite(case.ready).any()
+    ready = np.rint(blocks_to_steps(case.ready, step_s)).astype(np.int64) if known else wanted
+    served = replace(lane.served, ready=ready, running=wanted)
+    return Entry("as recorded", Tuning.AS_SET, None, served, score(served, lane.asked))
+
+
+def _simulated(case: Case, now: Entry, lane: Lane, retuned: Entry | None, hotter: tuple[int, Lane] | None) -> Simulated:
+    risk = case.workload.risk
+    beside = Entry("foresail", Tuning.AS_SET, risk, lane.served, lane.scores)
+    advised, target = None, None
+    if hotter is not None:
+        target, other = hotter
+        advised = Entry("foresail", Tuning.AS_SET, risk, other.served, other.scores)
+    titles = (
+        "replicas as recorded" if case.as_set is None else "your HPA as set",
+        "your HPA retuned in hindsight at our risk",
+        _title(case, target),
+    )
+    return Simulated(now, beside, advised, target, retuned, claims(now, retuned, advised or beside, titles))
+
+
+def _title(case: Case, target: int | None) -> str:
+    if case.as_set is None:
+        return "Foresail alone (Scale)"
+    return f"Foresail under your HPA at {target} %" if target is not None else "Foresail under your HPA as set"
