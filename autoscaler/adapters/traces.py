@@ -66,7 +66,8 @@ class Trace:
         batch = SeriesBatch.judge(self.step_s, self.first_step, self.values[np.newaxis, :].copy())
         if self.censored is None:
             return batch
-        verdicts = np.where(self.censored[np.newaxis, :], np.uint8(DataVerdict.PARTIAL), batch.verdicts)
+        partial = self.censored[np.newaxis, :] & (batch.verdicts == DataVerdict.OK)
+        verdicts = np.where(partial, np.uint8(DataVerdict.PARTIAL), batch.verdicts)
         return replace(batch, verdicts=verdicts)
 
 

@@ -9,24 +9,22 @@ from typing import Final
 import numpy as np
 
 from autoscaler.adapters.traces import Trace
-from autoscaler.bootstrap.lanes import Lane, side_by_side
+from autoscaler.bootstrap.lanes import Lane, replay, side_by_side
 from autoscaler.bootstrap.simulate import Outcome, World, simulate, steps_of
-from autoscaler.domain.workload import Workload, WorkloadRef
+from autoscaler.domain.series import Bools
+from autoscaler.domain.workload import Actuation, Workload, WorkloadRef
 from autoscaler.simulator.claims import Claims, claims
 from autoscaler.simulator.comparison import (
     Comparison,
     Entry,
     Ladder,
+    Replay,
     Setting,
     Tuning,
-    asking,
     entries_and_ladders,
-    hidden,
-    hidden_requests,
-    world_of,
 )
 from autoscaler.simulator.figures import Asked, score
-from autoscaler.simulator.rivals.hpa import hpas_requested
+from autoscaler.simulator.rivals.contract import TARGETS
 from autoscaler.simulator.rivals.score import LadderScores
 from autoscaler.simulator.rivals.tuned import in_hindsight
 
@@ -60,8 +58,14 @@ class Judged:
         return max(kept, default=None)
 
 
-def judge(trace: Trace, workload: Workload, world: World, progress: Progress | None = None) -> Judged:
-    """The simulation with all that it is compared with. progress: is told the part and its share that is done."""
+def judge(
+    trace: Trace, workload: Workload, world: World, progress: Progress | None = None,
+    *, knobs: tuple[float, ...] = TARGETS,
+) -> Judged:  # fmt: skip
+    """The simulation with all that it is compared with. progress: is told the part and its share that is done.
+
+    knobs: the rivals' ladder.
+    """
 
     def told(part: str) -> Callable[[float], None] | None:
         return None if progress is None else lambda share: progress(part, share)
@@ -74,7 +78,8 @@ def judge(trace: Trace, workload: Workload, world: World, progress: Progress | N
     found = list(
         entries_and_ladders(
             served, asked, outcome.log.seen, setting,
-            most=workload.max_replicas, unfit=unfit, progress=told("rivals"),
+            most=workload.max_replicas, knobs=knobs, unfit=unfit, replay=_replay(trace, outcome.workload, world),
+            progress=told("rivals"),
         )
     )  # fmt: skip
     entries = tuple(entry for _, some in found for entry in some)
@@ -85,8 +90,9 @@ def judge(trace: Trace, workload: Workload, world: World, progress: Progress | N
         entries,
         tuple(ladder for ladder, _ in found),
     )
-    as_set = hpa_as_set(outcome, asked, setting, world.hpa_target)
-    retuned = _retuned(found, outcome, asked, setting)
+    as_set = hpa_at(trace, outcome, asked, world, target=world.hpa_target, tuning=Tuning.AS_SET)
+    target = _retuned_target(found, outcome)
+    retuned = None if target is None else hpa_at(trace, outcome, asked, world, target=target, tuning=Tuning.HINDSIGHT)
     name = workload.actuation.value
     beside = f" beside your HPA at {world.hpa_target} %" if workload.actuation.is_floor else ""
     rows = claims(
@@ -95,13 +101,19 @@ def judge(trace: Trace, workload: Workload, world: World, progress: Progress | N
         ours,
         (
             f"your HPA as set ({world.hpa_target} %)",
-            "your HPA retuned in hindsight at our risk"
-            + (f" ({retuned.knob:.0%})" if retuned and retuned.knob else ""),
+            "your HPA retuned in hindsight at our risk" + ("" if target is None else f" ({target} %)"),
             f"Foresail ({name}{beside})",
         ),
     )
     hotter = _hotter(trace, workload, world, told("HPA targets")) if workload.actuation.is_floor else ()
     return Judged(outcome, comparison, rows, as_set, retuned, hotter, tuple(sorted(unfit.items())))
+
+
+def _replay(trace: Trace, load: Workload, world: World) -> Replay | None:
+    """None where every start takes the planned lead: then arithmetic says the same."""
+    if world.spread is None and world.nodes is None and not world.start_failure:
+        return None
+    return lambda requested: replay(trace.step_s, trace.first_step, requested, load, world)
 
 
 def setting_of(load: Workload, world: World, step_s: int) -> Setting:
@@ -110,33 +122,36 @@ def setting_of(load: Workload, world: World, step_s: int) -> Setting:
     return Setting(steps_of(world.data_delay_s, step_s), acting, steps_of(rest_s, step_s))
 
 
-def hpa_as_set(outcome: Outcome, asked: Asked, setting: Setting, target: int) -> Entry:
-    """The user's HPA alone, at its own target (percent), on the same steps."""
-    return _hpa(outcome, asked, setting, target / 100, Tuning.AS_SET)
+def hpa_at(
+    trace: Trace, outcome: Outcome, asked: Asked, world: World, *, target: int, tuning: Tuning
+) -> Entry:  # fmt: skip
+    """The user's HPA alone at a target (percent), in closed loop with the starts of this world."""
+    load = replace(_variant(outcome.workload, f"alone-{target}"), actuation=Actuation.HPA_FLOOR)
+    (lane,) = side_by_side(
+        trace.step_s, trace.first_step, trace.values[np.newaxis], [load], replace(world, hpa_target=target),
+        serve=False, censored=_marks(trace, 1),
+    )  # fmt: skip
+    return Entry(f"hpa-{USUAL_DOWN_S}s", tuning, target / 100, lane.served, score(lane.served, asked))
 
 
-def _hpa(outcome: Outcome, asked: Asked, setting: Setting, knob: float, tuning: Tuning) -> Entry:
-    world = world_of(outcome.served, asked, setting, outcome.workload.max_replicas)
-    wanted = hpas_requested(hidden(outcome.log.seen, setting.delay), world, (USUAL_DOWN_S,), (knob,))
-    served = asking(hidden_requests(wanted, setting.acting)[0], outcome.served, setting.lead)
-    return Entry(f"hpa-{USUAL_DOWN_S}s", tuning, knob, served, score(served, asked))
+def _marks(trace: Trace, lanes: int) -> Bools | None:
+    return None if trace.censored is None else np.tile(trace.censored, (lanes, 1))
 
 
-def _retuned(
-    found: list[tuple[Ladder, tuple[Entry, ...]]], outcome: Outcome, asked: Asked, setting: Setting
-) -> Entry | None:
-    """The HPA at the target that, known only afterwards, was the cheapest with no more shortage than ours."""
+def _retuned_target(found: list[tuple[Ladder, tuple[Entry, ...]]], outcome: Outcome) -> int | None:
+    """Percent: known only afterwards, the cheapest target of the HPA with no more shortage than ours."""
     ladder = next(ladder for ladder, _ in found if ladder.name == f"hpa-{USUAL_DOWN_S}s")
     rung = in_hindsight(ladder.scores, outcome.scores.short_share or 0.0)
-    return None if rung is None else _hpa(outcome, asked, setting, ladder.knobs[rung], Tuning.HINDSIGHT)
+    return None if rung is None else round(ladder.knobs[rung] * 100)
 
 
 def _our_curve(trace: Trace, workload: Workload, world: World, progress: Callable[[float], None] | None) -> Ladder:
     risks = tuple(sorted({*RISKS, workload.risk}))
     loads = [_variant(workload, f"risk-{risk:g}", risk=risk) for risk in risks]
     lanes = side_by_side(
-        trace.step_s, trace.first_step, np.tile(trace.values, (len(loads), 1)), loads, world, progress=progress
-    )
+        trace.step_s, trace.first_step, np.tile(trace.values, (len(loads), 1)), loads, world,
+        censored=_marks(trace, len(loads)), progress=progress,
+    )  # fmt: skip
     return Ladder("foresail", risks, risks.index(workload.risk), ladder_scores(lanes))
 
 
@@ -158,7 +173,7 @@ def _hotter(
     loads = [_variant(workload, f"hpa-{target}") for target in targets]
     lanes = side_by_side(
         trace.step_s, trace.first_step, np.tile(trace.values, (len(loads), 1)), loads, world,
-        hpa_targets=np.array(targets), progress=progress,
+        hpa_targets=np.array(targets), censored=_marks(trace, len(loads)), progress=progress,
     )  # fmt: skip
     return tuple(zip(targets, lanes, strict=True))
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from autoscaler.bootstrap.simulate import World, steps_of
+from autoscaler.bootstrap.simulate import World, planned_lead, steps_of
 from autoscaler.domain.fleet import Fleet
-from autoscaler.domain.series import Floats, Ints, Panel, SeriesBatch
-from autoscaler.domain.workload import Lead, Workload
+from autoscaler.domain.replicas import ScaleRequest
+from autoscaler.domain.series import Bools, DataVerdict, Floats, Ints, Panel, SeriesBatch
+from autoscaler.domain.workload import Actuation, Workload, WorkloadRef
 from autoscaler.forecasting.catalogue import serving_models
 from autoscaler.forecasting.serving import PeakServer
 from autoscaler.guards.chain import CHAIN
@@ -19,6 +20,7 @@ from autoscaler.simulator.figures import Asked, Scores, Served, score
 from autoscaler.simulator.run import Journal, Recording, Run
 
 DAY_S = 86400
+UNSET = -1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,9 +38,10 @@ class Lane:
 
 def side_by_side(
     step_s: int, first_step: int, demand: Floats, loads: Sequence[Workload], world: World,
-    *, hpa_targets: Ints | None = None, serve: bool = True, progress: Callable[[float], None] | None = None,
+    *, hpa_targets: Ints | None = None, serve: bool = True, censored: Bools | None = None,
+    progress: Callable[[float], None] | None = None,
 ) -> tuple[Lane, ...]:  # fmt: skip
-    """One lane per row of demand [lane, step] (NaN = unknown), all in one run.
+    """One lane per row of demand [lane, step] (NaN = unknown), all in one run; censored: likewise, lower bounds.
 
     hpa_targets: [lane], percent, instead of the world's one for all. serve: False leaves the HPAs alone with their
     own minimum. Lanes have names of their own, so that they do not refit at the same moment.
@@ -46,16 +49,8 @@ def side_by_side(
     held_back, delay = steps_of(world.actuation_delay_s, step_s), steps_of(world.data_delay_s, step_s)
     loads = tuple(_with_delays(load, world, delay * step_s) for load in loads)
     fleet = Fleet(loads)
-    rest = [replace(w, lead=Lead(max(0.0, w.lead.total_s - held_back * step_s))) for w in loads]
-    targets = world.hpa_target if hpa_targets is None else hpa_targets
-    cluster = MemoryCluster(
-        Fleet(tuple(rest)),
-        step_s,
-        np.array([w.actuation.is_floor for w in loads]),
-        np.array([w.min_replicas for w in loads]),
-        ClusterSettings(targets, start_failure=world.start_failure, seed=world.seed),
-    )
-    panel = Panel.of(SeriesBatch.judge(step_s, first_step, demand.copy()))
+    cluster = twin(loads, step_s, world, hpa_targets)
+    panel = Panel.of(_as_seen(step_s, first_step, demand, censored))
     end = first_step + demand.shape[1]
     run = Run(
         fleet, Recording(panel, panel), cluster, first_step, end,
@@ -69,10 +64,61 @@ def side_by_side(
     for at, load in enumerate(loads):
         log = journal.log(at, str(load.ref), end)
         running = log.ready if log.running is None else log.running
-        served = Served(step_s, first_step, scored_step, log.capacity, log.demand, log.ready, running)
+        marks = None if censored is None else censored[at]
+        served = Served(step_s, first_step, scored_step, log.capacity, log.demand, log.ready, running, censored=marks)
         asked = Asked(int(leads[at]), load.risk, load.min_replicas)
         lanes.append(Lane(load, served, asked, score(served, asked), log.granted))
     return tuple(lanes)
+
+
+def twin(loads: Sequence[Workload], step_s: int, world: World, hpa_targets: Ints | None = None) -> MemoryCluster:
+    """The cluster of the world, each workload at its fewest replicas, which are ready."""
+    held_back = steps_of(world.actuation_delay_s, step_s)
+    # the delay of writes is counted in whole steps: the rest of its last one is part of the start
+    rest = tuple(replace(w, lead=replace(w.lead, actuation_s=0.0)) for w in loads)
+    settings = ClusterSettings(
+        world.hpa_target if hpa_targets is None else hpa_targets,
+        start_failure=world.start_failure,
+        seed=world.seed,
+        spread=world.spread,
+        nodes=world.nodes,
+        early_s=held_back * step_s - world.actuation_delay_s,
+    )
+    floors = np.array([w.actuation.is_floor for w in loads])
+    return MemoryCluster(Fleet(rest), step_s, floors, np.array([w.min_replicas for w in loads]), settings)
+
+
+def replay(step_s: int, first_step: int, requested: Ints, load: Workload, world: World) -> Ints:
+    """[lane, step], replicas that served where `requested` [lane, step] took effect, in a world of varying starts.
+
+    load: whose start times are drawn; every lane draws its own.
+    """
+    loads = [_named(replace(load, actuation=Actuation.SCALE), f"replay-{lane}") for lane in range(len(requested))]
+    cluster, fleet = twin(loads, step_s, world), Fleet(tuple(loads))
+    served, before = np.empty_like(requested), np.full(len(requested), UNSET, dtype=np.int64)
+    for at in range(requested.shape[1]):
+        now_s, asked = float((first_step + at) * step_s), requested[:, at]
+        cluster.begin(first_step + at)
+        changed = np.flatnonzero(asked != before).tolist()
+        if changed:
+            writes = [ScaleRequest(lane, int(asked[lane]), now_s, int(cluster.desired[lane])) for lane in changed]
+            cluster.apply(fleet, writes, now_s)
+            before = asked
+        served[:, at] = cluster.ready
+    return served
+
+
+def _named(load: Workload, name: str) -> Workload:
+    return replace(load, ref=WorkloadRef(load.ref.namespace, f"{load.ref.name}-{name}"))
+
+
+def _as_seen(step_s: int, first_step: int, demand: Floats, censored: Bools | None) -> SeriesBatch:
+    """What is censored is partial, as the live service calls a lower bound."""
+    batch = SeriesBatch.judge(step_s, first_step, demand.copy())
+    if censored is None:
+        return batch
+    partial = censored & (batch.verdicts == DataVerdict.OK)
+    return replace(batch, verdicts=np.where(partial, np.uint8(DataVerdict.PARTIAL), batch.verdicts))
 
 
 def _told(
@@ -87,4 +133,4 @@ def _told(
 def _with_delays(load: Workload, world: World, delay_s: float) -> Workload:
     """The lead that is planned with holds the actuation delay; data is as old as it is said to be."""
     age_s = load.max_data_age_s + (delay_s if delay_s > load.max_data_age_s else 0.0)
-    return replace(load, lead=replace(load.lead, actuation_s=world.actuation_delay_s), max_data_age_s=age_s)
+    return replace(load, lead=planned_lead(load.lead, world), max_data_age_s=age_s)

@@ -25,6 +25,8 @@ LEVELS: Final = (0.001, 0.005, 0.01, 0.02)
 """Shares of short steps at which costs are compared."""
 
 Progress = Callable[[float], None]
+Replay = Callable[[Ints], Ints]
+"""Requests [lane, step] when they take effect → replicas that served [lane, step], in a world of varying starts."""
 
 
 class Tuning(StrEnum):
@@ -116,11 +118,12 @@ class Comparison:
 def entries_and_ladders(
     ours: Served, asked: Asked, seen: Floats, setting: Setting, *,
     most: int, knobs: tuple[float, ...] = TARGETS, unfit: dict[str, str] | None = None,
-    progress: Progress | None = None,
+    replay: Replay | None = None, progress: Progress | None = None,
 ) -> Iterator[tuple[Ladder, tuple[Entry, ...]]]:  # fmt: skip
     """Every rival, one by one. seen: [step], what the metrics said (NaN = unknown); `ours` tells what is scored.
 
-    most: replicas that nobody may exceed. unfit: takes the rivals that cannot run at this step, and why.
+    most: replicas that nobody may exceed. unfit: takes the rivals that cannot run at this step, and why. replay: where
+    starts vary, what the chosen rungs were served; ladders and tuning always count with the planned lead.
     """
     world = world_of(ours, asked, setting, most)
     known, truth = hidden(seen, setting.delay), scored_demand(ours)
@@ -129,23 +132,27 @@ def entries_and_ladders(
     for done, (rival, wanted) in enumerate(all_requested(known, world, knobs, unfit)):
         requested = hidden_requests(wanted, setting.acting)
         ladder = Ladder(rival.name, rival.knobs, rival.default, score_ladder(requested, truth, world, warm))
-        yield ladder, tuple(_chosen(ladder, requested, ours, asked, world))
+        yield ladder, tuple(_chosen(ladder, requested, ours, asked, world=world, replay=replay))
         if progress is not None:
             progress((done + 1) / total)
 
 
-def _chosen(ladder: Ladder, requested: Ints, ours: Served, asked: Asked, world: World) -> Iterator[Entry]:
-    def entry(tuning: Tuning, knob: float | None, row: Ints) -> Entry:
-        served = asking(row, ours, world.lead_steps)
-        return Entry(ladder.name, tuning, knob, served, score(served, asked))
-
-    yield entry(Tuning.DEFAULT, ladder.knobs[ladder.default], requested[ladder.default])
+def _chosen(
+    ladder: Ladder, requested: Ints, ours: Served, asked: Asked, *, world: World, replay: Replay | None
+) -> Iterator[Entry]:  # fmt: skip
+    chosen: list[tuple[Tuning, float | None, Ints]] = []
+    chosen.append((Tuning.DEFAULT, ladder.knobs[ladder.default], requested[ladder.default]))
     best = in_hindsight(ladder.scores, asked.risk)
     if best is not None:
-        yield entry(Tuning.HINDSIGHT, ladder.knobs[best], requested[best])
+        chosen.append((Tuning.HINDSIGHT, ladder.knobs[best], requested[best]))
     if len(ladder.knobs) > 1:
         rungs = rungs_by_day(requested, scored_demand(ours), world, asked.risk, default=ladder.default)
-        yield entry(Tuning.CAUSAL, None, requested[rungs, np.arange(requested.shape[1])])
+        chosen.append((Tuning.CAUSAL, None, requested[rungs, np.arange(requested.shape[1])]))
+    rows = np.stack([row for *_, row in chosen])
+    served = ready(rows, world.lead_steps) if replay is None else replay(rows)
+    for (tuning, knob, row), serving in zip(chosen, served, strict=True):
+        one = replace(ours, ready=serving, running=row, nodes=None)
+        yield Entry(ladder.name, tuning, knob, one, score(one, asked))
 
 
 def world_of(ours: Served, asked: Asked, setting: Setting, most: int) -> World:
@@ -154,7 +161,7 @@ def world_of(ours: Served, asked: Asked, setting: Setting, most: int) -> World:
 
 def asking(requested: Ints, ours: Served, lead_steps: int) -> Served:
     """What was served to one who asked for `requested` [step] where we asked for other counts."""
-    return replace(ours, ready=ready(requested, lead_steps), running=requested)
+    return replace(ours, ready=ready(requested, lead_steps), running=requested, nodes=None)
 
 
 def scored_demand(served: Served) -> Floats:

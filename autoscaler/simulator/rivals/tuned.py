@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from autoscaler.domain.series import Bools, Floats, Ints
-from autoscaler.simulator.rivals.contract import World
+from autoscaler.simulator.rivals.contract import DAY_S, World
 from autoscaler.simulator.rivals.score import LadderScores, short
 
 TUNING_DAYS: Final = 14
@@ -50,7 +50,7 @@ def rungs_by_day(
     Where no rung kept the risk, the one that broke it least; ties go to the cheaper. Days without a single
     observed step change nothing.
     """
-    day = (world.first_step + np.arange(len(demand))) // world.day
+    day = (world.first_step + np.arange(len(demand))) * world.step_s // DAY_S
     number = (day - day[0]) if len(day) else day
     total = int(number[-1]) + 1 if len(day) else 0
     seen = ~np.isnan(demand)
