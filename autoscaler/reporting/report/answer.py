@@ -1,0 +1,177 @@
+"""The answer in words: what it costs and what it leaves short, both in one breath, a loss as plainly as a win."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from autoscaler.reporting.report.numbers import hours, minutes, percent, span_words
+from autoscaler.reporting.report.values import Advice, ClaimRow, Estimate, Report, RiskKept, Role
+
+NEGLIGIBLE = 0.0005
+"""A difference of cost below this share is none."""
+
+LEAST_EXPECTED = 100
+"""Short steps that the accepted risk must allow before its realised share says something."""
+
+_VERDICTS = {
+    (1, 1): "Cheaper and safer",
+    (1, 0): "Cheaper, no clear difference in shortage",
+    (1, -1): "Cheaper, but short more often",
+    (0, 1): "Safer at about the same cost",
+    (0, 0): "No clear difference",
+    (0, -1): "Short more often at about the same cost",
+    (-1, 1): "Safer, and it costs more",
+    (-1, 0): "Costs more, no clear difference in shortage",
+    (-1, -1): "Worse on both sides",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """verdict: a few words. good: 1, 0 or -1, a win, a trade or nothing, a loss. sentences: in the order to be read."""
+
+    verdict: str
+    good: int
+    headline: str
+    sentences: tuple[str, ...]
+
+
+def answer(report: Report) -> Answer:
+    """Of the claims. What has no clear sign is not called a win or a loss."""
+    base, ours = report.claims[0], report.claim(Role.OURS)
+    if ours is None or ours.saving is None or ours.avoided_minutes is None:
+        raise ValueError("our row has both sides of the comparison")
+    cost = _sign(ours.saving, NEGLIGIBLE)
+    safety = ours.avoided_minutes.sign if ours.avoided_minutes.value else 0
+    total = cost + safety
+    return Answer(
+        _VERDICTS[cost, safety],
+        (total > 0 and min(cost, safety) >= 0) - (total < 0 and max(cost, safety) <= 0),
+        f"{_cost(ours.saving)} and {_shortage(ours.avoided_minutes)} than your HPA as set",
+        tuple(s for s in (_sides(base, ours), _intervals(ours), _retuned(report), _risk(report)) if s),
+    )
+
+
+def target_words(advice: Advice) -> str:
+    """The HPA target that would realise the saving, and that it is the user's to write."""
+    never = "Foresail never writes the target: set it yourself, in your HPA."
+    if not advice.tried:
+        return (
+            "Under Scale no HPA runs beside Foresail, so there is no target to raise; the saving above is all there is."
+        )
+    if advice.saving_target is None:
+        return (
+            "At none of the tried HPA targets, the one as set included, did the HPA with our floor keep the accepted "
+            f"risk: do not raise the target. {never}"
+        )
+    tried = {each.target: each for each in advice.tried}
+    as_set, best = tried[advice.as_set_target], tried[advice.saving_target]
+    if advice.saving_target == advice.as_set_target:
+        return (
+            f"No hotter target keeps the accepted risk: leave your HPA at {advice.as_set_target} %. A floor alone adds "
+            f"safety and saves nothing. {never}"
+        )
+    saved = 1 - best.replica_hours / as_set.replica_hours if as_set.replica_hours else 0.0
+    return (
+        f"A floor alone adds safety; it saves only when your HPA may run hotter. With our floor, a target of "
+        f"{advice.saving_target} % instead of {advice.as_set_target} % would have kept the accepted risk "
+        f"(short {percent(best.short_share)}) and needed {percent(saved)} fewer replica-hours. {never}"
+    )
+
+
+def risk_words(kept: RiskKept) -> str:
+    """Realised over accepted risk with its interval, and whether the record could show it at all."""
+    if kept.realised is None:
+        return "Nothing was observed after the warm-up, so nothing can be said about the risk."
+    ratio = kept.ratio
+    said = f"Accepted: {percent(kept.asked)} of the time. Realised: {percent(kept.realised)}"
+    if ratio is not None:
+        said += f", {ratio.value:.2f} times the accepted"
+        said += "" if ratio.low is None or ratio.high is None else f" (95 %: {ratio.low:.2f} – {ratio.high:.2f})"
+    few = (
+        f" With only {kept.expected_short:,.3g} short steps accepted in {kept.steps:,}, the record is too short to "
+        "tell whether such a risk is kept."
+    )
+    return f"{said}.{few if kept.expected_short < LEAST_EXPECTED else ''}"
+
+
+def _sides(base: ClaimRow, ours: ClaimRow) -> str:
+    return (
+        f"{ours.title}: {hours(ours.replica_hours.value)} and {minutes(ours.short_minutes.value)} short of capacity "
+        f"({percent(ours.short_share)} of the time). {base.title[:1].upper()}{base.title[1:]}: "
+        f"{hours(base.replica_hours.value)} and {minutes(base.short_minutes.value)} short "
+        f"({percent(base.short_share)})."
+    )
+
+
+def _intervals(ours: ClaimRow) -> str:
+    saving, avoided = ours.saving, ours.avoided_minutes
+    if saving is None or avoided is None or saving.low is None or saving.high is None:
+        return ""
+    return (
+        f"With 95 % confidence over resampled days: {_range_of_cost(saving.low, saving.high)}, and "
+        f"{_range_of_minutes(avoided)}."
+    )
+
+
+def _range_of_cost(low: float, high: float) -> str:
+    if low >= 0:
+        return f"{span_words(percent(low), percent(high))} fewer replica-hours"
+    if high <= 0:
+        return f"{span_words(percent(-high), percent(-low))} more replica-hours"
+    return f"between {percent(-low)} more and {percent(high)} fewer replica-hours"
+
+
+def _range_of_minutes(avoided: Estimate) -> str:
+    low, high = avoided.low or 0.0, avoided.high or 0.0
+    if low >= 0:
+        return f"{span_words(f'{low:,.0f}', f'{high:,.0f}')} fewer minutes short"
+    if high <= 0:
+        return f"{span_words(f'{-high:,.0f}', f'{-low:,.0f}')} more minutes short"
+    return f"between {-low:,.0f} more and {high:,.0f} fewer minutes short"
+
+
+def _retuned(report: Report) -> str:
+    retuned, ours = report.claim(Role.RETUNED), report.claim(Role.OURS)
+    if retuned is None or ours is None:
+        return ""
+    theirs, mine = retuned.replica_hours.value, ours.replica_hours.value
+    if not theirs or abs(mine / theirs - 1) < NEGLIGIBLE:
+        words = "the same replica-hours"
+    else:
+        words = f"{percent(abs(mine / theirs - 1))} {'more' if mine > theirs else 'fewer'} replica-hours"
+    return (
+        f"Against your HPA at the one target that, known only afterwards, was cheapest with no more shortage than "
+        f"ours, Foresail needs {words}; nobody could have chosen that target beforehand."
+    )
+
+
+def _risk(report: Report) -> str:
+    kept = report.risk
+    if kept.realised is None:
+        return "Nothing was observed after the warm-up, so nothing can be said about the risk."
+    if kept.realised <= kept.asked:
+        return (
+            f"The accepted risk was kept: short {percent(kept.realised)} of the time, accepted {percent(kept.asked)}."
+        )
+    return (
+        f"The accepted risk was not kept: short {percent(kept.realised)} of the time, accepted {percent(kept.asked)}."
+    )
+
+
+def _sign(saving: Estimate, least: float) -> int:
+    return 0 if abs(saving.value) < least else saving.sign
+
+
+def _cost(saving: Estimate) -> str:
+    if abs(saving.value) < NEGLIGIBLE:
+        return "As many replica-hours"
+    return f"{percent(abs(saving.value))} {'fewer' if saving.value > 0 else 'more'} replica-hours"
+
+
+def _shortage(avoided: Estimate) -> str:
+    value = round(avoided.value)
+    if not value:
+        return "as many minutes short of capacity"
+    unit = "minute" if abs(value) == 1 else "minutes"
+    return f"{abs(value):,} {'fewer' if value > 0 else 'more'} {unit} short of capacity"
