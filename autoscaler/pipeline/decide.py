@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -42,7 +41,7 @@ def decide(
     margin = state.margin.margin
     planned = plan(fleet, seen, LEVELS, margin, current)
     state = state.noted(now_s, _recommended(fleet, planned, current), current, status.known, _horizon_s(fleet))
-    state = replace(state, margin=remember(state.margin, seen.step, planned.shadow))
+    state = state.learned(remember(state.margin, seen.step, planned.shadow))
     proposals = _propose(fleet, planned, status, state, now_s=now_s)
     trace, last = run_chain(guards, proposals)
     decisions = Decisions(
@@ -64,14 +63,16 @@ def decide(
 def run_chain(guards: Sequence[Guard], proposals: Proposals) -> tuple[tuple[GuardTrace, ...], Proposals]:
     """Pass the proposals through the guards, in order; a guard that raises holds its lanes only."""
     trace = []
+    nobody = np.zeros(len(proposals.wanted), dtype=np.bool_)
+    nobody.setflags(write=False)
     for guard in guards:
-        failed = np.zeros(len(proposals.wanted), dtype=np.bool_)
+        failed = nobody
         try:
             verdicts = _reviewed(guard, proposals)
         except Exception:  # noqa: BLE001 - reviewed again lane by lane; the lanes that raise hold
             verdicts, failed = _lane_by_lane(guard, proposals)
         after = proposals.after(verdicts)
-        holds = after.held & ~proposals.held
+        holds = nobody if after.held is proposals.held else after.held & ~proposals.held
         trace.append(
             GuardTrace(guard.name, guard.reason, proposals.wanted, after.wanted, holds, failed, verdicts.limit)
         )
@@ -111,6 +112,8 @@ def _lane_by_lane(guard: Guard, proposals: Proposals) -> tuple[Verdicts, Bools]:
 def _capped(decisions: Decisions) -> Mapping[int, tuple[Note, ...]]:
     """Where the HPA's own maximum, not ours, is what a floor cannot pass."""
     fleet, status = decisions.fleet, decisions.status
+    if not fleet.is_floor.any():
+        return {}
     binds = fleet.is_floor & status.known & (status.ceiling < fleet.max_replicas)
     found = {}
     for lane in np.flatnonzero(binds & (decisions.wanted > status.ceiling)).tolist():
@@ -127,7 +130,7 @@ def _learned(fleet: Fleet, seen: ForesightAt, state: LoopState) -> LoopState:
     needed = np.where(known, fleet.most_over_rows(replicas_for(seen.settled, fleet.capacity)), np.nan)
     lead = fleet.lead_steps(seen.step_s)[fleet.row_start]
     settled = Settled(seen.step - 1 - seen.data_delay_steps, needed, lead, fleet.risk, seen.step_s)
-    return replace(state, margin=settle(state.margin, settled))
+    return state.learned(settle(state.margin, settled))
 
 
 def _recommended(fleet: Fleet, planned: Plan, current: Ints) -> Ints:

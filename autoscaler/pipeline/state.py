@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -81,13 +81,18 @@ class LoopState:
             upper, lower = np.maximum(upper, self.high[-1]), np.minimum(lower, self.low[-1])
             count = np.where(self.counts[-1] < 0, count, self.counts[-1])
             kept = kept[:-1]
-        return replace(
-            self,
-            times_s=np.append(self.times_s[kept], now_s),
+        return LoopState(
+            self.lanes,
+            self.margin,
+            times_s=np.concatenate((self.times_s[kept], (now_s,))),
             high=np.concatenate((self.high[kept], upper[np.newaxis, :])),
             low=np.concatenate((self.low[kept], lower[np.newaxis, :])),
             counts=np.concatenate((self.counts[kept], count[np.newaxis, :])),
         )
+
+    def learned(self, margin: MarginState) -> LoopState:
+        """The same memory with another state of risk control."""
+        return LoopState(self.lanes, margin, self.times_s, self.high, self.low, self.counts)
 
     def recent_high(self, now_s: float, window_s: Floats) -> Ints:
         """[lane], highest recommendation within each lane's window, the newest always included."""
@@ -106,17 +111,11 @@ class LoopState:
         edge = NO_LIMIT if upward else 0
         if (limits.unlimited & ~limits.disabled).all():
             return np.full_like(current, edge)
-        allowed: list[Floats] = []
-        for k in range(limits.pods.shape[1]):
-            start = self._count_at_start(now_s, limits.period_s[:, k], current)
-            pods, percent = limits.pods[:, k], limits.percent[:, k]
-            share = start * percent / 100
-            moved = np.where(np.isnan(pods), np.ceil(share - 1e-9), pods)
-            reached = start + moved if upward else start - moved
-            allowed.append(np.where(limits.period_s[:, k] > 0, reached, np.nan))
-        stacked = np.stack(allowed)
-        high: Floats = np.fmax.reduce(stacked)
-        low: Floats = np.fmin.reduce(stacked)
+        start = self._counts_at_start(now_s, limits.period_s, current)
+        moved = np.where(np.isnan(limits.pods), np.ceil(start * limits.percent / 100 - 1e-9), limits.pods)
+        reached = start + moved if upward else start - moved
+        allowed: Floats = np.where(limits.period_s > 0, reached, np.nan)
+        high, low = np.fmax.reduce(allowed, axis=1), np.fmin.reduce(allowed, axis=1)
         widest, tightest = (high, low) if upward else (low, high)
         limit: Floats = np.asarray(np.where(limits.pick_min, tightest, widest))
         limit = np.where(limits.unlimited, edge, limit)
@@ -136,12 +135,19 @@ class LoopState:
     def _inside(self, now_s: float, window_s: Floats) -> Bools:
         return (self.times_s[:, None] > now_s - window_s) | (self.times_s[:, None] >= now_s)
 
-    def _count_at_start(self, now_s: float, period_s: Floats, current: Ints) -> Ints:
-        """[lane], what was written at the start of the period that ends now."""
-        inside = (self.times_s[:, None] > now_s - period_s) & (self.counts >= 0)
-        first = np.argmax(inside, axis=0)
-        start = self.counts[first, np.arange(len(first))]
-        return np.where(inside.any(axis=0), start, current)
+    def _counts_at_start(self, now_s: float, period_s: Floats, current: Ints) -> Ints:
+        """[lane, policy], what was written at the start of each policy's period that ends now."""
+        begins = np.searchsorted(self.times_s, now_s - period_s, side="right")
+        if self.counts.min(initial=0) < 0:
+            # a lane that was not known for a while has its first count later
+            known = np.where(self.counts >= 0, np.arange(len(self.times_s))[:, None], len(self.times_s))
+            next_known = np.minimum.accumulate(
+                np.vstack((known, np.full((1, known.shape[1]), len(self.times_s))))[::-1]
+            )
+            begins = np.take_along_axis(next_known[::-1], begins.T, axis=0).T
+        lanes = np.arange(len(current))[:, None]
+        counts = np.concatenate((self.counts, current[np.newaxis]))
+        return np.asarray(counts[begins, lanes])
 
 
 def _longest_lead(fleet: Fleet, step_s: int) -> int:

@@ -9,7 +9,7 @@ nobody else's replicas, holds, caps or limits enter, so they cannot wind it down
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -81,9 +81,10 @@ def settle(state: MarginState, settled: Settled) -> MarginState:
     miss = needed > ready
     push = np.where(miss, 1.0, -risk / (1 - risk)) * gain(risk, settled.step_s)
     moved = np.minimum(np.maximum(state.log_margin + push, LOG_LEAST), LOG_GREATEST)
-    return replace(
-        state,
+    return MarginState(
         log_margin=np.where(usable, moved, state.log_margin),
+        shadow=state.shadow,
+        step=state.step,
         settled_step=np.maximum(state.settled_step, settled.step),
     )
 
@@ -101,4 +102,4 @@ def remember(state: MarginState, step: int, shadow: Floats) -> MarginState:
     ring[moved:] = state.shadow[: ring.shape[0] - moved]
     ring[:moved] = state.shadow[0] if state.step >= 0 else np.nan
     ring[0] = shadow
-    return replace(state, shadow=ring, step=step)
+    return MarginState(state.log_margin, ring, step, state.settled_step)

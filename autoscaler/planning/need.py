@@ -19,5 +19,6 @@ def replicas_for(demand: Floats, capacity: Floats) -> Ints:
     """
     with np.errstate(over="ignore", invalid="ignore"):
         count = demand / capacity
-    bounded = np.fmax(np.fmin(count * (1 - ROUNDING), NO_LIMIT), 0.0)
-    return np.ceil(np.where(np.isnan(count), 0.0, bounded)).astype(np.int64)
+    # fmax takes the 0 where the count is NaN
+    bounded = np.minimum(np.fmax(count * (1 - ROUNDING), 0.0), NO_LIMIT)
+    return np.ceil(bounded).astype(np.int64)

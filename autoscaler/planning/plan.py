@@ -50,8 +50,10 @@ def plan(fleet: Fleet, seen: ForesightAt, levels: tuple[float, ...], margin: Flo
         peak = sizing_quantile * per_row_margin
         roomy_peak, roomy = peak * headroom, np.where(row_known, seen.observed, 0.0) * headroom
     bare = fleet.most_over_rows(replicas_for(peak, fleet.capacity))
-    observed_with_room = fleet.most_over_rows(replicas_for(roomy, fleet.capacity))
-    predicted_need = fleet.most_over_rows(replicas_for(roomy_peak, fleet.capacity))
+    observed_with_room, predicted_need = observed_need, bare
+    if (headroom != 1).any():  # else times one, and most fleets have none
+        observed_with_room = fleet.most_over_rows(replicas_for(roomy, fleet.capacity))
+        predicted_need = fleet.most_over_rows(replicas_for(roomy_peak, fleet.capacity))
 
     observed = np.where(need_known, observed_with_room, current)
     kept = np.maximum(fleet.min_replicas, np.minimum(current, observed))  # only observed load takes a floor down

@@ -101,11 +101,16 @@ class MemoryCluster:
     def observe(self, fleet: Fleet) -> ReplicaStatus:
         """Replicas as they stand; a workload that this cluster has never heard of is not known."""
         lanes = self._lanes_of(fleet)
+        desired, ready = self.desired[lanes], self.ready[lanes]
+        known = (lanes >= 0) & self.known[lanes]
+        if not self.with_hpa.any():
+            nothing = np.zeros(len(lanes), dtype=np.int64)
+            return ReplicaStatus(known, desired, ready, desired, nothing + NO_LIMIT, own_floor=nothing)
         ceiling = np.where(self.with_hpa, floor_ceiling(self.hpa_max, self.own_min), NO_LIMIT)
         return ReplicaStatus(
-            known=(lanes >= 0) & self.known[lanes],
-            desired=self.desired[lanes],
-            ready=self.ready[lanes],
+            known=known,
+            desired=desired,
+            ready=ready,
             floor=np.where(self.with_hpa, self.hpa_min, self.desired)[lanes],
             ceiling=ceiling[lanes],
             own_floor=np.where(self.with_hpa, self.own_min, 0)[lanes],
@@ -145,13 +150,17 @@ class MemoryCluster:
         """The step's syncs of all HPAs on the demand seen last ([lane], NaN = their metric fails)."""
         if not self.with_hpa.any():
             return
-        for k in range(max(1, self.step_s // self.settings.sync_s)):
-            at_s = now_s + k * self.settings.sync_s
+        times_s = [now_s + k * self.settings.sync_s for k in range(max(1, self.step_s // self.settings.sync_s))]
+        for k, at_s in enumerate(times_s):
             wanted = self._hpa.sync(
                 at_s, seen, self.ready, self.desired, min_replicas=self.hpa_min, max_replicas=self.hpa_max
             )
-            for lane in np.flatnonzero(self.with_hpa & (wanted != self.desired)).tolist():
+            moved = np.flatnonzero(self.with_hpa & (wanted != self.desired)).tolist()
+            for lane in moved:
                 self._scale(lane, int(wanted[lane]))
+            if not moved and self._hpa.rests_until(times_s[-1], self.with_hpa):
+                self._hpa.rest(times_s[k + 1 :])
+                return
 
     def _scale(self, lane: int, replicas: int) -> None:
         change = replicas - int(self.desired[lane])

@@ -38,6 +38,13 @@ class RecommendationRing:
             return newest
         return np.asarray(self._reduce(self._reduce.reduce(self._rows, axis=0), newest))
 
+    def at(self, later_s: float, newest: Floats) -> Floats:
+        """The extreme of [lane] as it will be at `later_s` if only `newest` is recorded until then."""
+        cutoff_s = later_s - self._window_s
+        gone = sum(1 for at_s in self._times if at_s < cutoff_s or (not self._inclusive and at_s == cutoff_s))
+        kept = (self._oldest + np.arange(gone, len(self._times))) % len(self._rows)
+        return np.asarray(self._reduce(self._reduce.reduce(self._rows[kept], axis=0, initial=self._neutral), newest))
+
     def record(self, now_s: float, recommended: Floats, lanes: Bools) -> None:
         """recommended: [lane], remembered only where `lanes` is true."""
         if self._window_s <= 0 and not self._inclusive:

@@ -11,8 +11,10 @@ utilization stays under 10^6 percent and a need under 10^6 replicas; beyond, flo
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 import numpy as np
 
@@ -62,6 +64,16 @@ class LaneTarget:
             raise ValueError(f"a target is a whole percent of at least 1, not {self.target_percent!r}")
 
 
+class _Newest(NamedTuple):
+    """The newest sync, [lane]: replicas it found, wanted, whether metrics counted, and the limits."""
+
+    cur: Floats
+    wanted: Floats
+    computed: Bools
+    least: Floats
+    most: Floats
+
+
 class HpaLanes:
     """State of one HPA per lane; all lanes share metric kind, behavior and the times of their syncs.
 
@@ -85,6 +97,7 @@ class HpaLanes:
         self._ups = EventSlots(lanes, longest_period_s(up))
         self._downs = EventSlots(lanes, longest_period_s(down))
         self._last_s: float | None = None
+        self._newest: _Newest | None = None
 
     def sync(
         self,
@@ -116,11 +129,37 @@ class HpaLanes:
         computed = usable & (cur >= least) & (cur <= most)
         granted = self._granted(now_s, cur, wanted, least, most)
         self._record(now_s, wanted, computed)
+        self._newest = _Newest(cur, wanted, computed, least, most)
         desired = np.where(computed, granted, np.minimum(np.maximum(cur, least), most))
         if not cur.all():
             desired[cur == 0] *= computed[cur == 0]
         self._remember_changes(now_s, desired - cur)
         return desired.astype(np.int64)
+
+    def rests_until(self, last_s: float, lanes: Bools) -> bool:
+        """Whether syncs up to `last_s`, with all else standing still, are the newest one again, which moved none of
+        `lanes` [lane]. May say no where they are; never yes where they are not.
+
+        What is wanted is what there is; or the limit that is reached keeps it; or a higher recommendation does, and it
+        is still in the window at the last of those syncs.
+        """
+        if self._newest is None or self._behavior is None:
+            return False
+        cur, wanted, computed, least, most = self._newest
+        still = ~computed | (wanted == cur) | ((wanted < cur) & (cur == least)) | ((wanted > cur) & (cur == most))
+        still |= ~lanes
+        if still.all():
+            return True
+        falling = wanted < cur
+        return bool((still | falling).all() and (still | (self._highest.at(last_s, wanted) >= cur)).all())
+
+    def rest(self, times_s: Sequence[float]) -> None:
+        """Those syncs, remembered as if they had taken place."""
+        if self._newest is None or not times_s:
+            return
+        for at_s in times_s:
+            self._record(at_s, self._newest.wanted, self._newest.computed)
+        self._last_s = times_s[-1]
 
     def _proposed(self, demand: Floats, ready: Ints, cur: Floats) -> tuple[Floats, Bools]:
         """Replicas the metric asks for, and where it can be used at all."""

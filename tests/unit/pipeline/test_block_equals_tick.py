@@ -199,7 +199,7 @@ def _run_by_ticks(world: World) -> list[Decisions]:
     demand = world.panel.columns(FIRST + WARM - behind, FIRST + WARM + STEPS - behind, world.fleet.row_start)
     for at in range(STEPS):
         now = datetime.fromtimestamp((FIRST + WARM + at) * STEP_S, UTC)
-        cluster.begin()
+        cluster.begin(FIRST + WARM + at)
         pipeline.tick(world.fleet, now)
         cluster.sync_hpas(now.timestamp(), demand[:, at])
     return sink.ticks

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import event, given
 from hypothesis import strategies as st
 
 from autoscaler.domain.workload import PolicyType, ScalingRule, SelectPolicy, StepPolicy
@@ -243,3 +243,54 @@ def test_impossible_inputs_are_refused() -> None:
             min_replicas=np.ones(2, int),
             max_replicas=np.ones(2, int),
         )
+
+
+@given(data=st.data(), behavior=st.sampled_from(BEHAVIORS), steps=st.integers(1, 25), per_step=st.integers(1, 8))
+def test_syncs_that_rest_decide_and_remember_as_if_they_had_taken_place(
+    data: st.DataObject, behavior: Behavior | None, steps: int, per_step: int
+) -> None:
+    lanes = 2
+    of_lane = st.lists(st.integers(0, 40), min_size=lanes, max_size=lanes)
+    target = LaneTarget(LaneMetric.UTILIZATION, np.full(lanes, 1.0), 70)
+    plain, resting = HpaLanes(target, behavior), HpaLanes(target, behavior)
+    current, least, ready = np.array([4, 9]), np.array([1, 1]), np.array([4, 9])
+    rested = 0
+    for step in range(steps):
+        if data.draw(st.booleans()):
+            least = 1 + np.array(data.draw(of_lane)) // 4
+        demand = np.array(
+            data.draw(st.lists(st.sampled_from([0.0, 3.0, 3.5, 8.0, 20.0, np.nan]), min_size=2, max_size=2))
+        )
+        limits = {"min_replicas": least, "max_replicas": least + 12}
+        times_s = [step * 15.0 * per_step + 15.0 * k for k in range(per_step)]
+        by_plain = current
+        for at_s in times_s:
+            by_plain = plain.sync(at_s, demand, ready, by_plain, **limits)
+        for k, at_s in enumerate(times_s):
+            wanted = resting.sync(at_s, demand, ready, current, **limits)
+            moved, current = (wanted != current).any(), wanted
+            if not moved and resting.rests_until(times_s[-1], np.ones(lanes, dtype=np.bool_)):
+                rested += per_step - 1 - k
+                resting.rest(times_s[k + 1 :])
+                break
+        np.testing.assert_array_equal(current, by_plain)
+        ready = np.minimum(current, data.draw(of_lane))
+    event(f"rested: {rested > 0}")
+
+
+def test_an_hpa_on_target_rests_and_one_about_to_shrink_does_not() -> None:
+    everyone = np.array([True])
+    steady = HpaLanes(LaneTarget(LaneMetric.UTILIZATION, np.array([1.0]), 70))
+    assert not steady.rests_until(45.0, everyone)
+    ten = np.array([10])
+    limits = {"min_replicas": np.array([1]), "max_replicas": np.array([99])}
+    assert steady.sync(0.0, np.array([7.0]), ten, ten, **limits).tolist() == [10]
+    assert steady.rests_until(45.0, everyone)
+    # half the demand: the window of 300 s keeps ten, until it is over at 300 s
+    assert steady.sync(60.0, np.array([3.5]), ten, ten, **limits).tolist() == [10]
+    assert steady.rests_until(299.0, everyone)
+    assert not steady.rests_until(300.0, everyone)
+    # at its minimum there is nothing to lose
+    limits = {"min_replicas": np.array([10]), "max_replicas": np.array([99])}
+    assert steady.sync(75.0, np.array([3.5]), ten, ten, **limits).tolist() == [10]
+    assert steady.rests_until(9e9, everyone)
