@@ -26,7 +26,7 @@ from autoscaler.cli.simulate_view import show, told, watched
 from autoscaler.cli.simulate_world import WorldOptions, lead_of, world_of
 from autoscaler.domain.errors import Refused
 from autoscaler.domain.workload import Actuation, Lead, Workload
-from autoscaler.spec.compile import DEFAULT_READY_S, DEFAULT_RISK
+from autoscaler.spec.compile import DEFAULT_READY_S, DEFAULT_RISK, acting_by
 from autoscaler.spec.reader import parse_text
 from autoscaler.spec.scalars import checked_risk, risk_of
 
@@ -143,7 +143,7 @@ def _workload_of(options: SimulateOptions, notes: list[str]) -> tuple[Workload, 
     if capacity is not None and not 0 < capacity <= MOST_DEMAND:
         raise Refused(f"--capacity {capacity:g} must be a positive number: the demand that one replica serves")
     if options.config is not None:
-        load = _configured(options.config)
+        load = configured(options.config, actuation)
         notes.append(f"settings of {load.ref} from {options.config}")
         # both delays are zero unless given, so that the figures of two runs compare
         plain = Lead(load.lead.ready_s, load.lead.warmup_s, provisioning_s=load.lead.provisioning_s)
@@ -151,7 +151,6 @@ def _workload_of(options: SimulateOptions, notes: list[str]) -> tuple[Workload, 
             load,
             lead=plain if lead_s is None else Lead(lead_s),
             risk=load.risk if risk is None else risk,
-            actuation=actuation or load.actuation,
         )
         return _bounded(load, options), load.demands[0].capacity_per_replica if capacity is None else capacity
     if lead_s is None:
@@ -175,14 +174,20 @@ def _bounded(load: Workload, options: SimulateOptions) -> Workload:
     return replace(load, min_replicas=least, max_replicas=most)
 
 
-def _configured(path: Path) -> Workload:
-    """The one PredictiveAutoscaler of a file. Its sources need not be there: demand comes from the record."""
+def configured(path: Path, actuation: Actuation | None) -> Workload:
+    """The one PredictiveAutoscaler of a file. Its sources need not be there: demand comes from the record.
+
+    With another actuation it is compiled as if that stood in the file: defaults, as of scale-up, depend on it.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise Refused(f"--config {path}: cannot be read ({why})") from None
-    loads = parse_text(text, str(path), known_sources=_sources_in(text)).compile()
+    fleet = parse_text(text, str(path), known_sources=_sources_in(text))
+    if actuation is not None:
+        fleet = replace(fleet, autoscalers=tuple(acting_by(each, actuation) for each in fleet.autoscalers))
+    loads = fleet.compile()
     if len(loads) != 1:
         raise Refused(f"--config {path}: holds {len(loads)} PredictiveAutoscalers; one is simulated at a time")
     if len(loads[0].demands) != 1:

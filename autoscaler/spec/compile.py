@@ -97,6 +97,12 @@ def to_workload(autoscaler: PredictiveAutoscaler) -> Workload:
     )
 
 
+def acting_by(autoscaler: PredictiveAutoscaler, actuation: Actuation) -> PredictiveAutoscaler:
+    """The same with another actuation, for a simulation: what only acting for real asks for is not asked again."""
+    spec = autoscaler.spec.model_copy(update={"actuation": actuation})
+    return autoscaler.model_copy(update={"spec": spec})
+
+
 def to_source(source: MetricsSource, folder: Path) -> Source:
     """`folder` is where the source's own document lies; a relative path starts there."""
     name, file, server = source.metadata.name, source.spec.file, source.spec.prometheus

@@ -4,6 +4,7 @@ import json
 import re
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -14,6 +15,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from ruamel.yaml import YAML
+
+from autoscaler.domain.workload import Actuation
+from autoscaler.spec.compile import acting_by
+from autoscaler.spec.reader import parse_text
 
 COLUMNS = ["ts", "series", "demand", "wanted", "granted", "ready", "p50", "p95", "margin", "lead_s", "reasons"]
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -127,6 +132,54 @@ def test_a_config_sets_what_is_not_typed(foresail, web, tmp_path):
     args = ("--config", "pa.yaml", "--risk", "2%", "--lead", "5m", "--hpa-target", 90, *PLAIN)
     asked = json.loads(foresail("simulate", "--trace", "web.csv", *args).out)["settings"]
     assert (asked["capacity"], asked["leadSeconds"], asked["risk"], asked["hpaTarget"]) == (10.0, 300.0, 0.02, 90)
+
+
+UP_LIMITED = "  behavior: {scaleUp: {policies: [{type: Pods, value: 1, periodSeconds: 300}]}}\n"
+
+
+def test_another_actuation_than_the_files_brings_its_own_defaults(foresail, tmp_path):
+    """Scale may double or add four in 15 s as an HPA may; a floor jumps. What the file sets itself stands for both."""
+    rows = lines(60)
+    rows[40:] = [row.rsplit(",", 1)[0] + ",500.0" for row in rows[40:]]
+    write(tmp_path / "jump.csv", rows)
+    by_scale = AUTOSCALER.replace("spec:\n", "spec:\n  actuation: Scale\n  acknowledge: [NoReactiveBackup]\n")
+    files = {
+        "floor": AUTOSCALER, "scale": by_scale, "floor-limited": AUTOSCALER + UP_LIMITED,
+        "scale-limited": by_scale + UP_LIMITED,
+    }  # fmt: skip
+    for name, text in files.items():
+        (tmp_path / f"{name}.yaml").write_text(text.replace("max: 40", "max: 400"))
+
+    def decided(config: str, *args: object) -> pd.DataFrame:
+        said = foresail(
+            "simulate",
+            "--trace",
+            "jump.csv",
+            "--config",
+            f"{config}.yaml",
+            "--out",
+            "rows.parquet",
+            *args,
+            "-o",
+            "json",
+        )
+        assert said.code == 0, said.err
+        return pd.read_parquet(tmp_path / "rows.parquet")
+
+    for limits in ("", "-limited"):
+        scale, floor = decided(f"scale{limits}"), decided(f"floor{limits}")
+        assert not scale["granted"].equals(floor["granted"])
+        pd.testing.assert_frame_equal(decided(f"floor{limits}", "--actuation", "Scale"), scale)
+        pd.testing.assert_frame_equal(decided(f"scale{limits}", "--actuation", "HpaFloor"), floor)
+
+
+@pytest.mark.parametrize(("typed", "policies"), [("Scale", 2), ("HpaFloor", 0)])
+def test_a_typed_actuation_has_the_scale_up_limits_that_it_has_by_default(typed, policies):
+    """Observed need is spared by step limits, so that a run alone would rarely tell."""
+    fleet = parse_text(AUTOSCALER, "pa.yaml", known_sources=("prod",))
+    (load,) = replace(fleet, autoscalers=(acting_by(fleet.autoscalers[0], Actuation(typed)),)).compile()
+    assert load.actuation.value == typed
+    assert len(load.scale_up.policies) == policies
 
 
 def test_limits_and_failing_starts_are_part_of_the_cluster(foresail, web, tmp_path):
@@ -436,7 +489,7 @@ def test_marks_in_a_file_are_counted_and_printed_apart(foresail, web, tmp_path):
     assert list(pd.read_csv(tmp_path / "rows.csv").columns) == [*COLUMNS, "censored"]
     table = foresail("simulate", "--trace", "marked.csv", "--capacity", 10).out
     assert "10 of 300 steps are censored: lower bounds of demand" in table
-    assert re.search(r"censored +10 steps +not scored; 0 short even of the bound", table)
+    assert re.search(r"censored +10 +steps +not scored; 3 short even of the +bound", table), table
     write(tmp_path / "marked.csv", rows, "ts,value,cut")
     assert 'censoredSteps": 10' in foresail("simulate", "--trace", "marked.csv", "--censored-column", "cut", *PLAIN).out
     assert "censored" not in foresail("simulate", "--trace", "marked.csv", "--capacity", 10).out
