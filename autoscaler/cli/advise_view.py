@@ -23,7 +23,7 @@ from autoscaler.domain.series import time_of
 from autoscaler.reporting.sparkline import sparkline
 from autoscaler.simulator.claims import Interval
 
-SPARK = 14
+SPARK = 28
 SHOWN = 40
 
 
@@ -170,8 +170,13 @@ def would(one: Advised) -> str:
         return f"scale it, {average}" + ("" if one.keeps_risk else "; the risk is not kept")
     if one.simulated.target is not None:
         return f"floor under the HPA at {one.simulated.target} %, {average}"
-    kept = "" if one.keeps_risk else "; the risk is not kept"
-    return f"floor under the HPA as set, {average}: adds safety, no saving{kept}"
+    if not one.keeps_risk:
+        why = "the risk is not kept"
+    elif not one.case.hotter:
+        why = "adds safety; no replica was seen hot enough to raise the target"
+    else:
+        why = "adds safety; a hotter target would not keep the risk"
+    return f"floor under the HPA as set, {average}: {why}"
 
 
 def reasons(one: Advised) -> str:

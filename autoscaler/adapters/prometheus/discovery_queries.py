@@ -104,7 +104,7 @@ _REPLICAS = {
 
 def window_s(scrape_s: float, shortest_s: int = 60) -> int:
     """Seconds of a rate that holds four samples, so that a lost scrape leaves no hole; whole half minutes."""
-    return max(shortest_s, -int(-(4 * scrape_s) // 30) * 30)
+    return max(shortest_s, int(4 * scrape_s // 30) * 30)
 
 
 def matcher(text: str) -> Matcher:

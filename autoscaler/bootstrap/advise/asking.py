@@ -19,7 +19,15 @@ from autoscaler.adapters.prometheus.discovery_queries import Scope
 from autoscaler.adapters.prometheus.faults import QueryFault
 from autoscaler.adapters.prometheus.reader import PrometheusReader
 from autoscaler.bootstrap.advise.advice import Advice, Advised, ordered
-from autoscaler.bootstrap.advise.candidates import Candidate, Confidence, Doubt, Unjudged, candidates, other_metrics
+from autoscaler.bootstrap.advise.candidates import (
+    QUERIES_REMEDY,
+    Candidate,
+    Confidence,
+    Doubt,
+    Unjudged,
+    candidates,
+    other_metrics,
+)
 from autoscaler.bootstrap.advise.judging import Case, Question, better_by_cpu, case_of
 from autoscaler.bootstrap.advise.queries_file import TypedQuery, typed_candidates
 from autoscaler.bootstrap.advise.record import Record, Window, read
@@ -261,6 +269,9 @@ def _notes(found: Discovery, window: Window, asking: Asking) -> Iterator[str]:
         return
     if not found.workloads:
         what = "only series of its version 1, and version 2 is needed" if found.old else "none of its series is there"
-        yield f"no Deployment or StatefulSet in the series of kube-state-metrics: {what}"
+        yield (
+            f"no Deployment or StatefulSet in the series of kube-state-metrics: {what}; let Prometheus scrape it, look "
+            f"at --namespace and --match, or {QUERIES_REMEDY}"
+        )
     elif not any(w.hpas for w in found.workloads):
         yield "no HPA was found; if there are some, pass --kubeconfig"

@@ -1,7 +1,8 @@
 """What one ready replica can be trusted to serve, from what was seen; and what the HPA's target means in that unit.
 
 Nobody measures saturation by looking: a replica is trusted with its CPU request, which the scheduler keeps for it, and
-never with more than 1.1 times the most that one was seen to carry for five minutes.
+never with more than 1.1 times the most that one was seen to carry, on average over five minutes. Where that is less
+than the request, a shortage in the simulation is load beyond what was ever seen, which need not have hurt.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from autoscaler.bootstrap.advise.record import BLOCK_S, Record
 from autoscaler.domain.series import Floats
 
 BEYOND_SEEN: Final = 1.1
+HALF: Final = 0.5
 LEAST_BLOCKS: Final = 144
 """Half a day of blocks with demand and replicas, below which nothing is derived."""
 WELL_EXPLAINED, EXPLAINED = 0.8, 0.5
@@ -46,13 +48,12 @@ class CpuOfRequests:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PerReplica:
-    """[block], demand of one ready replica: the least of the five minutes (held) and their mean. NaN = unknown.
+    """[block], mean demand and CPU of one ready replica over five minutes. NaN = unknown.
 
     Divided by the most replicas that were ready at either end, so that a start or a stop never looks like a feat.
     """
 
-    held: Floats
-    mean: Floats
+    load: Floats
     cpu_cores: Floats
 
 
@@ -64,15 +65,15 @@ def per_replica(record: Record, step_s: int) -> PerReplica:
     blocks = record.demand.reshape(-1, BLOCK_S // step_s)
     before = np.concatenate(([np.nan], record.ready[:-1]))
     ready = np.where(record.ready > 0, np.fmax(record.ready, before), np.nan)
-    return PerReplica(blocks.min(axis=1) / ready, blocks.mean(axis=1) / ready, record.cpu_cores / ready)
+    return PerReplica(blocks.mean(axis=1) / ready, record.cpu_cores / ready)
 
 
 def cpu_of_requests(seen: PerReplica) -> CpuOfRequests | None:
     """By least squares; None where the load never moved, or CPU does not rise with it."""
-    known = np.isfinite(seen.mean) & np.isfinite(seen.cpu_cores)
+    known = np.isfinite(seen.load) & np.isfinite(seen.cpu_cores)
     if known.sum() < LEAST_BLOCKS:
         return None
-    load, cores = seen.mean[known], seen.cpu_cores[known]
+    load, cores = seen.load[known], seen.cpu_cores[known]
     spread = float(load.var())
     if spread <= 0 or cores.var() <= 0:
         return None
@@ -88,7 +89,7 @@ def capacity(one: Candidate, seen: PerReplica, curve: CpuOfRequests | None) -> C
     """Raises NoCapacity with the reason where nothing can be derived."""
     if one.capacity is not None:
         return Capacity(one.capacity, "typed")
-    known = seen.held[np.isfinite(seen.held)]
+    known = seen.load[np.isfinite(seen.load)]
     if len(known) < LEAST_BLOCKS:
         raise NoCapacity("fewer than 12 hours with both demand and ready replicas on record")
     highest = float(known.max())
@@ -96,7 +97,7 @@ def capacity(one: Candidate, seen: PerReplica, curve: CpuOfRequests | None) -> C
         raise NoCapacity("no replica ever carried any load")
     trusted = BEYOND_SEEN * highest
     unit = "cores" if one.basis is Basis.CPU else "/s"
-    seen_words = f"{BEYOND_SEEN:g} × the most that a replica carried for 5 minutes ({highest:.3g} {unit})"
+    seen_words = f"{BEYOND_SEEN:g} × the most that one replica was seen to carry ({highest:.3g} {unit})"
     if one.request_cores is None:
         doubt = Doubt(Confidence.LOW, "no CPU request: a replica is trusted only with what one was seen to carry")
         return Capacity(trusted, seen_words, (doubt,))
@@ -114,8 +115,8 @@ def capacity(one: Candidate, seen: PerReplica, curve: CpuOfRequests | None) -> C
         return Capacity(promised, words, doubts)
     share = highest / promised if promised > 0 else 1.0
     if share < 1 / BEYOND_SEEN:
-        words = f"no replica was seen above {share:.0%} of what its CPU request promises"
-        doubts = (*doubts, Doubt(Confidence.MEDIUM, words))
+        words = f"no replica was seen above {share:.0%} of its CPU request, and is not trusted with much more"
+        doubts = (*doubts, Doubt(Confidence.MEDIUM if share >= HALF else Confidence.LOW, words))
     return Capacity(trusted, seen_words, doubts)
 
 
