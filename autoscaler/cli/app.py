@@ -153,6 +153,62 @@ def simulate(
 
 
 @app.command()
+def report(
+    workload: Annotated[
+        str | None, typer.Argument(help="With --live: NAMESPACE/NAME, or NAME where it is the only one.")
+    ] = None,
+    live: Annotated[bool, typer.Option("--live", help="What a service decided, by its record, instead.")] = False,
+    store: Store = DEFAULT_STORE,
+    trace: options.Trace = None,
+    column: options.Column = None,
+    series: options.Series = None,
+    censored_column: options.CensoredColumn = None,
+    prometheus: options.Prometheus = None,
+    query: options.Query = None,
+    censored_query: options.CensoredQuery = None,
+    since: options.Since = None,
+    config: options.Config = None,
+    lead: options.Lead = None,
+    data_delay: options.DataDelay = "0s",
+    actuation_delay: options.ActuationDelay = "0s",
+    capacity: options.Capacity = None,
+    risk: options.Risk = None,
+    actuation: options.Actuation = None,
+    hpa_target: Annotated[int | None, typer.Option(help="Target of your HPA as set, percent (default: 70).")] = None,
+    least: options.Least = None,
+    most: options.Most = None,
+    start_failure: options.StartFailure = "0%",
+    seed: options.Seed = 0,
+    node_replicas: options.NodeReplicas = None,
+    spare_nodes: options.SpareNodes = None,
+    node_ready: options.NodeReady = None,
+    warmup: options.Warmup = None,
+    step: options.Step = None,
+    rival: Annotated[str, typer.Option(help="Drawn beside us: as-set, retuned or a method[:default|:causal].")] = (
+        "as-set"
+    ),
+    out: Annotated[Path | None, typer.Option(help="Place of the HTML file (default: report.html).")] = None,
+    output: Annotated[str, typer.Option("--output", "-o", help="html, table, json or yaml.")] = "html",
+) -> None:
+    """What Foresail would cost and leave short on recorded demand, against your HPA and others: one HTML file."""
+    from autoscaler.cli.report import ReportOptions, run_report
+    from autoscaler.cli.simulate import SimulateOptions
+    from autoscaler.cli.simulate_world import WorldOptions
+
+    world = WorldOptions(
+        lead=lead, data_delay=data_delay, actuation_delay=actuation_delay, hpa_target=hpa_target,
+        start_failure=start_failure, seed=seed, node_replicas=node_replicas, spare_nodes=spare_nodes,
+        node_ready=node_ready,
+    )  # fmt: skip
+    simulated = SimulateOptions(
+        trace=trace, column=column, series=series, censored_column=censored_column, prometheus=prometheus, query=query,
+        censored_query=censored_query, since=since, config=config, capacity=capacity, risk=risk, actuation=actuation,
+        least=least, most=most, warmup=warmup, step=step, out=None, output="table", world=world,
+    )  # fmt: skip
+    run_report(ReportOptions(simulated, rival, out, output, live=live, store=store, workload=workload))
+
+
+@app.command()
 def run(
     fleet: FleetPaths,
     store: Store = DEFAULT_STORE,

@@ -12,7 +12,7 @@ from autoscaler.bootstrap.comparing import USUAL_DOWN_S, Judged
 from autoscaler.bootstrap.report.limits import limits
 from autoscaler.bootstrap.report.naming import knob_words, title_of
 from autoscaler.bootstrap.report.rival import RivalName, chosen
-from autoscaler.bootstrap.report.settings import settings_yaml
+from autoscaler.bootstrap.report.settings import Named, settings_yaml
 from autoscaler.bootstrap.report.spans import Part, usual_week, worst_day
 from autoscaler.bootstrap.simulate import World
 from autoscaler.domain.series import Ints, time_of
@@ -49,14 +49,14 @@ HPA = f"hpa-{USUAL_DOWN_S}s"
 
 @dataclass(frozen=True, slots=True)
 class Telling:
-    """What the report needs beside the judgement. query: behind the record, None = a file's. from_file: the settings
-    come from a PredictiveAutoscaler. derived: nobody typed the capacity.
+    """What the report needs beside the judgement. query: behind the record, None = a file's. named: where the
+    settings' names come from. derived: nobody typed the capacity.
     """
 
     rival: RivalName
     notes: tuple[str, ...] = ()
     query: str | None = None
-    from_file: bool = False
+    named: Named = Named.NOT
     derived: bool = False
 
 
@@ -96,10 +96,10 @@ def subject(judged: Judged, trace: Trace, world: World) -> Subject:
 
 def claim_rows(judged: Judged) -> tuple[ClaimRow, ...]:
     roles = [Role.AS_SET, Role.RETUNED, Role.OURS] if judged.retuned else [Role.AS_SET, Role.OURS]
-    return tuple(_claim(role, row) for role, row in zip(roles, judged.claims.rows, strict=True))
+    return tuple(claim_row(role, row) for role, row in zip(roles, judged.claims.rows, strict=True))
 
 
-def _claim(role: Role, row: Claim, basis: Basis = Basis.SIMULATED) -> ClaimRow:
+def claim_row(role: Role, row: Claim, basis: Basis = Basis.SIMULATED) -> ClaimRow:
     return ClaimRow(
         role,
         row.title,
@@ -126,7 +126,7 @@ def views(judged: Judged, rival_name: str, rival: Entry) -> Iterator[View]:
     ours = judged.outcome.served
     names = ("Foresail", rival_name)
     for part in (worst_day(ours, rival.served, names), usual_week(ours)):
-        yield view(judged, part, _track("Foresail", ours, part), _track(rival_name, rival.served, part))
+        yield view(judged, part, track("Foresail", ours, part), track(rival_name, rival.served, part))
 
 
 def view(judged: Judged, part: Part, ours: Track, rival: Track) -> View:
@@ -148,7 +148,7 @@ def view(judged: Judged, part: Part, ours: Track, rival: Track) -> View:
     )
 
 
-def _track(name: str, served: Served, part: Part, basis: Basis = Basis.SIMULATED) -> Track:
+def track(name: str, served: Served, part: Part, basis: Basis = Basis.SIMULATED) -> Track:
     cut = slice(part.first, part.end)
     return Track(name, basis, _known(served.ready[cut]), served.short[cut])
 
@@ -167,7 +167,7 @@ def frontier(judged: Judged) -> Frontier:
     return Frontier(
         found.asked.risk,
         tuple(c for c in curves if c.points),
-        tuple((role, point) for role, entry in marks if (point := _point(entry)) is not None),
+        tuple((role, point) for role, entry in marks if (point := point_of(entry)) is not None),
     )
 
 
@@ -176,7 +176,7 @@ def _curve(ladder: Ladder, role: Role | None) -> Curve:
     return Curve(ladder.name, title_of(ladder.name), role, tuple(p for p in points if np.isfinite(p.over)))
 
 
-def _point(entry: Entry) -> Point | None:
+def point_of(entry: Entry) -> Point | None:
     share, over = entry.scores.short_share, entry.scores.over_bound
     return None if share is None or over is None else Point(knob_words(entry.name, entry.knob), share, over)
 
@@ -231,7 +231,7 @@ def advice(judged: Judged, trace: Trace, world: World, telling: Telling) -> Advi
         outcome.workload,
         name=trace.name,
         query=telling.query,
-        from_file=telling.from_file,
+        named=telling.named,
         most_granted=int(outcome.log.granted.max(initial=1)),
     )
     tried = tuple(

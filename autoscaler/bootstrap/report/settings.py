@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import re
+from decimal import Decimal
+from enum import Enum, auto
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -18,11 +20,20 @@ HOUSE_DOWN = ScalingRule(300, (StepPolicy(PolicyType.PERCENT, 10, 60),))
 """What `behavior.scaleDown` is unless written."""
 
 
-def settings_yaml(load: Workload, *, name: str, query: str | None, from_file: bool, most_granted: int) -> str:
+class Named(Enum):
+    """Where the names come from. RECORD: of a service, which does not tell the target's."""
+
+    NOT = auto()
+    FILE = auto()
+    RECORD = auto()
+
+
+def settings_yaml(load: Workload, *, name: str, query: str | None, named: Named, most_granted: int) -> str:
     """name: of the series, for want of the workload's. query: behind the record, None = not known.
 
-    from_file: the user wrote the object; its names stay. most_granted: replicas that were ever asked for.
+    named: how much of the object's names is known. most_granted: replicas that were ever asked for.
     """
+    from_file = named is not Named.NOT
     own = load.ref.name if from_file else object_name(name)
     demand = load.demands[0]
     asked = demand.query if from_file else query
@@ -62,6 +73,8 @@ def settings_yaml(load: Workload, *, name: str, query: str | None, from_file: bo
         head.append(
             f"# To replace: metadata, target, source ({SOURCE}: your MetricsSource){'' if query else ', query'}."
         )
+    if named is Named.RECORD:
+        head.append("# To check: target, which is not in the record.")
     if load.max_replicas >= _UNBOUNDED:
         head.append(
             f"# max: one and a half times the most that was ever asked for ({most_granted:,}); choose your own."
@@ -99,10 +112,9 @@ def _seconds(seconds: float) -> str:
     return f"{seconds:.0f}s" if seconds == round(seconds) else f"{seconds * 1000:.0f}ms"
 
 
-def _number(value: float) -> str | float:
-    """Six digits, quoted as a Kubernetes quantity; what would need an exponent stays a number."""
-    short = float(f"{value:.6g}")
-    return f"{short:.12g}" if 1e-3 <= short < 1e12 else short
+def _number(value: float) -> str:
+    """Six digits that matter, quoted as a Kubernetes quantity and never with an exponent, which YAML readers dispute."""
+    return f"{Decimal(f'{value:.6g}').normalize():f}"
 
 
 def _dumped(found: dict[str, Any]) -> str:

@@ -13,6 +13,9 @@ NEGLIGIBLE = 0.0005
 LEAST_EXPECTED = 100
 """Short steps that the accepted risk must allow before its realised share says something."""
 
+UNTESTED = "No equal-risk comparison possible"
+NOTHING = "Nothing was observed after the warm-up, so nothing can be said about the risk."
+
 _VERDICTS = {
     (1, 1): "Cheaper and safer",
     (1, 0): "Cheaper, no clear difference in shortage",
@@ -44,11 +47,20 @@ def answer(report: Report) -> Answer:
     cost = _sign(ours.saving, NEGLIGIBLE)
     safety = ours.avoided_minutes.sign if ours.avoided_minutes.value else 0
     total = cost + safety
+    sentences = [_sides(base, ours), _intervals(ours), _risk(report.risk)]
+    if not (base.short_minutes.value or ours.short_minutes.value):
+        untested = (
+            "Neither was ever short, so nothing here shows what that costs in safety: it may only mean that both have "
+            "more than they need."
+        )
+        headline = f"{_headline(ours.saving, ours.avoided_minutes)}, in a record without any shortage"
+        return Answer(UNTESTED, 0, headline, (untested, *(s for s in sentences if s)))
+    sentences.insert(2, _retuned(report))
     return Answer(
         _VERDICTS[cost, safety],
         (total > 0 and min(cost, safety) >= 0) - (total < 0 and max(cost, safety) <= 0),
-        f"{_cost(ours.saving)} and {_shortage(ours.avoided_minutes)} than your HPA as set",
-        tuple(s for s in (_sides(base, ours), _intervals(ours), _retuned(report), _risk(report)) if s),
+        _headline(ours.saving, ours.avoided_minutes),
+        tuple(s for s in sentences if s),
     )
 
 
@@ -82,7 +94,7 @@ def target_words(advice: Advice) -> str:
 def risk_words(kept: RiskKept) -> str:
     """Realised over accepted risk with its interval, and whether the record could show it at all."""
     if kept.realised is None:
-        return "Nothing was observed after the warm-up, so nothing can be said about the risk."
+        return NOTHING
     ratio = kept.ratio
     said = f"Accepted: {percent(kept.asked)} of the time. Realised: {percent(kept.realised)}"
     if ratio is not None:
@@ -132,7 +144,8 @@ def _range_of_minutes(avoided: Estimate) -> str:
 
 
 def _retuned(report: Report) -> str:
-    retuned, ours = report.claim(Role.RETUNED), report.claim(Role.OURS)
+    twin = report.claim(Role.TWIN)  # simulated as the retuned HPA is, where ours was observed
+    retuned, ours = report.claim(Role.RETUNED), twin or report.claim(Role.OURS)
     if retuned is None or ours is None:
         return ""
     theirs, mine = retuned.replica_hours.value, ours.replica_hours.value
@@ -142,36 +155,31 @@ def _retuned(report: Report) -> str:
         words = f"{percent(abs(mine / theirs - 1))} {'more' if mine > theirs else 'fewer'} replica-hours"
     return (
         f"Against your HPA at the one target that, known only afterwards, was cheapest with no more shortage than "
-        f"ours, Foresail needs {words}; nobody could have chosen that target beforehand."
+        f"ours, Foresail{', simulated,' if twin else ''} needs {words}; nobody could have chosen that target before."
     )
 
 
-def _risk(report: Report) -> str:
-    kept = report.risk
+def _risk(kept: RiskKept) -> str:
     if kept.realised is None:
-        return "Nothing was observed after the warm-up, so nothing can be said about the risk."
-    if kept.realised <= kept.asked:
-        return (
-            f"The accepted risk was kept: short {percent(kept.realised)} of the time, accepted {percent(kept.asked)}."
-        )
-    return (
-        f"The accepted risk was not kept: short {percent(kept.realised)} of the time, accepted {percent(kept.asked)}."
-    )
+        return NOTHING
+    said = "was kept" if kept.realised <= kept.asked else "was not kept"
+    return f"The accepted risk {said}: short {percent(kept.realised)} of the time, accepted {percent(kept.asked)}."
 
 
 def _sign(saving: Estimate, least: float) -> int:
     return 0 if abs(saving.value) < least else saving.sign
 
 
-def _cost(saving: Estimate) -> str:
-    if abs(saving.value) < NEGLIGIBLE:
-        return "As many replica-hours"
-    return f"{percent(abs(saving.value))} {'fewer' if saving.value > 0 else 'more'} replica-hours"
-
-
-def _shortage(avoided: Estimate) -> str:
-    value = round(avoided.value)
-    if not value:
-        return "as many minutes short of capacity"
-    unit = "minute" if abs(value) == 1 else "minutes"
-    return f"{abs(value):,} {'fewer' if value > 0 else 'more'} {unit} short of capacity"
+def _headline(saving: Estimate, avoided: Estimate) -> str:
+    """Both sides, whichever of them is none."""
+    cost = None if abs(saving.value) < NEGLIGIBLE else percent(abs(saving.value))
+    fewer = round(avoided.value)
+    cheaper = "fewer" if saving.value > 0 else "more"
+    minutes_short = f"{abs(fewer):,} {'fewer' if fewer > 0 else 'more'} minute{'' if abs(fewer) == 1 else 's'} short"
+    if cost and fewer:
+        return f"{cost} {cheaper} replica-hours and {minutes_short} of capacity than your HPA as set"
+    if cost:
+        return f"{cost} {cheaper} replica-hours than your HPA as set, and as many minutes short of capacity"
+    if fewer:
+        return f"As many replica-hours as your HPA as set, and {minutes_short} of capacity"
+    return "As many replica-hours and as many minutes short of capacity as your HPA as set"

@@ -16,9 +16,15 @@ _BEND = 0.0003
 """Share of short steps below which the axis is straight, so that it can reach zero; above it is logarithmic."""
 _SHARES = (0.0, 0.0002, 0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
 _FEWER = (0.0, 0.001, 0.005, 0.02, 0.1)
-_WORDS = {Role.OURS: "Foresail", Role.AS_SET: "HPA as set", Role.RETUNED: "HPA retuned", Role.OBSERVED: "observed"}
+_WORDS = {
+    Role.OURS: "Foresail",
+    Role.AS_SET: "HPA as set",
+    Role.RETUNED: "HPA retuned",
+    Role.OBSERVED: "observed",
+    Role.TWIN: "simulated twin",
+}
 
-_KINDS = {Role.OURS: "ours", Role.AS_SET: "asset", Role.RETUNED: "rival", Role.OBSERVED: "observed"}
+_KINDS = {Role.OURS: "ours", Role.AS_SET: "asset", Role.RETUNED: "rival", Role.OBSERVED: "observed", Role.TWIN: "other"}
 
 
 def bent(share: float) -> float:

@@ -16,7 +16,13 @@ from autoscaler.reporting.report.values import LEVELS, Estimate, Report, Role, S
 
 MOST_STRETCHES = 40
 """Of gaps, in the page; JSON has them all."""
-KINDS = {Role.OURS: "ours", Role.AS_SET: "asset", Role.RETUNED: "retuned", Role.OBSERVED: "observed"}
+KINDS = {
+    Role.OURS: "ours",
+    Role.AS_SET: "asset",
+    Role.RETUNED: "retuned",
+    Role.OBSERVED: "observed",
+    Role.TWIN: "retuned",
+}
 
 
 def page(report: Report) -> str:

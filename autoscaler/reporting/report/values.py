@@ -23,12 +23,13 @@ Figures = Mapping[str, float | None]
 
 
 class Role(StrEnum):
-    """Which row of the claims this is."""
+    """Which row of the claims. OBSERVED: what ran while we only advised. TWIN: ours simulated where it acted."""
 
     AS_SET = "as set"
     RETUNED = "retuned"
     OURS = "foresail"
     OBSERVED = "observed"
+    TWIN = "simulated twin"
 
 
 class Basis(StrEnum):
