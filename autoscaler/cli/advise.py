@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from autoscaler.cli.inputs import folder, seconds, whole_seconds
+from autoscaler.cli.inputs import folder, moment, seconds, whole_seconds
 from autoscaler.domain.errors import Refused
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ class AdviseOptions:
     lead: str
     risk: str
     step: str
+    at: str | None
     headers: tuple[str, ...]
     token_file: Path | None
     user: str | None
@@ -93,11 +94,22 @@ def _asking(options: AdviseOptions) -> Asking:
     except ValueError as error:
         raise Refused(f"--risk {options.risk!r}: {error}") from None
     question = Question(seconds("--lead", options.lead), risk, whole_seconds("--step", options.step))
-    now_s = time.time()
+    when = moment("--at", options.at)
+    now_s = time.time() if when is None else when.timestamp()
+    if now_s > time.time():
+        raise Refused(f"--at {options.at!r} lies ahead; leave it out for now")
     Window.of(now_s, options.days, question.step_s)
     queries = () if options.queries is None else read_queries(options.queries)
     return Asking(
-        _source(options), _scope(options), question, options.days, now_s, _hpas(options), queries, options.workers
+        _source(options),
+        _scope(options),
+        question,
+        options.days,
+        now_s,
+        at=when is not None,
+        hpas=_hpas(options),
+        queries=queries,
+        workers=options.workers,
     )
 
 

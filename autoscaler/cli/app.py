@@ -54,6 +54,7 @@ def advise(
     lead: Annotated[str, typer.Option(help="From a request until a replica is Ready.")] = "180s",
     risk: Annotated[str, typer.Option(help="Accepted share of time short of capacity.")] = "0.5%",
     step: Annotated[str, typer.Option(help="Step of the simulation: 15s, 30s, 60s, 150s or 300s.")] = "60s",
+    at: When = None,
     queries: Annotated[Path | None, typer.Option(help="YAML list of demands to judge instead of all.")] = None,
     kubeconfig: Annotated[Path | None, typer.Option(help="Read HPAs from this cluster; nothing is written.")] = None,
     context: Context = None,
@@ -72,7 +73,7 @@ def advise(
 
     options = AdviseOptions(
         prometheus=prometheus, namespaces=tuple(namespace or ()), days=days, lead=lead, risk=risk, step=step,
-        queries=queries, kubeconfig=kubeconfig, context=context, match=tuple(match or ()),
+        at=at, queries=queries, kubeconfig=kubeconfig, context=context, match=tuple(match or ()),
         headers=tuple(header or ()), token_file=token_file, user=user, password_file=password_file, ca_file=ca_file,
         workers=workers, out=out, output=output,
     )  # fmt: skip

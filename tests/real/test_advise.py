@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -91,13 +92,18 @@ def advise(folder: Path, *args: object) -> Ran:
     return Ran(ran.returncode, ran.stdout, ran.stderr)
 
 
+def at(when_s: float) -> str:
+    return datetime.fromtimestamp(when_s, UTC).isoformat()
+
+
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """URL of a Prometheus with fourteen days of a whole cluster."""
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[object, ...]]:
+    """Options for a Prometheus with fourteen days of a whole cluster, as of their end."""
     server = Prometheus(tmp_path_factory.mktemp("cluster"), Settings())
-    server.load(everything(int(time.time()) // MINUTE * MINUTE))
+    end_s = int(time.time()) // 300 * 300
+    server.load(everything(end_s))
     server.start()
-    yield server.url
+    yield "--prometheus", server.url, "--at", at(end_s)
     server.stop()
 
 
@@ -116,7 +122,7 @@ UNJUDGED = {
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_whole_cluster_is_judged_or_told_why_not(cluster, tmp_path):
-    found = advise(tmp_path, "--prometheus", cluster, "--out", "advice", "-o", "json").found
+    found = advise(tmp_path, *cluster, "--out", "advice", "-o", "json").found
     judged = {one["workload"]: one for one in found["judged"]}
     assert set(judged) == {"shop/web", "pay/web", "data/db", "shop/fixed"}
     assert {one["workload"]: one["reason"] for one in found["unjudged"]} == {
@@ -156,7 +162,7 @@ def test_a_whole_cluster_is_judged_or_told_why_not(cluster, tmp_path):
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_only_what_is_named_is_judged_and_the_table_says_it(cluster, tmp_path):
-    ran = advise(tmp_path, "--prometheus", cluster, "--namespace", "data", "--days", "6")
+    ran = advise(tmp_path, *cluster, "--namespace", "data", "--days", "6")
     assert ran.code == 0, ran.err
     assert "1 of 1 workloads judged on 6.0 days" in ran.out
     assert "data/db" in ran.out
@@ -179,7 +185,7 @@ def test_demands_of_a_file_are_judged_as_they_are_typed(cluster, tmp_path):
    hpa: {target: 70, max: 8}}
 """
     )
-    found = advise(tmp_path, "--prometheus", cluster, "--days", "5", "--queries", "queries.yaml", "-o", "json").found
+    found = advise(tmp_path, *cluster, "--days", "5", "--queries", "queries.yaml", "-o", "json").found
     assert [one["workload"] for one in found["judged"]] == ["shop/queued"]
     assert found["judged"][0]["capacity"] == {"perReplica": 1.0, "from": "typed"}
     assert found["judged"][0]["hpa"] == "70 %, 2–8"
@@ -261,11 +267,13 @@ def victoria(tmp_path: Path) -> Iterator[Callable[[dict[Any, Any]], str]]:
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_victoria_metrics_gives_the_same_advice(victoria, prometheus, tmp_path):
-    end_s = int(time.time()) // MINUTE * MINUTE - 300
+    end_s = int(time.time()) // 300 * 300 - 300
     cores = wave(6, 2.0, seed=2)
     history = estate([Load("pay", "web", cores, sized(cores, 0.6, 2, 20), hpa=Hpa(2, 20, value=60))], end_s)
     urls = victoria(history), prometheus(history).url
-    one, other = (advise(tmp_path, "--prometheus", u, "--days", "5", "-o", "json").found for u in urls)
+    one, other = (
+        advise(tmp_path, "--prometheus", u, "--at", at(end_s), "--days", "5", "-o", "json").found for u in urls
+    )
     for found in (one, other):
         assert [j["workload"] for j in found["judged"]] == ["pay/web"]
     mine, theirs = one["judged"][0], other["judged"][0]

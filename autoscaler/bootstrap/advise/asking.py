@@ -51,8 +51,9 @@ Progress = Callable[[str, float], None]
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """hpas: as the cluster has them, None = as kube-state-metrics shows them. queries: typed demands, in place of
-    what is discovered. workers: processes, None = one for each core.
+    """at: whether now_s was named, and is not the source's own now. hpas: as the cluster has them, None = as
+    kube-state-metrics shows them. queries: typed demands, in place of what is discovered. workers: processes, None =
+    one for each core.
     """
 
     source: PrometheusSource
@@ -60,6 +61,7 @@ class Asking:
     question: Question
     days: float
     now_s: float
+    at: bool = False
     hpas: Mapping[Key, tuple[FoundHpa, ...]] | None = None
     queries: tuple[TypedQuery, ...] = ()
     workers: int | None = None
@@ -86,7 +88,7 @@ def _discovered(asking: Asking, client: PrometheusClient, said: Callable[[float]
     url = asking.source.url
     try:
         client.instant("vector(1)", None, GREETING_S)
-        found = Discoverer(client, asking.scope).discover(said)
+        found = Discoverer(client, asking.scope, asking.now_s if asking.at else None).discover(said)
     except QueryFault as fault:
         raise _reachable(url, fault) from fault
     if found.renamed and not asking.queries:
