@@ -46,6 +46,7 @@ parts: ## Have the real servers the tests use: built once into a cache outside (
 	@$(PYTHON) hack/parts ensure $(PARTS)
 	@! command -v apt-get > /dev/null || $(PYTHON) hack/parts ensure --debian prometheus || \
 		echo "going on without Debian's Prometheus: its test is skipped"
+	@$(PYTHON) hack/parts ensure chromium || echo "going on without a browser: the tests of the report's page are skipped"
 
 test: lint types parts ## All tests, as CI runs them
 	@$(BIN)/pytest -n $(JOBS) --dist worksteal
@@ -70,10 +71,12 @@ unit: .venv/.synced
 format: .venv/.synced ## Format the code and mend what can be mended
 	@$(BIN)/ruff format --quiet .
 	@$(BIN)/ruff check --quiet --fix .
+	@$(BIN)/python hack/strip_notebooks.py
 
 bench: .venv/.synced ## Measure what the docs claim (minutes)
 	@$(BIN)/python tests/bench/bench_pipeline.py
 	@$(BIN)/python tests/bench/bench_decode.py
+	@$(BIN)/python tests/bench/bench_simulate.py
 
 bench-decisions: .venv/.synced ## The scoreboard over recorded loads, docs/benchmarks (about an hour; BENCH_ARGS="--data DIR")
 	@$(BIN)/python -m tests.bench.decisions $(BENCH_ARGS)

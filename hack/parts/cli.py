@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
+from hack.parts import browser
 from hack.parts.cache import cache_root, debian_homes, home_of, prune, this_platform
 from hack.parts.catalogue import COMPONENTS, GO_WHEEL, Binary, Component, UnknownPart, dotted, resolve
 from hack.parts.debian import unpack
@@ -59,6 +60,8 @@ def _parser() -> argparse.ArgumentParser:
 def _ensure(options: argparse.Namespace) -> int:
     wanted: dict[str, tuple[Component, dict[str, Binary]]] = {}
     for name in options.names:
+        if name == browser.NAME:
+            continue
         component, binaries = resolve(name)
         wanted.setdefault(component.name, (component, {}))[1].update({b.name: b for b in binaries})
     failed = 0
@@ -71,7 +74,19 @@ def _ensure(options: argparse.Namespace) -> int:
         except (CannotMake, OSError) as why:
             failed += 1
             print(f"FAILED {why}", file=sys.stderr, flush=True)
+    if browser.NAME in options.names:
+        try:
+            _ensure_browser()
+        except (CannotMake, OSError) as why:
+            failed += 1
+            print(f"FAILED {why}", file=sys.stderr, flush=True)
     return 1 if failed else 0
+
+
+def _ensure_browser() -> None:
+    program = browser.ensure(cache_root(os.environ), os.environ)
+    found = browser.find(cache_root(os.environ), os.environ)
+    print(f"{browser.NAME}: {found[1] if found else program}", flush=True)
 
 
 def _ensure_component(component: Component, binaries: list[Binary]) -> None:
@@ -103,11 +118,18 @@ def _list(_options: argparse.Namespace) -> int:
                 print(f"  {'':<24} not used: {unfit.path} {unfit.why}")
             if packaged := locate_debian(component, binary):
                 print(f"  {'':<24} {packaged.path}  ({packaged.source})")
+    print(f"{browser.NAME} >= {browser.AT_LEAST[0]}  (Debian's package, about {browser.EXPECTED_S} s, once)")
+    shown = browser.find(cache_root(os.environ), os.environ)
+    print(f"  {browser.NAME:<24} {f'{shown[0]}  ({shown[1]})' if shown else 'not here yet'}")
     return 0
 
 
 def _path(options: argparse.Namespace) -> int:
-    path = path_of(options.name, debian=options.debian)
+    if options.name == browser.NAME:
+        shown = browser.find(cache_root(os.environ), os.environ)
+        path = shown[0] if shown else None
+    else:
+        path = path_of(options.name, debian=options.debian)
     if path is None:
         way = f"python hack/parts ensure {options.name}{' --debian' if options.debian else ''}"
         print(f"{options.name} is not here yet; run: {way}", file=sys.stderr)
@@ -120,6 +142,7 @@ def _prune(_options: argparse.Namespace) -> int:
     root = cache_root(os.environ)
     keep: set[Path] = {home_of(component, root) for component in COMPONENTS}
     keep.update(home for component in COMPONENTS for home in debian_homes(component, root)[:1])
+    keep.update(browser.homes(root)[:1])
     name, version = GO_WHEEL
     keep.add(root / f"{name}-v{dotted(version)}-{this_platform()}")
     for gone in prune(root, keep):
