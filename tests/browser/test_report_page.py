@@ -10,6 +10,7 @@ import pytest
 from autoscaler.reporting.report.page import page
 
 MADE = runpy.run_path(str(Path(__file__).parents[1] / "unit" / "reporting" / "report_values.py"))
+pytestmark = pytest.mark.slow
 WIDTHS = {"phone": 390, "screen": 1440}
 CONTRAST = """
 (() => {

@@ -113,7 +113,7 @@ def _seconds(seconds: float) -> str:
 
 
 def _number(value: float) -> str:
-    """Six digits that matter, quoted as a Kubernetes quantity and never with an exponent, which YAML readers dispute."""
+    """Six digits that matter, as a quoted Kubernetes quantity, never with an exponent: YAML readers dispute it."""
     return f"{Decimal(f'{value:.6g}').normalize():f}"
 
 
