@@ -26,7 +26,7 @@ UNSET = -1
 @dataclass(frozen=True, slots=True, eq=False)
 class Lane:
     """One simulated workload. asked: what its scores are measured against. granted: [step], what was requested after
-    the guards; under HpaFloor the floor, in force from the start of its step on.
+    the guards; under HpaFloor the floor, in force from the start of its step on. p50, p95: [step], of the coming peak.
     """
 
     workload: Workload
@@ -34,6 +34,8 @@ class Lane:
     asked: Asked
     scores: Scores
     granted: Ints
+    p50: Floats
+    p95: Floats
 
 
 def side_by_side(
@@ -67,7 +69,7 @@ def side_by_side(
         marks = None if censored is None else censored[at]
         served = Served(step_s, first_step, scored_step, log.capacity, log.demand, log.ready, running, censored=marks)
         asked = Asked(int(leads[at]), load.risk, load.min_replicas)
-        lanes.append(Lane(load, served, asked, score(served, asked), log.granted))
+        lanes.append(Lane(load, served, asked, score(served, asked), log.granted, log.p50, log.p95))
     return tuple(lanes)
 
 

@@ -14,6 +14,7 @@ from autoscaler.domain.errors import Refused
 if TYPE_CHECKING:
     from autoscaler.adapters.prometheus.discovery import FoundHpa, Key
     from autoscaler.adapters.prometheus.discovery_queries import Scope
+    from autoscaler.bootstrap.advise.advice import Advice
     from autoscaler.bootstrap.advise.asking import Asking
     from autoscaler.spec.compile import PrometheusSource
 
@@ -63,19 +64,30 @@ def run_advise(options: AdviseOptions) -> None:
     with watched() as progress:
         advice = advise(asking, progress)
     text = manifest(asking.source, advice.judged, options.risk)
-    written = None
-    if place is not None and advice.judged:
-        written = place / FILE
-        try:
-            written.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise Refused(f"--out {written}: cannot be written ({error.strerror}); name another folder") from None
+    written = () if place is None or not advice.judged else _write(place, text, advice, options.risk)
     if options.output == "yaml":
         sys.stdout.write(text)
     else:
         show(told(advice, written, time.monotonic() - began_s), advice, options.output)
     if not advice.judged:
         raise SystemExit(FOUND_NOTHING)
+
+
+def _write(place: Path, text: str, advice: Advice, risk: str) -> tuple[Path, ...]:
+    """The manifest, and a page for each workload to start with."""
+    from autoscaler.bootstrap.advise.pages import report_of
+    from autoscaler.reporting.report.page import page
+
+    files = {place / FILE: text}
+    for one in advice.first:
+        ref = one.case.workload.ref
+        files[place / f"{ref.namespace}-{ref.name}.html"] = page(report_of(one, risk))
+    for path, content in files.items():
+        try:
+            path.write_text(content, encoding="utf-8")
+        except OSError as error:
+            raise Refused(f"--out {path}: cannot be written ({error.strerror}); name another folder") from None
+    return tuple(files)
 
 
 def _asking(options: AdviseOptions) -> Asking:

@@ -45,7 +45,7 @@ def watched() -> Iterator[Callable[[str, float], None] | None]:
         yield update
 
 
-def told(advice: Advice, written: Path | None, took_s: float) -> dict[str, Any]:
+def told(advice: Advice, written: tuple[Path, ...], took_s: float) -> dict[str, Any]:
     """All there is to say, as plain values."""
     window, step_s = advice.window, advice.window.step_s
     return {
@@ -60,7 +60,7 @@ def told(advice: Advice, written: Path | None, took_s: float) -> dict[str, Any]:
         "judged": [_one(one) for one in advice.judged],
         "unjudged": [_left(one) for one in advice.unjudged],
         "ignored": [_left(one) for one in advice.ignored],
-        "manifest": None if written is None else str(written),
+        "files": [str(path) for path in written],
         "tookSeconds": round(took_s, 1),
     }  # fmt: skip
 
@@ -115,11 +115,12 @@ def show(found: dict[str, Any], advice: Advice, output: str) -> None:
         console.print(_table(advice))
         _first(advice, console)
     _rest(advice, console)
-    if found["manifest"] is not None:
-        console.print(
-            f"\nto apply: {found['manifest']} (all in mode: Advise; try `foresail once {found['manifest']}`)",
-            markup=False, highlight=False, soft_wrap=True,
-        )  # fmt: skip
+    if found["files"]:
+        manifest, *pages = found["files"]
+        said = f"\nto apply: {manifest} (all in mode: Advise; try `foresail once {manifest}`)"
+        if pages:
+            said += f"\na page for each to start with: {', '.join(pages)}"
+        console.print(said, markup=False, highlight=False, soft_wrap=True)
 
 
 def _head(found: dict[str, Any], advice: Advice, console: Console) -> None:

@@ -24,14 +24,14 @@ from tests.real.prometheus import Prometheus, Settings
 from tests.real.servers import Server, free_port, wait_until
 from tests.real.web import fetch
 
-DAYS = 14
+DAYS, FEW = 14, 6
 OPEN_SESAME = "$2b$05$abcdefghijklmnopqrstuupx2xBUC4954936wVIjyyPHmUBFu0wCW"  # bcrypt of "open sesame"
 
 
 def loads() -> list[Load]:
     busy, cores = wave(DAYS, 100, seed=1), wave(DAYS, 2.0, seed=2)
-    db, maxed = wave(DAYS, 1.5, seed=3), wave(DAYS, 3.0, seed=4)
-    steps = np.arange(DAYS * 1440)
+    db, maxed = wave(FEW, 1.5, seed=3), wave(FEW, 3.0, seed=4)
+    steps, few = FEW * 1440, cores[-FEW * 1440 :]
     return [
         # 0.03 cores a request and 0.02 idle: one core does 32.7/s; the HPA keeps it at half of that
         Load("shop", "web", busy, sized(busy, 16.0, 2, 20), cores_each=0.03, hpa=Hpa(2, 20, value=50),
@@ -39,13 +39,13 @@ def loads() -> list[Load]:
         Load("pay", "web", cores, sized(cores, 0.6, 2, 20), hpa=Hpa(2, 20, value=60)),
         Load("data", "db", db, sized(db, 0.5, 2, 12), kind="StatefulSet", hpa=Hpa(2, 12, value=50)),
         Load("shop", "cart", maxed, sized(maxed, 0.7, 2, 4), hpa=Hpa(2, 4)),
-        Load("shop", "flat", np.full(len(steps), 1.0), np.full(len(steps), 2), hpa=Hpa(2, 8)),
+        Load("shop", "flat", np.full(steps, 1.0), np.full(steps, 2), hpa=Hpa(2, 8)),
         Load("shop", "young", busy[-2 * 1440 :] / 50, np.full(2 * 1440, 3), hpa=Hpa(2, 8)),
-        Load("shop", "queued", cores[-5 * 1440 :], np.full(5 * 1440, 3), hpa=Hpa(2, 8, "queue_length", "average", 30)),
-        Load("shop", "fixed", cores, np.full(len(steps), 5)),
-        Load("shop", "single", db / 4, np.full(len(steps), 1)),
-        Load("shop", "squeezed", db, np.full(len(steps), 3), hpa=Hpa(2, 8), throttled=0.6, limit_cores=1.0),
-        Load("shop", "unasked", db, np.full(len(steps), 3), request_cores=None, hpa=Hpa(2, 8)),
+        Load("shop", "queued", few, np.full(steps, 3), hpa=Hpa(2, 8, "queue_length", "average", 30)),
+        Load("shop", "fixed", few, np.full(steps, 5)),
+        Load("shop", "single", db / 4, np.full(steps, 1)),
+        Load("shop", "squeezed", db, np.full(steps, 3), hpa=Hpa(2, 8), throttled=0.6, limit_cores=1.0),
+        Load("shop", "unasked", db, np.full(steps, 3), request_cores=None, hpa=Hpa(2, 8)),
     ]  # fmt: skip
 
 
@@ -65,8 +65,8 @@ def everything(end_s: int) -> dict[Any, Any]:
     found[series("kube_pod_owner", **stranger, owner_kind="Job", owner_name="web-report-1")] = at, ones
     burnt = (np.arange(len(at)) * 50.0 * 240).tolist()
     found[series("container_cpu_usage_seconds_total", **stranger, container="job", **KUBELET)] = at, burnt
-    holes = np.arange(DAYS * 1440) % 100 < 60
-    broken = estate([Load("shop", "broken", wave(DAYS, 2.0, seed=5), np.full(DAYS * 1440, 3), hpa=Hpa(2, 8))], end_s)
+    holes = np.arange(FEW * 1440) % 100 < 60
+    broken = estate([Load("shop", "broken", wave(FEW, 2.0, seed=5), np.full(FEW * 1440, 3), hpa=Hpa(2, 8))], end_s)
     for key, (times, values) in broken.items():
         keep = holes[-len(times) :] if key[0].startswith("container_") else np.ones(len(times), dtype=np.bool_)
         found[key] = np.asarray(times)[keep].tolist(), np.asarray(values)[keep].tolist()

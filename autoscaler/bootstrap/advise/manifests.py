@@ -7,6 +7,8 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+from ruamel.yaml import YAML
+
 from autoscaler.bootstrap.advise.advice import Advised
 from autoscaler.domain.workload import Actuation
 from autoscaler.spec.compile import PrometheusSource
@@ -17,11 +19,7 @@ SOURCE = "prometheus"
 
 def manifest(source: PrometheusSource, judged: Iterable[Advised], risk: str) -> str:
     """YAML that `foresail once` and `foresail run` read. risk: as typed."""
-    from ruamel.yaml import YAML
-
-    printer = YAML(typ="rt", pure=True)
-    printer.default_flow_style = False
-    printer.width = 10_000
+    printer = _printer()
     text = io.StringIO()
     text.write("# Written by `foresail advise`. mode: Advise decides and records; nothing is written to the cluster.\n")
     printer.dump(_source(source), text)
@@ -31,6 +29,20 @@ def manifest(source: PrometheusSource, judged: Iterable[Advised], risk: str) -> 
             text.write(f"# {line}\n")
         printer.dump(_autoscaler(one, risk), text)
     return text.getvalue()
+
+
+def autoscaler_text(one: Advised, risk: str) -> str:
+    """The PredictiveAutoscaler alone."""
+    text = io.StringIO()
+    _printer().dump(_autoscaler(one, risk), text)
+    return text.getvalue()
+
+
+def _printer() -> YAML:
+    printer = YAML(typ="rt", pure=True)
+    printer.default_flow_style = False
+    printer.width = 10_000
+    return printer
 
 
 def _source(source: PrometheusSource) -> dict[str, Any]:

@@ -29,6 +29,7 @@ FLOORS, LADDERS, ADVISED = 0.45, 0.1, 0.45
 """Rough shares of the time that the passes take."""
 
 Progress = Callable[[float], None]
+Rows = tuple[tuple[int, float, float], ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,7 +57,9 @@ class Group:
 class Simulated:
     """now: the HPA as set, or the replicas on record. beside: Foresail beside it as it is. advised: Foresail beside
     the HPA at `target` (as its owner writes it), None where no hotter one keeps the risk. retuned: the HPA alone in
-    hindsight. claims: of now, retuned and what is advised.
+    hindsight. claims: of now, retuned and what is advised. p50, p95: [step], of the coming peak, in what is advised.
+    alone: (percent of capacity, share of short steps, replica-hours) of the HPA alone at each target tried; hotter:
+    (target as written, share, replica-hours) of the HPA above our floor.
     """
 
     now: Entry
@@ -65,6 +68,10 @@ class Simulated:
     target: int | None
     retuned: Entry | None
     claims: Claims
+    p50: Floats
+    p95: Floats
+    alone: tuple[tuple[int, float, float], ...] = ()
+    hotter: tuple[tuple[int, float, float], ...] = ()
 
     @property
     def best(self) -> Entry:
@@ -90,7 +97,9 @@ def simulate(group: Group, progress: Progress | None = None) -> tuple[Simulated,
         requested, retuned = alone.get((row, False)), alone.get((row, True))
         now = _entry("hpa", lane.served, lane.asked, requested) if requested is not None else _recorded(case, lane)
         other = None if retuned is None else _entry("hpa", lane.served, lane.asked, retuned, Tuning.HINDSIGHT)
-        found.append(_simulated(case, now, lane, other, hotter.get(row)))
+        tried, above = ladder.tried(row, ran, lane, case)
+        told = _simulated(case, now, lane, other, hotter.get(row))
+        found.append(replace(told, alone=tried, hotter=above))
     return tuple(found)
 
 
@@ -119,6 +128,19 @@ class _Ladder:
         ]
         self.rungs = rungs_of(cases, lanes)
         self._percent = self.rungs.target.astype(np.int64)
+
+    def tried(self, row: int, ran: Ran, lane: Lane, case: Case) -> tuple[Rows, Rows]:
+        """What each target would have cost and left short: alone, and above our floor."""
+        steps, hour = max(1, lane.scores.steps), lane.served.step_s / 3600
+        found = {
+            (int(self._percent[at]), bool(self.rungs.floored[at])): (
+                float(ran.short[at] / steps),
+                float(ran.paid[at] * hour),
+            )
+            for at in np.flatnonzero(self.rungs.row == row).tolist()
+        }
+        alone = tuple((percent, *found[percent, above]) for percent, above in sorted(found) if not above)
+        return alone, tuple((asked, *found[percent, True]) for asked, percent in case.hotter)
 
     def picked(self, row: int, ran: Ran, lane: Lane, case: Case) -> Picked:
         if case.as_set is None:
@@ -215,16 +237,18 @@ def _recorded(case: Case, lane: Lane) -> Entry:
 def _simulated(case: Case, now: Entry, lane: Lane, retuned: Entry | None, hotter: tuple[int, Lane] | None) -> Simulated:
     risk = case.workload.risk
     beside = Entry("foresail", Tuning.AS_SET, risk, lane.served, lane.scores)
-    advised, target = None, None
+    advised, target, shown = None, None, lane
     if hotter is not None:
         target, other = hotter
+        shown = other
         advised = Entry("foresail", Tuning.AS_SET, risk, other.served, other.scores)
     titles = (
         "replicas as recorded" if case.as_set is None else "your HPA as set",
         "your HPA retuned in hindsight at our risk",
         _title(case, target),
     )
-    return Simulated(now, beside, advised, target, retuned, claims(now, retuned, advised or beside, titles))
+    rows = claims(now, retuned, advised or beside, titles)
+    return Simulated(now, beside, advised, target, retuned, rows, shown.p50, shown.p95)
 
 
 def _title(case: Case, target: int | None) -> str:
