@@ -15,7 +15,7 @@ from autoscaler.domain.notes import Condition
 from autoscaler.domain.workload import Demand, Workload
 
 Thing = Mapping[str, Any]
-REMEDY = "`foresail advise` (to come) computes which target keeps the risk; as it is the floor adds safety"
+REMEDY = "`foresail advise` computes which target keeps the risk; as it is the floor adds safety"
 _UNITS = {"n": 1e-9, "u": 1e-6, "m": 1e-3, "": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18}
 _UNITS |= {f"{unit}i": 1024.0 ** (power + 1) for power, unit in enumerate("KMGTPE")}
 _QUANTITY = re.compile(r"([+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?)([A-Za-z]{0,2})")
