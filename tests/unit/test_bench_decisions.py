@@ -178,6 +178,40 @@ def test_missing_data_ends_it_and_names_the_file(tmp_path, capsys):
     assert not (tmp_path / "decisions.md").exists()
 
 
+def test_jobs_that_cannot_start_are_said_without_a_page(small, tmp_path, monkeypatch, capsys):
+    folder, one = small
+    monkeypatch.setattr("tests.bench.decisions.__main__.LISTED", (one,))
+    asked = ["--data", str(folder), "--cache", str(tmp_path / "cache"), "--docs", str(tmp_path), "--dask", "elsewhere"]
+    assert main(asked) == 2
+    assert "'elsewhere' is no address of a Dask scheduler" in capsys.readouterr().err
+    assert not (tmp_path / "decisions.md").exists()
+
+
+@pytest.mark.slow
+def test_a_run_writes_its_page_and_goes_on_from_what_is_finished(small, tmp_path, monkeypatch, capsys):
+    folder, one = small
+    monkeypatch.setattr("tests.bench.decisions.__main__.LISTED", (one,))
+    asked = [
+        "--data",
+        str(folder),
+        "--cache",
+        str(tmp_path / "cache"),
+        "--docs",
+        str(tmp_path / "docs"),
+        "--workers",
+        "1",
+    ]
+    assert main(asked) == 0
+    page = (tmp_path / "docs" / "decisions.md").read_text()
+    assert "| Foresail as it is |" in page
+    assert "| j | 10 | 320 |" in page
+    assert "| hpa-300s |" in page
+    assert (tmp_path / "docs" / "decisions.svg").read_text().startswith("<?xml")
+    capsys.readouterr()
+    assert main(asked) == 0
+    assert "3 jobs, 3 of them finished before" in capsys.readouterr().out
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("one", LISTED, ids=lambda one: one.name)
 def test_the_recorded_loads_are_as_listed(one):

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from autoscaler.bootstrap.jobs import Failed, run_jobs, scheduler_of
+from autoscaler.domain.errors import AutoscalerError, Retryable
 from tests.bench.decisions.contests import (
     CODE,
     OUR_CODE,
@@ -61,7 +62,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     places = {name: asked.cache / marks[type(job)] / f"{name}.json" for name, job in jobs.items()}
     open_jobs = {name: job for name, job in jobs.items() if not places[name].is_file()}
     print(f"{len(jobs)} jobs, {len(jobs) - len(open_jobs)} of them finished before", flush=True)
-    failed = _run(open_jobs, places, asked.workers, scheduler_of(asked.dask, os.environ))
+    try:
+        failed = _run(open_jobs, places, asked.workers, scheduler_of(asked.dask, os.environ))
+    except AutoscalerError as error:  # what was finished is kept
+        print(error, file=sys.stderr)
+        return 3 if isinstance(error, Retryable) else 2
     if failed:
         print(f"{failed} jobs failed; no page is written", file=sys.stderr)
         return 1
