@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pandas as pd
 import pytest
 
 from autoscaler.simulator.rivals.score import LadderScores
-from tests.bench.decisions.__main__ import main
+from tests.bench.decisions.__main__ import finished, main
 from tests.bench.decisions.contests import RivalJob, our_jobs, rival_jobs, run_job
 from tests.bench.decisions.standings import (
     BEST,
@@ -185,6 +186,15 @@ def test_jobs_that_cannot_start_are_said_without_a_page(small, tmp_path, monkeyp
     assert main(asked) == 2
     assert "'elsewhere' is no address of a Dask scheduler" in capsys.readouterr().err
     assert not (tmp_path / "decisions.md").exists()
+
+
+def test_figures_of_fewer_loads_do_not_stand_for_all(tmp_path):
+    whole, part = (next(iter(our_jobs(tmp_path, some).values())) for some in (LISTED[2:4], LISTED[2:3]))
+    place = tmp_path / "ours.json"
+    assert not finished(place, part)
+    place.write_text(json.dumps({"cases": {"ms_cloud-ingress-01-3min-60": {}, "ms_cloud-ingress-01-3min-320": {}}}))
+    assert finished(place, part)
+    assert not finished(place, whole)
 
 
 @pytest.mark.slow

@@ -24,6 +24,7 @@ from autoscaler.domain.errors import AutoscalerError, Retryable
 from tests.bench.decisions.contests import (
     CODE,
     OUR_CODE,
+    PEAKS,
     RISK,
     RIVAL_CODE,
     OurJob,
@@ -33,6 +34,7 @@ from tests.bench.decisions.contests import (
     rival_jobs,
     run_job,
 )
+from tests.bench.decisions.contests import case_of as case_named
 from tests.bench.decisions.page import Told, page
 from tests.bench.decisions.picture import draw
 from tests.bench.decisions.standings import Case, case_of
@@ -60,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     jobs: dict[str, OurJob | RivalJob] = {**our_jobs(asked.data, chosen), **rival_jobs(asked.data, chosen)}
     marks = {OurJob: mark(OUR_CODE), RivalJob: mark(RIVAL_CODE)}
     places = {name: asked.cache / marks[type(job)] / f"{name}.json" for name, job in jobs.items()}
-    open_jobs = {name: job for name, job in jobs.items() if not places[name].is_file()}
+    open_jobs = {name: job for name, job in jobs.items() if not finished(places[name], job)}
     print(f"{len(jobs)} jobs, {len(jobs) - len(open_jobs)} of them finished before", flush=True)
     try:
         failed = _run(open_jobs, places, asked.workers, scheduler_of(asked.dask, os.environ))
