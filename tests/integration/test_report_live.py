@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -75,11 +76,12 @@ def keep(folder: Path) -> None:
         store.save([KeptDemand((KEY,), 60, trace.first_step, values[None], marks[None])])
 
 
-def told(folder: Path, *words: str) -> dict:
+def told(folder: Path, *words: str) -> dict[str, Any]:
     command = [FORESAIL, "report", "--live", "web", *words, "-o", "json"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
 
 
 @pytest.mark.parametrize("mode", ["Act", "Advise"])

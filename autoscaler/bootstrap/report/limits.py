@@ -49,6 +49,11 @@ def limits(judged: Judged, world: World, *, derived: bool) -> Iterator[str]:
             "Times to Ready that vary, nodes that must come first and failing starts hold for every row of the table; "
             "curves, and which setting is chosen, count with the planned lead."
         )
+    if load.actuation.is_floor:
+        yield (
+            "Under a floor your HPA at its target carries most of the cost, whatever risk Foresail accepts: its curve "
+            "is short, and the saving lies in the target."
+        )
     yield (
         "The curve over risks and the hotter HPA targets are runs of their own, refitted at other moments than the "
         "claims: differences of a few per cent between them and the claims say nothing."

@@ -50,12 +50,6 @@ def interval(estimate: Estimate, digits: int = 0) -> str:
     return f"{estimate.low:,.{digits}f} – {estimate.high:,.{digits}f}"
 
 
-def percent_interval(estimate: Estimate) -> str:
-    if estimate.low is None or estimate.high is None:
-        return "no interval"
-    return f"{percent(estimate.low)} – {percent(estimate.high)}".replace("-", "−")
-
-
 def moment(when: datetime) -> str:
     return f"{when:%Y-%m-%d %H:%M}"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from importlib.metadata import version
 
@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from autoscaler.reporting.report import frontier, numbers, timeline
-from autoscaler.reporting.report.answer import answer, risk_words, target_words
+from autoscaler.reporting.report.answer import NEGLIGIBLE, answer, risk_words, target_words
 from autoscaler.reporting.report.columns import COLUMNS, cheapest
 from autoscaler.reporting.report.values import LEVELS, Estimate, Report, Role, Stretch, View
 
@@ -57,7 +57,9 @@ def _environment() -> Environment:
         "duration": numbers.duration,
         "number": numbers.number,
         "percent": numbers.percent,
-        "interval": numbers.interval,
+        "ci": _ci,
+        "saving_words": _saving_words,
+        "avoided_words": _avoided_words,
         "saving_interval": _saving,
         "avoided_interval": _avoided,
         "longest": _longest,
@@ -95,22 +97,43 @@ def _svg(drawn: str) -> Markup:
     return Markup(drawn)  # noqa: S704 - see autoscaler.reporting.report.drawing
 
 
+def _ci(found: Estimate) -> str:
+    said = numbers.interval(found)
+    return said if found.low is None else f"95 %: {said}"
+
+
+def _saving_words(saving: Estimate) -> str:
+    if abs(saving.value) < NEGLIGIBLE:
+        return "as much as set"
+    return f"{numbers.percent(abs(saving.value))} {'less' if saving.value > 0 else 'more'} than as set"
+
+
+def _avoided_words(avoided: Estimate) -> str:
+    minutes = round(avoided.value)
+    if not minutes:
+        return "as many minutes as set"
+    return f"{numbers.minutes(abs(minutes))} {'less' if minutes > 0 else 'more'} than as set"
+
+
 def _saving(saving: Estimate) -> str:
-    low, high = saving.low or 0.0, saving.high or 0.0
-    if low >= 0:
-        return f"{numbers.percent(low)} – {numbers.percent(high)} less"
-    if high <= 0:
-        return f"{numbers.percent(-high)} – {numbers.percent(-low)} more"
-    return f"{numbers.percent(-low)} more – {numbers.percent(high)} less"
+    return _between(saving, numbers.percent)
 
 
 def _avoided(avoided: Estimate) -> str:
-    low, high = avoided.low or 0.0, avoided.high or 0.0
+    return _between(avoided, lambda minutes: f"{minutes:,.0f}")
+
+
+def _between(found: Estimate, words: Callable[[float], str]) -> str:
+    """What is gained is less; an interval over zero says both."""
+    low, high = found.low or 0.0, found.high or 0.0
+    least, most = words(abs(low)), words(abs(high))
+    if not (low or high):
+        return "no difference"
     if low >= 0:
-        return f"{low:,.0f} – {high:,.0f} less"
+        return f"{least} – {most} less"
     if high <= 0:
-        return f"{-high:,.0f} – {-low:,.0f} more"
-    return f"{-low:,.0f} more – {high:,.0f} less"
+        return f"{most} – {least} more"
+    return f"{least} more – {most} less"
 
 
 def _longest(found: Sequence[Stretch]) -> list[Stretch]:

@@ -10,8 +10,19 @@ import pytest
 from autoscaler.cli.app import app, main
 from autoscaler.domain.errors import InvalidSpec, Problem, SourceDown
 
-HEAVY = {"numpy", "pandas", "pydantic", "ruamel", "sqlalchemy", "matplotlib", "starlette", "rich", "prometheus_client"}
-COMMANDS = ("advise", "demo", "simulate", "run", "once", "explain", "history", "get", "doctor", "release")
+HEAVY = {
+    "numpy",
+    "pandas",
+    "jinja2",
+    "pydantic",
+    "ruamel",
+    "sqlalchemy",
+    "matplotlib",
+    "starlette",
+    "rich",
+    "prometheus_client",
+}
+COMMANDS = ("advise", "demo", "simulate", "report", "run", "once", "explain", "history", "get", "doctor", "release")
 
 
 def test_help_loads_nothing_heavy():

@@ -101,6 +101,18 @@ def test_a_loss_is_said_as_plainly_as_a_win(saving, avoided, verdict, kind):
     assert f'<span class="verdict {kind}">{verdict}</span>' in html
 
 
+def test_no_difference_and_an_interval_over_zero_are_said_as_such():
+    same = Parts(page(report(saving=0.0, avoided=0.0))).text.replace("\u00a0", " ")
+    assert "as much as set" in same
+    assert "as many minutes as set" in same
+    assert "95 %: 2 % more – 2 % less" in same
+    assert "As many replica-hours and as many minutes short of capacity as your HPA as set" in same
+    worse = Parts(page(report(saving=-0.1, avoided=-30.0, short=90.0))).text.replace("\u00a0", " ")
+    assert "95 %: 8 % – 12 % more" in worse
+    assert "30 minutes more than as set" in worse
+    assert "95 %: 20 – 40 more" in worse
+
+
 def test_every_picture_has_words_and_both_widths(html):
     pictures = [a for tag, a in Parts(html).tags if tag == "svg" and a.get("role") == "img"]
     assert [a["class"] for a in pictures] == ["wide", "narrow"] * 3
