@@ -78,6 +78,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def finished(place: Path, job: OurJob | RivalJob) -> bool:
+    """Whether all that the job is about stands there: a run of few loads leaves less than one of all."""
+    listed = job.listed if isinstance(job, OurJob) else (job.listed,)
+    peaks = PEAKS if isinstance(job, OurJob) else (job.peak,)
+    wanted = {case_named(one, job.lead_min, peak) for one in listed for peak in peaks}
+    return place.is_file() and wanted <= json.loads(place.read_text())["cases"].keys()
+
+
 def _run(
     open_jobs: dict[str, OurJob | RivalJob], places: dict[str, Path], workers: int | None, dask: str | None
 ) -> int:
