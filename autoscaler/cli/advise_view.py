@@ -25,6 +25,7 @@ from autoscaler.simulator.claims import Interval
 
 SPARK = 28
 SHOWN = 40
+BEYOND = "* load above 1.1 times what a replica was seen to carry; it need not have hurt"
 
 
 @contextmanager
@@ -113,6 +114,8 @@ def show(found: dict[str, Any], advice: Advice, output: str) -> None:
     if advice.judged:
         _head(found, advice, console)
         console.print(_table(advice))
+        if not all(one.case.capacity.promised for one in advice.judged):
+            console.print(BEYOND, style="dim", markup=False, highlight=False, soft_wrap=True)
         _first(advice, console)
     _rest(advice, console)
     if found["files"]:
@@ -159,7 +162,8 @@ def _row(one: Advised) -> tuple[str, ...]:
         "none" if case.candidate.hpa is None else case.candidate.hpa.words,
         would(one),
         f"{one.saving * 100:+.1f} %".replace("+-", "-"),
-        f"{result.now.scores.short_minutes:,.0f} → {result.best.scores.short_minutes:,.0f}",
+        f"{result.now.scores.short_minutes:,.0f} → {result.best.scores.short_minutes:,.0f}"
+        + ("" if case.capacity.promised else " *"),
         f"{one.confidence.value}: {reasons(one)}",
     )
 

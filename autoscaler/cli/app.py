@@ -53,7 +53,7 @@ def advise(
     days: Annotated[float, typer.Option(help="Days of history, 4 to 28.")] = 14.0,
     lead: Annotated[str, typer.Option(help="From a request until a replica is Ready.")] = "180s",
     risk: Annotated[str, typer.Option(help="Accepted share of time short of capacity.")] = "0.5%",
-    step: Annotated[str, typer.Option(help="Step of the simulation: 15s, 30s, 60s, 150s or 300s.")] = "60s",
+    step: Annotated[str, typer.Option(help="Step of the simulation: 15s, 30s, 60s or 300s.")] = "60s",
     at: When = None,
     queries: Annotated[Path | None, typer.Option(help="YAML list of demands to judge instead of all.")] = None,
     kubeconfig: Annotated[Path | None, typer.Option(help="Read HPAs from this cluster; nothing is written.")] = None,

@@ -156,8 +156,8 @@ def wave(days: float, mean: float, *, seed: int, swing: float = 0.6, burst: floa
     return np.asarray(np.maximum(0.01, mean * shape * week * (1 + smooth) * bursts))
 
 
-def sized(demand: np.ndarray, per_replica: float, least: int, most: int) -> np.ndarray:
-    """[minute], what an HPA that lags by three minutes and comes down late would run."""
-    late = np.concatenate((np.full(3, demand[0]), demand[:-3]))
-    peak = np.maximum.reduce([np.concatenate((np.full(k, late[0]), late[: len(late) - k])) for k in range(6)])
+def sized(demand: np.ndarray, per_replica: float, least: int, most: int, late: int = 3) -> np.ndarray:
+    """[minute], what an HPA that is late by some minutes and comes down after five more would run."""
+    seen = np.concatenate((np.full(late, demand[0]), demand[:-late]))
+    peak = np.maximum.reduce([np.concatenate((np.full(k, seen[0]), seen[: len(seen) - k])) for k in range(6)])
     return np.clip(np.ceil(peak / per_replica), least, most).astype(np.int64)

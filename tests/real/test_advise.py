@@ -34,7 +34,7 @@ def loads() -> list[Load]:
     steps, few = FEW * 1440, cores[-FEW * 1440 :]
     return [
         # 0.03 cores a request and 0.02 idle: one core does 32.7/s; the HPA keeps it at half of that
-        Load("shop", "web", busy, sized(busy, 16.0, 2, 20), cores_each=0.03, hpa=Hpa(2, 20, value=50),
+        Load("shop", "web", busy, sized(busy, 17.0, 2, 20, late=8), cores_each=0.03, hpa=Hpa(2, 20, value=50),
              rollouts=(3 * 1440 + 17, 9 * 1440 + 700), counter="http_requests_total"),
         Load("pay", "web", cores, sized(cores, 0.6, 2, 20), hpa=Hpa(2, 20, value=60)),
         Load("data", "db", db, sized(db, 0.5, 2, 12), kind="StatefulSet", hpa=Hpa(2, 12, value=50)),
@@ -142,6 +142,9 @@ def test_a_whole_cluster_is_judged_or_told_why_not(cluster, tmp_path):
     assert web["keepsRisk"]
     assert web["saving"]["value"] > 0.1
     assert found["startWith"][0] == "shop/web"
+    pages = sorted(path.name for path in (tmp_path / "advice").glob("*.html"))
+    assert pages == sorted(f"{name.replace('/', '-')}.html" for name in found["startWith"])
+    assert "shop/web" in (tmp_path / "advice" / "shop-web.html").read_text()
     assert judged["pay/web"]["demand"]["basis"] == "cpu"
     assert judged["pay/web"]["confidence"] == "medium"
     assert judged["data/db"]["kind"] == "StatefulSet"

@@ -62,8 +62,12 @@ class Advised:
         """Replica-hours: saved, and short hours avoided at the price that the accepted risk puts on them.
 
         Who accepts 0.5 % of the time short of one replica pays for 200 replica-hours rather than be short for one.
+        Load above a capacity that nobody promised need not have hurt: to avoid it is worth nothing here.
         """
-        return self.saved_hours + self.avoided_minutes / 60 / self.case.workload.risk
+        avoided_hours = self.avoided_minutes / 60
+        if not self.case.capacity.promised:
+            avoided_hours = min(0.0, avoided_hours)
+        return self.saved_hours + avoided_hours / self.case.workload.risk
 
     @property
     def average_now(self) -> float:

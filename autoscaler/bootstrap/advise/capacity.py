@@ -26,11 +26,14 @@ WELL_EXPLAINED, EXPLAINED = 0.8, 0.5
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """per_replica: demand, in the unit of the query. words: where it comes from."""
+    """per_replica: demand, in the unit of the query. words: where it comes from. promised: it is typed, or follows from
+    the CPU request; else from what was seen, and load above it need not have hurt.
+    """
 
     per_replica: float
     words: str
     doubts: tuple[Doubt, ...] = ()
+    promised: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,7 @@ def cpu_of_requests(seen: PerReplica) -> CpuOfRequests | None:
 def capacity(one: Candidate, seen: PerReplica, curve: CpuOfRequests | None) -> Capacity:
     """Raises NoCapacity with the reason where nothing can be derived."""
     if one.capacity is not None:
-        return Capacity(one.capacity, "typed")
+        return Capacity(one.capacity, "typed", promised=True)
     known = seen.load[np.isfinite(seen.load)]
     if len(known) < LEAST_BLOCKS:
         raise NoCapacity("fewer than 12 hours with both demand and ready replicas on record")
@@ -112,7 +115,7 @@ def capacity(one: Candidate, seen: PerReplica, curve: CpuOfRequests | None) -> C
         words = f"the requests at which a replica uses its CPU request ({promised:.3g} {unit})"
         doubts = _explained(curve)
     if 0 < promised <= trusted:
-        return Capacity(promised, words, doubts)
+        return Capacity(promised, words, doubts, promised=True)
     share = highest / promised if promised > 0 else 1.0
     if share < 1 / BEYOND_SEEN:
         words = f"no replica was seen above {share:.0%} of its CPU request, and is not trusted with much more"

@@ -15,6 +15,8 @@ from autoscaler.spec.compile import PrometheusSource
 from autoscaler.spec.kinds import API_VERSION
 
 SOURCE = "prometheus"
+ROUNDING = 1e-6
+"""Thousandths that a float may be below what it was meant to be."""
 
 
 def manifest(source: PrometheusSource, judged: Iterable[Advised], risk: str) -> str:
@@ -104,4 +106,4 @@ def quantity_words(value: float) -> str:
     """A Kubernetes quantity of three digits or more, never more than the value."""
     if value >= 1000:
         return str(math.floor(value))
-    return f"{max(1, math.floor(value * 1000))}m" if value < 100 else f"{math.floor(value * 10) / 10:g}"
+    return f"{max(1, math.floor(value * 1000 + ROUNDING))}m" if value < 100 else f"{math.floor(value * 10) / 10:g}"

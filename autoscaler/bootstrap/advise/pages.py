@@ -132,11 +132,27 @@ def _methods(one: Advised) -> Iterator[Method]:
 
 
 def _advice(one: Advised, risk: str) -> Advice:
+    """Targets as the HPA's owner writes them, the one as set among those that were tried."""
     result, limit = one.simulated, one.case.workload.risk
-    tried = tuple(TargetTried(target, hours, share, share <= limit) for target, share, hours in result.hotter)
-    hpa = one.case.candidate.hpa
-    as_set = 100 if hpa is None else round(100 * (hpa.cpu_share or (hpa.capacity_percent or 0) / 100))
-    return Advice(autoscaler_text(one, risk), as_set or (one.case.as_set or 100), result.target, tried)
+    if one.case.as_set is None:
+        return Advice(autoscaler_text(one, risk), 100)
+    own, now = own_target(one), result.beside.scores
+    found = {target: (hours, share) for target, share, hours in result.hotter}
+    found[own] = (now.replica_hours, now.short_share or 0.0)
+    if result.advised is not None and result.target is not None:
+        found[result.target] = (result.advised.scores.replica_hours, result.advised.scores.short_share or 0.0)
+    tried = tuple(TargetTried(target, *told, told[1] <= limit) for target, told in sorted(found.items()))
+    return Advice(autoscaler_text(one, risk), own, result.target, tried)
+
+
+def own_target(one: Advised) -> int:
+    """Percent, of the CPU request or, for a typed HPA, of capacity."""
+    hpa, request = one.case.candidate.hpa, one.case.candidate.request_cores
+    if hpa is not None and hpa.cpu_share is not None:
+        return round(100 * hpa.cpu_share)
+    if hpa is not None and hpa.cpu_cores is not None and request:
+        return round(100 * hpa.cpu_cores / request)
+    return one.case.as_set or 100
 
 
 def _limits(one: Advised) -> Iterator[str]:

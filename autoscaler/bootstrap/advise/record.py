@@ -15,6 +15,8 @@ from autoscaler.domain.series import DataVerdict, Floats, SeriesBatch
 from autoscaler.domain.workload import Demand
 
 BLOCK_S: Final = 300
+STEPS_S: Final = (15, 30, 60, 300)
+"""Whole parts of a block at which the pipeline was measured; docs/advise.md has what they change."""
 AT_ONCE: Final = 16
 """Queries per load: as often is told how far we are, and a source that is gone is noticed."""
 DOWN: Final = frozenset({DataVerdict.UNREACHABLE, DataVerdict.THROTTLED})
@@ -38,8 +40,8 @@ class Window:
 
     @staticmethod
     def of(now_s: float, days: float, step_s: int) -> Window:
-        if BLOCK_S % step_s:
-            raise Refused(f"--step {step_s}s does not divide {BLOCK_S} s; use 15s, 30s, 60s, 150s or 300s")
+        if step_s not in STEPS_S:
+            raise Refused(f"--step {step_s}s is not one of {', '.join(f'{s}s' for s in STEPS_S)}")
         end = int(now_s // BLOCK_S) * (BLOCK_S // step_s)
         return Window(end - int(days * 86400 // BLOCK_S) * (BLOCK_S // step_s), end, step_s)
 
