@@ -76,7 +76,7 @@ def _claims(report: Report) -> Table:
     for name in ("replica-hours", "95 %", "less", "minutes short", "95 %", "fewer", "short"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("", no_wrap=True, style="dim")
-    for row in report.claims:
+    for row in report.told_claims:
         table.add_row(*_claim(row))
     return table
 

@@ -48,7 +48,7 @@ def answer(report: Report) -> Answer:
     safety = ours.avoided_minutes.sign if ours.avoided_minutes.value else 0
     total = cost + safety
     sentences = [_sides(base, ours), _intervals(ours), _risk(report.risk)]
-    if not (base.short_minutes.value or ours.short_minutes.value):
+    if report.untested:
         untested = (
             "Neither was ever short, so nothing here shows what that costs in safety: it may only mean that both have "
             "more than they need."

@@ -34,7 +34,7 @@ def plain(report: Report) -> dict[str, Any]:
                 "saving": _estimate(row.saving),
                 "avoidedMinutes": _estimate(row.avoided_minutes),
             }
-            for row in report.claims
+            for row in report.told_claims
         ],
         "risk": {
             "asked": risk.asked,

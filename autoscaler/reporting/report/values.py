@@ -265,6 +265,17 @@ class Report:
         if self.claim(Role.OURS) is None:
             raise ValueError("a report says how Foresail did")
 
+    @property
+    def untested(self) -> bool:
+        """Neither the HPA as set nor Foresail was ever short: safety was not put to the test."""
+        ours = self.claim(Role.OURS)
+        return ours is not None and not (self.claims[0].short_minutes.value or ours.short_minutes.value)
+
+    @property
+    def told_claims(self) -> tuple[ClaimRow, ...]:
+        """What may be claimed: "retuned at our risk" says nothing where no risk was seen."""
+        return tuple(row for row in self.claims if not (self.untested and row.role is Role.RETUNED))
+
     def claim(self, role: Role) -> ClaimRow | None:
         return next((row for row in self.claims if row.role is role), None)
 

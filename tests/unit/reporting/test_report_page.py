@@ -83,6 +83,8 @@ def test_caveats_stand_before_the_verdict_and_an_untested_saving_is_no_claim():
     assert text.index("No equal-risk comparison possible: none was short.") < text.index("fewer replica-hours")
     assert "Cheaper" not in text
     assert "Neither was ever short" in text
+    assert "Your HPA retuned" not in text
+    assert [c["role"] for c in plain(quiet)["claims"]] == [Role.AS_SET, Role.OURS]
 
 
 @pytest.mark.parametrize(
