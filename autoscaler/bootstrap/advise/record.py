@@ -16,7 +16,7 @@ from autoscaler.domain.workload import Demand
 
 BLOCK_S: Final = 300
 STEPS_S: Final = (15, 30, 60, 300)
-"""Whole parts of a block at which the pipeline was measured; docs/advise.md has what they change."""
+"""Whole parts of a block; what a coarse one changes is measured in docs/advise.md."""
 AT_ONCE: Final = 16
 """Queries per load: as often is told how far we are, and a source that is gone is noticed."""
 DOWN: Final = frozenset({DataVerdict.UNREACHABLE, DataVerdict.THROTTLED})
