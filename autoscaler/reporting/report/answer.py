@@ -9,6 +9,8 @@ from autoscaler.reporting.report.values import Advice, ClaimRow, Estimate, Repor
 
 NEGLIGIBLE = 0.0005
 """A difference of cost below this share is none."""
+UNCERTAIN = 0.01
+"""Likewise, where no interval says how much of it is luck."""
 
 LEAST_EXPECTED = 100
 """Short steps that the accepted risk must allow before its realised share says something."""
@@ -44,7 +46,7 @@ def answer(report: Report) -> Answer:
     base, ours = report.claims[0], report.claim(Role.OURS)
     if ours is None or ours.saving is None or ours.avoided_minutes is None:
         raise ValueError("our row has both sides of the comparison")
-    cost = _sign(ours.saving, NEGLIGIBLE)
+    cost = _sign(ours.saving)
     safety = ours.avoided_minutes.sign if ours.avoided_minutes.value else 0
     total = cost + safety
     sentences = [_sides(base, ours), _intervals(ours), _risk(report.risk)]
@@ -166,7 +168,8 @@ def _risk(kept: RiskKept) -> str:
     return f"The accepted risk {said}: short {percent(kept.realised)} of the time, accepted {percent(kept.asked)}."
 
 
-def _sign(saving: Estimate, least: float) -> int:
+def _sign(saving: Estimate) -> int:
+    least = UNCERTAIN if saving.low is None else NEGLIGIBLE
     return 0 if abs(saving.value) < least else saving.sign
 
 

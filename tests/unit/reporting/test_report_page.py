@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from autoscaler.reporting.report.answer import answer
 from autoscaler.reporting.report.drawing import envelope, extremes, polyline, round_ticks, time_ticks
 from autoscaler.reporting.report.frontier import frontier
 from autoscaler.reporting.report.page import MOST_STRETCHES, page
@@ -101,6 +102,15 @@ def test_caveats_stand_before_the_verdict_and_an_untested_saving_is_no_claim():
 def test_a_loss_is_said_as_plainly_as_a_win(saving, avoided, verdict, kind):
     html = page(report(saving=saving, avoided=float(avoided), short=40.0))
     assert f'<span class="verdict {kind}">{verdict}</span>' in html
+
+
+@pytest.mark.parametrize(
+    ("saving", "verdict"), [(0.009, "No clear difference"), (0.03, "Cheaper, no clear difference in")]
+)
+def test_without_an_interval_a_small_saving_is_no_win(saving, verdict):
+    made = report(saving=saving, avoided=0.0, short=40.0)
+    rows = [replace(row, saving=row.saving and Estimate(row.saving.value)) for row in made.claims]
+    assert answer(replace(made, claims=tuple(rows))).verdict.startswith(verdict)
 
 
 def test_no_difference_and_an_interval_over_zero_are_said_as_such():
