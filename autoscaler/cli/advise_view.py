@@ -76,7 +76,11 @@ def _one(one: Advised) -> dict[str, Any]:
         "workload": one.name,
         "kind": case.candidate.kind,
         "demand": {"basis": case.candidate.basis.value, "metric": case.candidate.metric, "query": case.candidate.query},
-        "capacity": {"perReplica": case.capacity.per_replica, "from": case.capacity.words},
+        "capacity": {
+            "perReplica": case.capacity.per_replica,
+            "from": case.capacity.words,
+            "promised": case.capacity.promised,
+        },
         "confidence": one.confidence.value,
         "doubts": [{"most": d.most.value, "why": d.words} for d in case.doubts],
         "replicasNow": case.candidate.replicas,
@@ -144,6 +148,7 @@ def _table(advice: Advice) -> Table:
     table.add_column("HPA", overflow="fold")
     table.add_column("Foresail would", overflow="fold")
     table.add_column("saving", justify="right", no_wrap=True)
+    table.add_column("HPA alone,\nin hindsight", justify="right", no_wrap=True)
     table.add_column("short min\nnow → then", justify="right", no_wrap=True)
     table.add_column("confidence", overflow="fold")
     for one in advice.judged:
@@ -161,11 +166,16 @@ def _row(one: Advised) -> tuple[str, ...]:
         f"{now} ({'?' if average is None else f'{average:.1f}'})",
         "none" if case.candidate.hpa is None else case.candidate.hpa.words,
         would(one),
-        f"{one.saving * 100:+.1f} %".replace("+-", "-"),
+        _signed(one.saving),
+        "" if one.case.as_set is None else "none" if one.retuned_saving is None else _signed(one.retuned_saving),
         f"{result.now.scores.short_minutes:,.0f} → {result.best.scores.short_minutes:,.0f}"
         + ("" if case.capacity.promised else " *"),
         f"{one.confidence.value}: {reasons(one)}",
     )
+
+
+def _signed(share: float) -> str:
+    return f"{share * 100:+.1f} %"
 
 
 def would(one: Advised) -> str:
@@ -203,7 +213,9 @@ def start_words(one: Advised) -> str:
     saving = one.claim.saving
     if one.saving > 0 and saving is not None:
         between = "" if saving.low is None or saving.high is None else f" ({saving.low:.0%} … {saving.high:.0%})"
-        gains.append(f"{one.saving:.0%} fewer replica-hours{between}")
+        alone = one.retuned_saving
+        beside = "" if alone is None else f"; your HPA alone, retuned in hindsight, {alone:.0%}"
+        gains.append(f"{one.saving:.0%} fewer replica-hours{between}{beside}")
     if one.avoided_minutes > 0:
         gains.append(f"{one.avoided_minutes:,.0f} short minutes avoided")
     elif one.avoided_minutes < 0:

@@ -29,7 +29,7 @@ OPEN_SESAME = "$2b$05$abcdefghijklmnopqrstuupx2xBUC4954936wVIjyyPHmUBFu0wCW"  # 
 
 
 def loads() -> list[Load]:
-    busy, cores = wave(DAYS, 100, seed=1), wave(DAYS, 2.0, seed=2)
+    busy, cores = wave(DAYS, 100, seed=1, burst=2.2), wave(DAYS, 2.0, seed=2)
     db, maxed = wave(FEW, 1.5, seed=3), wave(FEW, 3.0, seed=4)
     steps, few = FEW * 1440, cores[-FEW * 1440 :]
     return [

@@ -45,6 +45,14 @@ class Advised:
         return 0.0 if self.claim.saving is None else self.claim.saving.value
 
     @property
+    def retuned_saving(self) -> float | None:
+        """Of the HPA alone at the target that, known only afterwards, was cheapest and short for no longer than we."""
+        if self.simulated.retuned is None:
+            return None
+        told = self.simulated.claims.rows[1].saving
+        return None if told is None else told.value
+
+    @property
     def avoided_minutes(self) -> float:
         """Short minutes that now has and Foresail has not; negative where it has more."""
         return 0.0 if self.claim.avoided_minutes is None else self.claim.avoided_minutes.value

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import Final
 
 import numpy as np
@@ -89,9 +90,10 @@ def simulate(group: Group, progress: Progress | None = None) -> tuple[Simulated,
     floors = np.stack([lane.granted for lane in lanes])
     ladder = _Ladder(cases)
     ran = run(demand, ladder.rungs, span, floors, progress=lambda share: said(FLOORS + LADDERS * share))
-    picked = [ladder.picked(row, ran, lane, case) for row, (lane, case) in enumerate(zip(lanes, cases, strict=True))]
-    alone = _alone(demand, cases, picked, span)
-    hotter = _confirmed(group, picked, lambda share: said(FLOORS + LADDERS + ADVISED * share))
+    kept = [ladder.kept(row, ran, lane, case) for row, (lane, case) in enumerate(zip(lanes, cases, strict=True))]
+    hotter = _confirmed(group, kept, lambda share: said(FLOORS + LADDERS + ADVISED * share))
+    ours = [hotter[row][1] if row in hotter else lane for row, lane in enumerate(lanes)]
+    alone = _alone(demand, cases, [ladder.retuned(row, ran, lane) for row, lane in enumerate(ours)], span)
     found = []
     for row, (case, lane) in enumerate(zip(cases, lanes, strict=True)):
         requested, retuned = alone.get((row, False)), alone.get((row, True))
@@ -101,16 +103,6 @@ def simulate(group: Group, progress: Progress | None = None) -> tuple[Simulated,
         told = _simulated(case, now, lane, other, hotter.get(row))
         found.append(replace(told, alone=tried, hotter=above))
     return tuple(found)
-
-
-@dataclass(frozen=True, slots=True)
-class Picked:
-    """Percent of capacity each. retuned: of the HPA alone, at our risk. hotter: of the HPA above our floor, with the
-    target as written, the hottest first.
-    """
-
-    retuned: int | None = None
-    hotter: tuple[tuple[int, int], ...] = ()
 
 
 class _Ladder:
@@ -142,24 +134,22 @@ class _Ladder:
         alone = tuple((percent, *found[percent, above]) for percent, above in sorted(found) if not above)
         return alone, tuple((asked, *found[percent, True]) for asked, percent in case.hotter)
 
-    def picked(self, row: int, ran: Ran, lane: Lane, case: Case) -> Picked:
-        if case.as_set is None:
-            return Picked()
-        steps = max(1, lane.scores.steps)
-        mine = self.rungs.row == row
-        share = ran.short / steps
-        kept = mine & self.rungs.floored & (share <= case.workload.risk)
-        fit = {int(p) for p in self._percent[kept]}
-        # a target counts only if all milder ones keep the risk too: luck at one rung is no advice
-        hotter = []
-        for asked, percent in case.hotter:
-            if percent not in fit:
-                break
-            hotter.append((asked, percent))
-        ours = lane.scores.short_share or 0.0
-        able = np.flatnonzero(mine & ~self.rungs.floored & (share <= max(ours, case.workload.risk)))
-        retuned = int(self._percent[able[np.argmin(ran.paid[able])]]) if len(able) else None
-        return Picked(retuned, tuple(reversed(hotter)))
+    def kept(self, row: int, ran: Ran, lane: Lane, case: Case) -> tuple[tuple[int, int], ...]:
+        """(target as written, percent of capacity) of the HPA above our floor that keeps the risk, the hottest first.
+
+        A target counts only if all milder ones keep the risk too: luck at one rung is no advice.
+        """
+        share = ran.short / max(1, lane.scores.steps)
+        mine = (self.rungs.row == row) & self.rungs.floored & (share <= case.workload.risk)
+        fit = {int(p) for p in self._percent[mine]}
+        return tuple(reversed(tuple(takewhile(lambda target: target[1] in fit, case.hotter))))
+
+    def retuned(self, row: int, ran: Ran, ours: Lane) -> int | None:
+        """Percent of capacity: the cheapest HPA alone that was not short for longer than we; None where none was."""
+        share = ran.short / max(1, ours.scores.steps)
+        mine = (self.rungs.row == row) & ~self.rungs.floored
+        able = np.flatnonzero(mine & (share <= (ours.scores.short_share or 0.0)))
+        return int(self._percent[able[np.argmin(ran.paid[able])]]) if len(able) else None
 
 
 def rungs_of(cases: Sequence[Case], lanes: Sequence[tuple[int, int, bool]]) -> Rungs:
@@ -188,13 +178,15 @@ def _live(group: Group, percents: Sequence[int], said: Progress) -> tuple[Lane, 
     )  # fmt: skip
 
 
-def _alone(demand: Floats, cases: Sequence[Case], picked: Sequence[Picked], span: Span) -> dict[tuple[int, bool], Ints]:
+def _alone(
+    demand: Floats, cases: Sequence[Case], retuned: Sequence[int | None], span: Span
+) -> dict[tuple[int, bool], Ints]:
     """(row, retuned?) → [step], what the HPA alone asks for, as set and at its target in hindsight."""
     keys, lanes = [], []
-    for row, (case, one) in enumerate(zip(cases, picked, strict=True)):
-        for percent, retuned in ((case.as_set, False), (one.retuned, True)):
+    for row, (case, best) in enumerate(zip(cases, retuned, strict=True)):
+        for percent, hindsight in ((case.as_set, False), (best, True)):
             if percent is not None:
-                keys.append((row, retuned))
+                keys.append((row, hindsight))
                 lanes.append((row, percent, False))
     if not lanes:
         return {}
@@ -204,16 +196,18 @@ def _alone(demand: Floats, cases: Sequence[Case], picked: Sequence[Picked], span
     return dict(zip(keys, ran.requested, strict=True))
 
 
-def _confirmed(group: Group, picked: Sequence[Picked], said: Progress) -> dict[int, tuple[int, Lane]]:
+def _confirmed(
+    group: Group, kept: Sequence[tuple[tuple[int, int], ...]], said: Progress
+) -> dict[int, tuple[int, Lane]]:
     """Row → the target as written and its lane: the hottest one, run through the live pipeline and kept if it holds."""
-    rows = [row for row, one in enumerate(picked) if one.hotter]
+    rows = [row for row, some in enumerate(kept) if some]
     if not rows:
         said(1.0)
         return {}
     some = replace(group, cases=tuple(group.cases[row] for row in rows))
-    lanes = _live(some, [picked[row].hotter[0][1] for row in rows], said)
+    lanes = _live(some, [kept[row][0][1] for row in rows], said)
     return {
-        row: (picked[row].hotter[0][0], lane)
+        row: (kept[row][0][0], lane)
         for row, lane in zip(rows, lanes, strict=True)
         if (lane.scores.short_share or 0.0) <= lane.asked.risk
     }
