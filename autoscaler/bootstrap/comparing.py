@@ -11,6 +11,7 @@ import numpy as np
 from autoscaler.adapters.traces import Trace
 from autoscaler.bootstrap.lanes import Lane, replay, side_by_side
 from autoscaler.bootstrap.simulate import Outcome, World, simulate, steps_of
+from autoscaler.domain.fleet import Fleet
 from autoscaler.domain.series import Bools
 from autoscaler.domain.workload import Actuation, Workload, WorkloadRef
 from autoscaler.simulator.claims import Claims, claims
@@ -150,7 +151,7 @@ def _our_curve(trace: Trace, workload: Workload, world: World, progress: Callabl
     loads = [_variant(workload, f"risk-{risk:g}", risk=risk) for risk in risks]
     lanes = side_by_side(
         trace.step_s, trace.first_step, np.tile(trace.values, (len(loads), 1)), loads, world,
-        censored=_marks(trace, len(loads)), progress=progress,
+        censored=_marks(trace, len(loads)), keys=_keys(workload, len(loads)), progress=progress,
     )  # fmt: skip
     return Ladder("foresail", risks, risks.index(workload.risk), ladder_scores(lanes))
 
@@ -173,9 +174,14 @@ def _hotter(
     loads = [_variant(workload, f"hpa-{target}") for target in targets]
     lanes = side_by_side(
         trace.step_s, trace.first_step, np.tile(trace.values, (len(loads), 1)), loads, world,
-        hpa_targets=np.array(targets), censored=_marks(trace, len(loads)), progress=progress,
+        hpa_targets=np.array(targets), censored=_marks(trace, len(loads)), keys=_keys(workload, len(loads)),
+        progress=progress,
     )  # fmt: skip
     return tuple(zip(targets, lanes, strict=True))
+
+
+def _keys(workload: Workload, lanes: int) -> tuple[str, ...]:
+    return Fleet((workload,)).row_keys() * lanes
 
 
 def _variant(workload: Workload, name: str, *, risk: float | None = None) -> Workload:

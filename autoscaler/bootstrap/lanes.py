@@ -41,12 +41,13 @@ class Lane:
 def side_by_side(
     step_s: int, first_step: int, demand: Floats, loads: Sequence[Workload], world: World,
     *, hpa_targets: Ints | None = None, serve: bool = True, censored: Bools | None = None,
-    progress: Callable[[float], None] | None = None,
+    keys: Sequence[str] | None = None, progress: Callable[[float], None] | None = None,
 ) -> tuple[Lane, ...]:  # fmt: skip
     """One lane per row of demand [lane, step] (NaN = unknown), all in one run; censored: likewise, lower bounds.
 
     hpa_targets: [lane], percent, instead of the world's one for all. serve: False leaves the HPAs alone with their
-    own minimum. Lanes have names of their own, so that they do not refit at the same moment.
+    own minimum. keys: [lane], by which refits are staggered; variants of one workload share one, or the moments of
+    their refits would be compared too.
     """
     held_back, delay = steps_of(world.actuation_delay_s, step_s), steps_of(world.data_delay_s, step_s)
     loads = tuple(_with_delays(load, world, delay * step_s) for load in loads)
@@ -58,6 +59,7 @@ def side_by_side(
         fleet, Recording(panel, panel), cluster, first_step, end,
         server=PeakServer(serving_models()) if serve else None, guards=CHAIN if serve else (),
         data_delay_steps=delay, actuation_delay_steps=held_back, block_steps=max(1, DAY_S // step_s),
+        keys=keys,
     )  # fmt: skip
     *_, (journal, _) = _told(run.blocks(), progress, first_step, demand.shape[1])
     leads = fleet.lead_steps(step_s)

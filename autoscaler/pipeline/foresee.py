@@ -6,6 +6,8 @@ that a block and single ticks agree.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from autoscaler.domain.fleet import Fleet
@@ -22,19 +24,20 @@ def foresee(
     *,
     origins: int = 1,
     data_delay_steps: Ints | int = 0,
+    keys: Sequence[str] | None = None,
 ) -> Foresight:
     """Observed demand, verdicts and quantiles of the coming peak at consecutive origins.
 
     panel: rows as in fleet.demands. first_step: absolute step of the first origin (a decision at its start).
     data_delay_steps: [lane] or one for all, newest completed steps that are not in yet; nothing of them is used,
-        and they widen the lead window.
+        and they widen the lead window. keys: [row], identities by which refits are staggered, None = the fleet's own.
     """
     step_s = panel.step_s
     delay: Ints = np.broadcast_to(np.asarray(data_delay_steps, dtype=np.int64), len(fleet))
     row_delay = delay[fleet.row_lane]
     leads = fleet.lead_steps(step_s, delay)
     steps = np.arange(first_step, first_step + origins, dtype=np.int64)
-    peaks = server.forecast(panel, Rows(fleet.row_keys(), leads, row_delay), steps)
+    peaks = server.forecast(panel, Rows(fleet.row_keys() if keys is None else keys, leads, row_delay), steps)
 
     limit_s = fleet.max_data_age_s[fleet.row_lane][:, None]
     limit_steps = np.maximum(1, limit_s / step_s).astype(np.int64)

@@ -107,7 +107,7 @@ class Run:
 
     Lanes with an HPA whose service is absent (`guards` empty and no decisions) are the plain rival.
     first_step: of the run; where it is the recording's own first step, the first decisions know nothing at all.
-    actuation_delay_steps: until what was written takes effect; the lead of `cluster` starts then.
+    actuation_delay_steps: until what was written takes effect; the lead of `cluster` starts then. keys: see `foresee`.
     """
 
     fleet: Fleet
@@ -121,6 +121,7 @@ class Run:
     actuation_delay_steps: int = 0
     block_steps: int = 1440
     watch: Watcher | None = None
+    keys: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
         acting = tuple(replace(w, mode=Mode.ACT) for w in self.fleet.workloads)
@@ -141,7 +142,7 @@ class Run:
             if self.server is not None:
                 foresight = foresee(
                     self.recording.seen, fleet, self.server, low,
-                    origins=count, data_delay_steps=self.data_delay_steps,
+                    origins=count, data_delay_steps=self.data_delay_steps, keys=self.keys,
                 )  # fmt: skip
             for origin in range(count):
                 step = low + origin

@@ -54,10 +54,6 @@ def limits(judged: Judged, world: World, *, derived: bool) -> Iterator[str]:
             "Under a floor your HPA at its target carries most of the cost, whatever risk Foresail accepts: its curve "
             "is short, and the saving lies in the target."
         )
-    yield (
-        "The curve over risks and the hotter HPA targets are runs of their own, refitted at other moments than the "
-        "claims: differences of a few per cent between them and the claims say nothing."
-    )
     yield "Money, other workloads on the same nodes, and quotas are not simulated."
 
 

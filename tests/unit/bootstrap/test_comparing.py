@@ -84,6 +84,13 @@ def test_our_own_curve_spends_more_risk_for_fewer_replicas(judged):
     assert curve.scores.paid[-1] < curve.scores.paid[0]
 
 
+def test_among_the_tried_targets_the_one_as_set_is_the_claim_itself(judged):
+    as_claimed = dict(judged.hotter)[60]
+    assert as_claimed.scores == judged.outcome.scores
+    curve = judged.comparison.curve
+    assert curve.scores.paid[curve.knobs.index(0.01)] == judged.outcome.scores.replica_hours
+
+
 def test_the_target_that_realises_the_saving_keeps_the_risk_beside_our_floor(judged):
     targets = dict(judged.hotter)
     assert list(targets) == [60, 75, 80, 85, 90, 95]
