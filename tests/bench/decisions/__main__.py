@@ -129,12 +129,13 @@ def _write(figures: dict[str, dict[str, Any]], docs: Path, new_jobs: int, wall_s
 
 
 def _commit() -> str:
-    """Of the code that ran; the marks of the cache vouch for the rest."""
+    """Of the code that the figures come from; the marks of the cache vouch that it is the same."""
 
     def git(*words: str) -> str:
         return subprocess.run(("git", "-C", str(ROOT), *words), capture_output=True, text=True, check=False).stdout
 
-    changed = git("status", "--porcelain", "--", "autoscaler", "tests/bench/decisions")
+    figures = ("autoscaler", "tests/bench/decisions/traces.py", "tests/bench/decisions/contests.py")
+    changed = git("status", "--porcelain", "--", *figures)
     return (git("rev-parse", "--short", "HEAD").strip() or "unknown") + (" with changes" if changed else "")
 
 
