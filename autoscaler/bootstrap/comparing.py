@@ -10,7 +10,8 @@ import numpy as np
 
 from autoscaler.adapters.traces import Trace
 from autoscaler.bootstrap.lanes import Lane, replay, side_by_side
-from autoscaler.bootstrap.simulate import Outcome, World, simulate, steps_of
+from autoscaler.bootstrap.simulate import Outcome, simulate
+from autoscaler.bootstrap.worlds import World, steps_of
 from autoscaler.domain.fleet import Fleet
 from autoscaler.domain.series import Bools
 from autoscaler.domain.workload import Actuation, Workload, WorkloadRef

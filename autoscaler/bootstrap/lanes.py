@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from autoscaler.bootstrap.simulate import World, planned_lead, steps_of
+from autoscaler.bootstrap.worlds import World, steps_of, twin, with_delays
 from autoscaler.domain.fleet import Fleet
 from autoscaler.domain.replicas import ScaleRequest
 from autoscaler.domain.series import Bools, DataVerdict, Floats, Ints, Panel, SeriesBatch
@@ -15,7 +15,6 @@ from autoscaler.domain.workload import Actuation, Workload, WorkloadRef
 from autoscaler.forecasting.catalogue import serving_models
 from autoscaler.forecasting.serving import PeakServer
 from autoscaler.guards.chain import CHAIN
-from autoscaler.simulator.cluster import ClusterSettings, MemoryCluster
 from autoscaler.simulator.figures import Asked, Scores, Served, score
 from autoscaler.simulator.run import Journal, Recording, Run
 
@@ -50,7 +49,7 @@ def side_by_side(
     their refits would be compared too.
     """
     held_back, delay = steps_of(world.actuation_delay_s, step_s), steps_of(world.data_delay_s, step_s)
-    loads = tuple(_with_delays(load, world, delay * step_s) for load in loads)
+    loads = tuple(with_delays(load, world, delay * step_s) for load in loads)
     fleet = Fleet(loads)
     cluster = twin(loads, step_s, world, hpa_targets)
     panel = Panel.of(_as_seen(step_s, first_step, demand, censored))
@@ -73,23 +72,6 @@ def side_by_side(
         asked = Asked(int(leads[at]), load.risk, load.min_replicas)
         lanes.append(Lane(load, served, asked, score(served, asked), log.granted, log.p50, log.p95))
     return tuple(lanes)
-
-
-def twin(loads: Sequence[Workload], step_s: int, world: World, hpa_targets: Ints | None = None) -> MemoryCluster:
-    """The cluster of the world, each workload at its fewest replicas, which are ready."""
-    held_back = steps_of(world.actuation_delay_s, step_s)
-    # the delay of writes is counted in whole steps: the rest of its last one is part of the start
-    rest = tuple(replace(w, lead=replace(w.lead, actuation_s=0.0)) for w in loads)
-    settings = ClusterSettings(
-        world.hpa_target if hpa_targets is None else hpa_targets,
-        start_failure=world.start_failure,
-        seed=world.seed,
-        spread=world.spread,
-        nodes=world.nodes,
-        early_s=held_back * step_s - world.actuation_delay_s,
-    )
-    floors = np.array([w.actuation.is_floor for w in loads])
-    return MemoryCluster(Fleet(rest), step_s, floors, np.array([w.min_replicas for w in loads]), settings)
 
 
 def replay(step_s: int, first_step: int, requested: Ints, load: Workload, world: World) -> Ints:
@@ -116,15 +98,6 @@ def _named(load: Workload, name: str) -> Workload:
     return replace(load, ref=WorkloadRef(load.ref.namespace, f"{load.ref.name}-{name}"))
 
 
-def _as_seen(step_s: int, first_step: int, demand: Floats, censored: Bools | None) -> SeriesBatch:
-    """What is censored is partial, as the live service calls a lower bound."""
-    batch = SeriesBatch.judge(step_s, first_step, demand.copy())
-    if censored is None:
-        return batch
-    partial = censored & (batch.verdicts == DataVerdict.OK)
-    return replace(batch, verdicts=np.where(partial, np.uint8(DataVerdict.PARTIAL), batch.verdicts))
-
-
 def _told(
     blocks: Iterator[tuple[Journal, int]], progress: Callable[[float], None] | None, first_step: int, steps: int
 ) -> Iterator[tuple[Journal, int]]:
@@ -134,7 +107,10 @@ def _told(
         yield block
 
 
-def _with_delays(load: Workload, world: World, delay_s: float) -> Workload:
-    """The lead that is planned with holds the actuation delay; data is as old as it is said to be."""
-    age_s = load.max_data_age_s + (delay_s if delay_s > load.max_data_age_s else 0.0)
-    return replace(load, lead=planned_lead(load.lead, world), max_data_age_s=age_s)
+def _as_seen(step_s: int, first_step: int, demand: Floats, censored: Bools | None) -> SeriesBatch:
+    """What is censored is partial, as the live service calls a lower bound."""
+    batch = SeriesBatch.judge(step_s, first_step, demand.copy())
+    if censored is None:
+        return batch
+    partial = censored & (batch.verdicts == DataVerdict.OK)
+    return replace(batch, verdicts=np.where(partial, np.uint8(DataVerdict.PARTIAL), batch.verdicts))

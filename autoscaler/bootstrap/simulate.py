@@ -7,19 +7,18 @@ of the record: the workload's identity is fixed, and refits are anchored to abso
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from autoscaler.adapters.prometheus.reader import PrometheusReader
-from autoscaler.adapters.prometheus.settings import PrometheusSettings
 from autoscaler.adapters.traces import Trace
+from autoscaler.bootstrap.worlds import World, steps_of, twin, with_delays
 from autoscaler.domain.decision import SIZING_REASONS
-from autoscaler.domain.errors import Refused, SourceDown
+from autoscaler.domain.errors import Refused
 from autoscaler.domain.fleet import Fleet
 from autoscaler.domain.reasons import Reason
-from autoscaler.domain.series import DataVerdict, Panel, SeriesBatch
+from autoscaler.domain.series import Panel
 from autoscaler.domain.workload import (
     Actuation,
     Demand,
@@ -32,12 +31,9 @@ from autoscaler.domain.workload import (
 from autoscaler.forecasting.catalogue import serving_models
 from autoscaler.forecasting.serving import PeakServer
 from autoscaler.guards.chain import CHAIN
-from autoscaler.simulator.cluster import ClusterSettings, MemoryCluster
 from autoscaler.simulator.figures import Asked, Scores, Served, score
-from autoscaler.simulator.nodes import NodeSettings
 from autoscaler.simulator.run import Journal, Recording, Run
 from autoscaler.simulator.runlog import RunLog
-from autoscaler.simulator.starts import ReadySpread
 from autoscaler.spec.compile import HPA_SCALE_UP
 
 REF = WorkloadRef("simulate", "workload")
@@ -48,30 +44,9 @@ MOST_REPLICAS = 1_000_000
 MOST_DEMAND = 1e15
 MOST_STEPS = 2_000_000
 DAY_S = 86400
-DOWN = frozenset({DataVerdict.UNREACHABLE, DataVerdict.THROTTLED})
-QUERY_S = 60.0
-"""A month of a heavy query may take its time; nobody waits for a tick."""
 
 Progress = Callable[[float], None]
 Block = tuple[Journal, int]
-
-
-@dataclass(frozen=True, slots=True)
-class World:
-    """What is simulated beside the workload. data_delay_s: age of the newest sample that is in. actuation_delay_s:
-    from writing until the start begins. hpa_target: percent, of the HPA beside a floor. start_failure: share of
-    replicas that fail once at start. warmup_s: of the record, decided and not scored. spread: of the time to Ready over
-    replicas, None = the workload's for each. nodes: None = there is always room. seed: of all draws.
-    """
-
-    data_delay_s: float = 0.0
-    actuation_delay_s: float = 0.0
-    hpa_target: int = 70
-    start_failure: float = 0.0
-    seed: int = 0
-    warmup_s: float = 0.0
-    spread: ReadySpread | None = None
-    nodes: NodeSettings | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,16 +78,6 @@ def typed_workload(
 
 def warm_steps(trace: Trace, world: World) -> int:
     return min(len(trace.values), steps_of(world.warmup_s, trace.step_s))
-
-
-def planned_lead(lead: Lead, world: World) -> Lead:
-    """What is planned with in this world. As the live service counts it, the wait for nodes is part of the lead where
-    starts usually do not fit: without spare nodes; with some they usually do.
-    """
-    wait_s = lead.provisioning_s
-    if world.nodes is not None:
-        wait_s = 0.0 if world.nodes.spares else world.nodes.ready_s
-    return replace(lead, actuation_s=world.actuation_delay_s, provisioning_s=wait_s)
 
 
 def derived_capacity(trace: Trace, warm: int) -> float:
@@ -150,27 +115,11 @@ def simulate(trace: Trace, workload: Workload, world: World, progress: Progress 
     The cluster starts with the fewest replicas: what the first steps need is not known before them. progress: is told
     the share that is done, 0 to 1.
     """
-    step_s, held_back = trace.step_s, steps_of(world.actuation_delay_s, trace.step_s)
-    load = replace(workload, lead=planned_lead(workload.lead, world))
-    delay = steps_of(world.data_delay_s, step_s)
-    if delay * step_s > load.max_data_age_s:
-        load = replace(load, max_data_age_s=load.max_data_age_s + delay * step_s)
+    step_s = trace.step_s
+    delay, held_back = steps_of(world.data_delay_s, step_s), steps_of(world.actuation_delay_s, step_s)
+    load = with_delays(workload, world, delay * step_s)
     fleet = Fleet((load,))
-    cluster = MemoryCluster(
-        # the delay of writes is counted in whole steps: the rest of its last one is part of the start
-        Fleet((replace(load, lead=replace(load.lead, actuation_s=0.0)),)),
-        step_s,
-        np.array([load.actuation.is_floor]),
-        np.array([load.min_replicas]),
-        ClusterSettings(
-            world.hpa_target,
-            start_failure=world.start_failure,
-            seed=world.seed,
-            spread=world.spread,
-            nodes=world.nodes,
-            early_s=held_back * step_s - world.actuation_delay_s,
-        ),
-    )
+    cluster = twin((load,), step_s, world)
     panel = Panel.of(trace.as_seen())
     run = Run(
         fleet, Recording(panel, panel), cluster, trace.first_step, trace.end_step,
@@ -228,71 +177,3 @@ def _reasons(log: RunLog) -> Any:
         guards = [(Reason.GUARD_FAILED if failed >> k & 1 else g.reason) for k, g in enumerate(CHAIN) if acted >> k & 1]
         words.append(",".join(reason.value for reason in (SIZING_REASONS[came], *guards)))
     return np.array(words, dtype=object)[which.ravel()]
-
-
-def prometheus_trace(
-    url: str, query: str, since_s: float, step_s: int, now_s: float, *, censored_query: str | None = None
-) -> Trace:
-    """The newest `since_s` seconds of a query, in requests within the source's limit of points.
-
-    A step's value is the query at its end. Steps without a sample are unknown; those before the first sample and
-    after the last are left out. A step is censored where `censored_query` is above zero, or the source itself said
-    that its answer is partial.
-    """
-    try:
-        settings = PrometheusSettings("prometheus", url, timeout_s=QUERY_S)
-    except ValueError as error:
-        raise Refused(f"--prometheus {url}: {error}") from None
-    end = int(now_s // step_s)
-    demands = [Demand("demand", "prometheus", query, 1.0)]
-    if censored_query is not None:
-        demands.append(Demand("censored", "prometheus", censored_query, 1.0))
-    reader = PrometheusReader(settings)
-    try:
-        batch = reader.load(demands, end - steps_of(since_s, step_s), end, step_s)
-    finally:
-        reader.close()
-    return _recorded(url, query, batch, censored_query)
-
-
-def _recorded(url: str, query: str, batch: SeriesBatch, censored_query: str | None) -> Trace:
-    """A step without a sample is unknown; a step for which the source gave no answer at all is a failure."""
-    if not batch.values.size:
-        raise Refused(f"{url}: the range holds no whole step; ask for a longer --since")
-    values, known = batch.values[0], np.flatnonzero(~np.isnan(batch.values[0]))
-    if DataVerdict(int(batch.verdicts[0].max())) >= DataVerdict.SEVERAL_SERIES or not len(known):
-        raise _unanswered(url, query, batch, 0)
-    first, last = int(known[0]), int(known[-1]) + 1
-    partial = ~np.isnan(values) & (batch.verdicts[0] != DataVerdict.OK)
-    notes = _notes(batch)
-    if censored_query is not None:
-        if DataVerdict(int(batch.verdicts[1].max())) >= DataVerdict.SEVERAL_SERIES:
-            raise _unanswered(url, f"--censored-query {censored_query}", batch, 1)
-        partial |= ~np.isnan(values) & (np.nan_to_num(batch.values[1], nan=0.0) > 0)
-        notes += (f"{int(partial.sum())} of {len(values)} steps are censored: lower bounds of demand",)
-        if np.isnan(batch.values[1]).all():
-            notes += ("--censored-query has no sample in the whole range: is it the query that was meant?",)
-    marks = partial[first:last].copy() if censored_query is not None or partial.any() else None
-    return Trace("prometheus", batch.step_s, batch.first_step + first, values[first:last].copy(), notes, marks)
-
-
-def _unanswered(url: str, query: str, batch: SeriesBatch, row: int) -> SourceDown | Refused:
-    worst = DataVerdict(int(batch.verdicts[row].max()))
-    steps = int((batch.verdicts[row] == worst).sum())
-    note = f" ({batch.notes[row]})" if row in batch.notes else ""
-    words = f"{url}: {query!r}: {worst.words}{note}: {steps} of {batch.values.shape[1]} steps"
-    return SourceDown(words) if worst in DOWN else Refused(words)
-
-
-def _notes(batch: SeriesBatch) -> tuple[str, ...]:
-    """What is unknown or only a lower bound, by cause."""
-    codes, counts = np.unique(batch.verdicts[0], return_counts=True)
-    return tuple(
-        f"{count} of {batch.verdicts.shape[1]} steps: {DataVerdict(code).words}"
-        for code, count in zip(codes.tolist(), counts.tolist(), strict=True)
-        if code != DataVerdict.OK
-    )
-
-
-def steps_of(seconds: float, step_s: int) -> int:
-    return int(np.ceil(seconds / step_s - 1e-9))

@@ -9,18 +9,18 @@ from pathlib import Path
 
 from autoscaler.adapters.decision_rows import check_place, write_rows
 from autoscaler.adapters.traces import Trace, read_trace
+from autoscaler.bootstrap.recorded import prometheus_trace
 from autoscaler.bootstrap.simulate import (
     MOST_DEMAND,
     PEAK_REPLICAS,
-    World,
     check_trace,
     derived_capacity,
-    prometheus_trace,
     rows,
     simulate,
     typed_workload,
     warm_steps,
 )
+from autoscaler.bootstrap.worlds import World
 from autoscaler.cli.inputs import seconds
 from autoscaler.cli.simulate_view import show, told, watched
 from autoscaler.cli.simulate_world import WorldOptions, lead_of, world_of

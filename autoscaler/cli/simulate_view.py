@@ -15,7 +15,8 @@ from rich.console import Console
 from rich.progress import Progress, TimeRemainingColumn
 from rich.table import Table
 
-from autoscaler.bootstrap.simulate import Outcome, World
+from autoscaler.bootstrap.simulate import Outcome
+from autoscaler.bootstrap.worlds import World
 from autoscaler.cli.screen import screen
 from autoscaler.domain.series import time_of
 from autoscaler.simulator.figures import LEAST_DAYS, Scores

@@ -6,7 +6,7 @@ import math
 import re
 from dataclasses import dataclass
 
-from autoscaler.bootstrap.simulate import World
+from autoscaler.bootstrap.worlds import World
 from autoscaler.cli.inputs import seconds
 from autoscaler.domain.errors import Refused
 from autoscaler.domain.workload import Actuation

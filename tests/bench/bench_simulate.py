@@ -18,7 +18,8 @@ from threadpoolctl import threadpool_limits
 
 from autoscaler.adapters.traces import Trace
 from autoscaler.bootstrap.comparing import setting_of
-from autoscaler.bootstrap.simulate import Outcome, World, derived_capacity, simulate, typed_workload, warm_steps
+from autoscaler.bootstrap.simulate import Outcome, derived_capacity, simulate, typed_workload, warm_steps
+from autoscaler.bootstrap.worlds import World
 from autoscaler.domain.workload import Actuation
 from autoscaler.simulator.comparison import entries_and_ladders
 from autoscaler.simulator.figures import Asked

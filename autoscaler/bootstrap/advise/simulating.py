@@ -17,7 +17,7 @@ import numpy as np
 from autoscaler.bootstrap.advise.judging import DAY_S, Case, Question, blocks_to_steps
 from autoscaler.bootstrap.advise.ladders import Ran, Rungs, Span, run
 from autoscaler.bootstrap.lanes import Lane, side_by_side
-from autoscaler.bootstrap.simulate import World, steps_of
+from autoscaler.bootstrap.worlds import World, steps_of
 from autoscaler.domain.series import Floats, Ints
 from autoscaler.simulator.claims import Claims, claims
 from autoscaler.simulator.comparison import Entry, Tuning, asking

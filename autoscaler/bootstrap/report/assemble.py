@@ -14,7 +14,7 @@ from autoscaler.bootstrap.report.naming import knob_words, title_of
 from autoscaler.bootstrap.report.rival import RivalName, chosen
 from autoscaler.bootstrap.report.settings import Named, settings_yaml
 from autoscaler.bootstrap.report.spans import Part, usual_week, worst_day
-from autoscaler.bootstrap.simulate import World
+from autoscaler.bootstrap.worlds import World
 from autoscaler.domain.series import Ints, time_of
 from autoscaler.domain.workload import Workload
 from autoscaler.reporting.report.values import (

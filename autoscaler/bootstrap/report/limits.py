@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from autoscaler.bootstrap.comparing import Judged
-from autoscaler.bootstrap.simulate import World
+from autoscaler.bootstrap.worlds import World
 from autoscaler.domain.workload import Workload
 from autoscaler.simulator.figures import DAY_S, LEAST_DAYS
 

@@ -13,7 +13,7 @@ from autoscaler.bootstrap.report.assemble import Telling, claim_row, figures_of,
 from autoscaler.bootstrap.report.record import HELD_S, Recorded
 from autoscaler.bootstrap.report.rival import chosen
 from autoscaler.bootstrap.report.spans import usual_week, worst_day
-from autoscaler.bootstrap.simulate import World
+from autoscaler.bootstrap.worlds import World
 from autoscaler.domain.errors import Refused
 from autoscaler.domain.series import Bools, DataVerdict, Ints
 from autoscaler.domain.workload import Mode

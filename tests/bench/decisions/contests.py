@@ -17,7 +17,8 @@ import numpy as np
 
 from autoscaler.bootstrap.comparing import RISKS
 from autoscaler.bootstrap.lanes import side_by_side
-from autoscaler.bootstrap.simulate import MOST_REPLICAS, World, typed_workload
+from autoscaler.bootstrap.simulate import MOST_REPLICAS, typed_workload
+from autoscaler.bootstrap.worlds import World
 from autoscaler.domain.workload import Actuation, Workload, WorkloadRef
 from autoscaler.simulator.comparison import Setting, Tuning, entries_and_ladders
 from autoscaler.simulator.figures import Asked, Served

@@ -8,7 +8,8 @@ import pytest
 from autoscaler.adapters.traces import Trace
 from autoscaler.bootstrap.comparing import judge
 from autoscaler.bootstrap.lanes import replay, side_by_side
-from autoscaler.bootstrap.simulate import World, simulate, typed_workload
+from autoscaler.bootstrap.simulate import simulate, typed_workload
+from autoscaler.bootstrap.worlds import World
 from autoscaler.domain.workload import Actuation, WorkloadRef
 from autoscaler.simulator.comparison import Tuning
 from autoscaler.simulator.rivals import ready

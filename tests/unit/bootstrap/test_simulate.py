@@ -8,14 +8,8 @@ import numpy as np
 import pytest
 
 from autoscaler.adapters.traces import Trace
-from autoscaler.bootstrap.simulate import (
-    World,
-    check_trace,
-    derived_capacity,
-    rows,
-    simulate,
-    typed_workload,
-)
+from autoscaler.bootstrap.simulate import check_trace, derived_capacity, rows, simulate, typed_workload
+from autoscaler.bootstrap.worlds import World
 from autoscaler.domain.errors import Refused
 from autoscaler.domain.proposals import Proposals, Verdicts
 from autoscaler.domain.reasons import Reason

@@ -7,7 +7,7 @@ import pytest
 
 from autoscaler.bootstrap.advise.ladders import Rungs, Span, run
 from autoscaler.bootstrap.lanes import side_by_side
-from autoscaler.bootstrap.simulate import World
+from autoscaler.bootstrap.worlds import World
 from autoscaler.domain.workload import Actuation, Demand, Lead, Target, Workload, WorkloadRef
 from autoscaler.simulator.rivals.contract import World as RivalWorld
 from autoscaler.simulator.rivals.hpa import hpas_requested
