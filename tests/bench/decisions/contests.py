@@ -36,7 +36,7 @@ RIVAL_CODE: Final = (
 )  # fmt: skip
 OUR_CODE: Final = (
     "domain", "intake", "forecasting", "planning", "guards", "actuation", "pipeline", "simulator",
-    "bootstrap/lanes.py", "bootstrap/simulate.py", "bootstrap/comparing.py",
+    "bootstrap/lanes.py", "bootstrap/simulate.py", "bootstrap/comparing.py", "bootstrap/worlds.py",
 )  # fmt: skip
 
 
