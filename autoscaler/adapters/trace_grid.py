@@ -57,7 +57,7 @@ class Grid:
 def to_grid(samples: Samples, step_s: int | None) -> Grid:
     """One value per step. A coarser `step_s` than the file's own takes the mean of each step's known samples."""
     if step_s is not None and step_s < 1:
-        raise BadTrace(f"{samples.place}: step_s must be a positive number of seconds (got {step_s})")
+        raise BadTrace(f"{samples.place}: a step must be a positive number of seconds (got {step_s})")
     _check_values(samples)
     notes: list[str] = []
     samples = _drop_duplicates(_sort(samples, notes), notes)
@@ -75,8 +75,8 @@ def to_grid(samples: Samples, step_s: int | None) -> Grid:
         notes.append(f"averaged samples of every {own_s:g} s into steps of {step_s} s (mean of the known ones)")
     else:
         raise BadTrace(
-            f"{samples.place}: step_s={step_s} is finer than the file, which has a sample every {own_s:g} s; "
-            f"give {own_s:g} or more, or leave it out"
+            f"{samples.place}: a step of {step_s} s is finer than the file, which has a sample every {own_s:g} s; "
+            f"give {own_s:g}s or more (--step), or leave it out"
         )
     return _fill(samples, slots, step_s, notes)
 
@@ -134,13 +134,15 @@ def _own_step(samples: Samples, *, whole: bool) -> float:
         if whole and spacing % SECOND_US:
             raise BadTrace(
                 f"{samples.place}: samples stand {spacing / SECOND_US:g} s apart, which is not a whole number of "
-                "seconds; pass step_s to average them into longer steps"
+                "seconds; give a step (--step) to average them into longer ones"
             )
         return spacing / SECOND_US
     seconds, _ = _most_common(np.rint(spacings / SECOND_US).astype(np.int64))
     if seconds < 1:
         if whole:
-            raise BadTrace(f"{samples.place}: most samples stand less than a second apart; pass step_s to average them")
+            raise BadTrace(
+                f"{samples.place}: most samples stand less than a second apart; give a step (--step) to average them"
+            )
         return float(np.median(spacings)) / SECOND_US
     return float(seconds)
 
@@ -166,7 +168,7 @@ def _snap(samples: Samples, step_s: int, notes: list[str]) -> Ints:
         first = int(irregular[0])
         raise BadTrace(
             f"{samples.place}: {samples.row(first)}: time stamp {_when(samples.us[first])} lies half a step of "
-            f"{step_s} s off the grid; pass a coarser step_s to average the samples of each step"
+            f"{step_s} s off the grid; give a longer step (--step) to average the samples of each"
         )
     crowded = np.flatnonzero(np.diff(slots) == 0)
     if crowded.size:
@@ -174,7 +176,7 @@ def _snap(samples: Samples, step_s: int, notes: list[str]) -> Ints:
         raise BadTrace(
             f"{samples.place}: {samples.row(first)} and {samples.row(first + 1)}: time stamps "
             f"{_when(samples.us[first])} and {_when(samples.us[first + 1])} fall into one step of {step_s} s, the most "
-            "common spacing; pass a coarser step_s to average the samples of each step"
+            "common spacing; give a longer step (--step) to average the samples of each"
         )
     if phase:
         notes.append(f"time stamps lie {phase / SECOND_US:g} s into their steps of {step_s} s")
@@ -189,7 +191,7 @@ def _fill(samples: Samples, slots: Ints, step_s: int, notes: list[str]) -> Grid:
     if steps > MAX_ROWS:
         raise BadTrace(
             f"{samples.place}: from {_when(samples.us[0])} to {_when(samples.us[-1])} are {steps:,} steps of {step_s} "
-            f"s, above the limit of {MAX_ROWS:,}; mend a wrong year, or pass a coarser step_s"
+            f"s, above the limit of {MAX_ROWS:,}; mend a wrong year, or give a longer step (--step)"
         )
     known = ~np.isnan(samples.values)
     index = slots - first

@@ -115,11 +115,15 @@ def _wanted(file: Path, columns: Sequence[str], asked: _Asked) -> list[str]:
     """The columns to read, checked against those there are."""
     value, marks = asked.value, asked.marks_in(columns)
     if TIME not in columns:
-        raise BadTrace(f"{file}: no column {TIME!r} with the time stamps; columns are {_list(columns)}")
+        split = [mark for mark in ";\t|" if len(columns) == 1 and mark in columns[0]]
+        remedy = f"; separate its cells with commas, not {split[0]!r}" if split else f"; name one of them {TIME!r}"
+        raise BadTrace(f"{file}: no column {TIME!r} with the time stamps; columns are {_list(columns)}{remedy}")
     if value in (TIME, SERIES):
         raise BadTrace(f"{file}: column {value!r} is no demand; columns are {_list(columns)}")
     if value not in columns:
-        raise BadTrace(f"{file}: no column {value!r}{nearest(value, columns)} Columns are {_list(columns)}")
+        others = [name for name in columns if name not in (TIME, SERIES)]
+        remedy = "; name one with --column" if others else ""
+        raise BadTrace(f"{file}: no column {value!r}{nearest(value, columns)} Columns are {_list(columns)}{remedy}")
     if marks in (TIME, SERIES, value):
         raise BadTrace(f"{file}: column {marks!r} holds no marks of censored steps; columns are {_list(columns)}")
     if marks is not None and marks not in columns:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -99,14 +100,24 @@ def check_trace(trace: Trace) -> None:
     """What can be read and cannot be simulated."""
     if trace.step_s > DAY_S:
         raise Refused(f"{trace.name}: a sample every {trace.step_s / DAY_S:g} days; at least one a day is needed")
-    if len(trace.values) > MOST_STEPS:
-        raise Refused(
-            f"{trace.name}: {len(trace.values):,} steps of {trace.step_s} s, above the {MOST_STEPS:,} that are "
-            f"simulated at once; average with a longer --step, or cut the record"
-        )
+    check_length(trace.name, len(trace.values), trace.step_s)
     most = float(np.nanmax(trace.values, initial=0.0))
     if most > MOST_DEMAND:
-        raise Refused(f"{trace.name}: a demand of {most:g} is no load of anything; check the unit of the values")
+        at = trace.first_step + int(np.nanargmax(trace.values))
+        when = datetime.fromtimestamp(at * trace.step_s, UTC).isoformat().replace("+00:00", "Z")
+        raise Refused(
+            f"{trace.name}: a demand of {most:g} at {when} is no load of anything; check the unit of the values, or "
+            "leave it empty"
+        )
+
+
+def check_length(name: str, steps: int, step_s: int) -> None:
+    """For a source that is asked for a range: before it is asked."""
+    if steps > MOST_STEPS:
+        raise Refused(
+            f"{name}: {steps:,} steps of {step_s} s, above the {MOST_STEPS:,} that are simulated at once; "
+            f"average with a longer --step, or cut the record"
+        )
 
 
 def simulate(trace: Trace, workload: Workload, world: World, progress: Progress | None = None) -> Outcome:

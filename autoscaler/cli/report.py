@@ -14,7 +14,7 @@ from autoscaler.bootstrap.report.rival import RivalName
 from autoscaler.bootstrap.report.settings import Named
 from autoscaler.bootstrap.simulate import warm_steps
 from autoscaler.cli.report_view import print_report, watched_parts
-from autoscaler.cli.simulate import SimulateOptions, configured, prepared
+from autoscaler.cli.simulate import DAY_S, SimulateOptions, configured, prepared
 from autoscaler.cli.simulate_view import show
 from autoscaler.cli.simulate_world import USUAL_TARGET
 from autoscaler.domain.errors import Refused
@@ -77,8 +77,8 @@ def _simulated(options: ReportOptions, rival: RivalName) -> Report:
     world = replace(ready.world, hpa_target=target)
     if np.isnan(ready.trace.values[warm_steps(ready.trace, world) :]).all():
         raise Refused(
-            f"{ready.trace.name}: no observed step lies after the warm-up of {world.warmup_s:g} s, so there is nothing "
-            "to report; pass a shorter --warmup, or a longer record"
+            f"{ready.trace.name}: no observed step lies after the warm-up of {world.warmup_s / DAY_S:.4g} days, so "
+            "there is nothing to report; pass a shorter --warmup, or a longer record"
         )
     notes = tuple(note for note in ready.notes if not note.startswith("HPA at its usual target"))
     if asked.world.hpa_target is None:
@@ -170,6 +170,10 @@ def _check_out(out: Path) -> None:
     """Before minutes of work: whether a file can be there."""
     if out.is_dir():
         raise Refused(f"--out {out}: is a folder; name a file such as {out / DEFAULT_OUT.name}")
+    if out.suffix.lower() not in {".html", ".htm"}:
+        raise Refused(
+            f"--out {out}: the page is HTML; name it {out.with_suffix('.html').name}, or take -o json or yaml"
+        )
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         _draft(out).touch()

@@ -13,6 +13,7 @@ from autoscaler.bootstrap.recorded import prometheus_trace
 from autoscaler.bootstrap.simulate import (
     MOST_DEMAND,
     PEAK_REPLICAS,
+    check_length,
     check_trace,
     derived_capacity,
     rows,
@@ -128,8 +129,10 @@ def _trace(options: SimulateOptions) -> Trace:
     if not options.query:
         raise Refused("--prometheus needs --query: PromQL that answers one number, such as sum(rate(...[1m]))")
     since_s = span("--since", options.since or "30d")
+    step = step or PROMETHEUS_STEP_S
+    check_length(f"--since {options.since or '30d'}", int(since_s // step), step)
     return prometheus_trace(
-        options.prometheus or "", options.query, since_s, step or PROMETHEUS_STEP_S, time.time(),
+        options.prometheus or "", options.query, since_s, step, time.time(),
         censored_query=options.censored_query,
     )  # fmt: skip
 

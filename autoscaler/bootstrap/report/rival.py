@@ -29,7 +29,7 @@ class RivalName:
         names = [AS_SET, RETUNED, *(r.name for r in rivals())]
         if name not in names:
             near = get_close_matches(name, names, n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
+            hint = f"; did you mean {near[0]}?" if near else "."
             raise Refused(f"--rival {text!r} is not known{hint} There are: {', '.join(names)}")
         if how and (how not in _TUNINGS or name in {AS_SET, RETUNED}):
             raise Refused(f"--rival {text!r}: after a method's name may stand :default, :hindsight or :causal")

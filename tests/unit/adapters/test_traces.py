@@ -167,7 +167,7 @@ def test_a_coarser_step_is_the_mean_of_the_known(tmp_path: Path) -> None:
 
 def test_subsecond_samples_need_a_step(tmp_path: Path) -> None:
     file = csv(tmp_path, *(f"2026-01-01T00:00:{k / 2:06.3f},{k}" for k in range(8)))
-    with pytest.raises(BadTrace, match=r"0\.5 s apart, which is not a whole number of seconds; pass step_s"):
+    with pytest.raises(BadTrace, match=r"0\.5 s apart, which is not a whole number of seconds; give a step \(--step\)"):
         read_trace(file)
     assert read_trace(file, step_s=2).values.tolist() == [1.5, 5.5]
 
@@ -185,8 +185,13 @@ def test_impossible_steps(tmp_path: Path, step_s: int, words: str) -> None:
     [
         ((), "ts,value", r"0 row\(s\)"),
         (("2026-01-01,1",), "ts,value", r"1 row\(s\)"),
-        (("2026-01-01,1",), "time,value", r"no column 'ts' .* columns are 'time', 'value'"),
-        (("2026-01-01,1",), "ts,valeu", r"no column 'value'; did you mean 'valeu'\? Columns are 'ts', 'valeu'"),
+        (("2026-01-01,1",), "time,value", r"no column 'ts' .* columns are 'time', 'value'; name one of them 'ts'"),
+        (("2026-01-01;1",), "ts;value", r"no column 'ts' .* columns are 'ts;value'; separate .* commas, not ';'"),
+        (
+            ("2026-01-01,1",),
+            "ts,valeu",
+            r"no column 'value'; did you mean 'valeu'\? Columns are 'ts', 'valeu'; name one with --column",
+        ),
         (("2026-01-01,1", "2026-01-02,abc"), "ts,value", r"line 3, column 'value': not a number \(got 'abc'\); leave"),
         (("2026-01-01,1", "2026-01-02,inf"), "ts,value", r"line 3: infinite value"),
         (("2026-01-01,1", "2026-01-02,-3.5"), "ts,value", r"line 3: negative demand \(got -3.5\)"),

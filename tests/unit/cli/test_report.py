@@ -96,7 +96,8 @@ def test_the_table_has_claims_methods_and_limits_and_under_scale_no_target(fores
     [
         (("--trace", "web.csv", "-o", "pdf"), "use html, table, json or yaml"),
         (("--trace", "web.csv", "-o", "json", "--out", "x.json"), "goes to stdout"),
-        (("--trace", "web.csv", "--rival", "kpa"), "--rival 'kpa' is not known"),
+        (("--trace", "web.csv", "--rival", "kpa"), "--rival 'kpa' is not known. There are: as-set"),
+        (("--trace", "web.csv", "--out", "r.pdf"), "--out r.pdf: the page is HTML; name it r.html"),
         (("--trace", "web.csv", "--out", "."), "is a folder; name a file such as report.html"),
         (("--trace", "web.csv", "--out", "web.csv/r.html"), "cannot be written"),
         (("--trace", "web.csv", "--hpa-target", "0"), "must be a percentage from 1 to 100"),
