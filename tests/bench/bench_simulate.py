@@ -28,7 +28,7 @@ from autoscaler.simulator.shop import shop_load, shop_window
 
 STEP_S, DAYS, WARM_DAYS = 60, 30, 7
 LEAD_S, RISK = 180.0, 0.005
-OURS_S = {Actuation.SCALE: 60.0, Actuation.HPA_FLOOR: 60.0}
+OURS_S = {Actuation.SCALE: 20.0, Actuation.HPA_FLOOR: 20.0}
 RIVALS_S = 60.0
 
 
