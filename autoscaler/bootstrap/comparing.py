@@ -74,7 +74,7 @@ def judge(
 
     outcome = simulate(trace, workload, world, told("simulating"))
     served, setting = outcome.served, setting_of(outcome.workload, world, trace.step_s)
-    asked = Asked(setting.lead, workload.risk, workload.min_replicas)
+    asked = Asked(setting.lead, workload.risk, workload.min_replicas, workload.max_replicas)
     ours = Entry("foresail", Tuning.AS_SET, workload.risk, served, outcome.scores)
     unfit: dict[str, str] = {}
     found = list(

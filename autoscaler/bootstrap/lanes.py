@@ -69,7 +69,7 @@ def side_by_side(
         running = log.ready if log.running is None else log.running
         marks = None if censored is None else censored[at]
         served = Served(step_s, first_step, scored_step, log.capacity, log.demand, log.ready, running, censored=marks)
-        asked = Asked(int(leads[at]), load.risk, load.min_replicas)
+        asked = Asked(int(leads[at]), load.risk, load.min_replicas, load.max_replicas)
         lanes.append(Lane(load, served, asked, score(served, asked), log.granted, log.p50, log.p95))
     return tuple(lanes)
 

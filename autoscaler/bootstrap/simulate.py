@@ -145,7 +145,7 @@ def simulate(trace: Trace, workload: Workload, world: World, progress: Progress 
         step_s, trace.first_step, scored, log.capacity, log.demand, log.ready, running,
         censored=trace.censored, nodes=None if world.nodes is None else log.nodes,
     )  # fmt: skip
-    asked = Asked(int(fleet.lead_steps(step_s)[0]), load.risk, load.min_replicas)
+    asked = Asked(int(fleet.lead_steps(step_s)[0]), load.risk, load.min_replicas, load.max_replicas)
     return Outcome(log, load, served, score(served, asked))
 
 

@@ -135,13 +135,18 @@ class Descent:
 
     def kept(self, newest: Floats, raw: Floats, kept: Floats) -> Floats:
         """[lane], what stands of `newest`. raw, kept: [age, lane] from the step before on, NaN = none."""
+        if not len(kept):
+            return newest
+        falling = newest < kept[0]
+        if not falling.any():
+            return newest
         inside = np.arange(raw.shape[0])[:, None] < self.window_steps
         stable = np.where(inside & ~np.isnan(raw), raw, -np.inf).max(axis=0, initial=-np.inf)
-        return np.fmax(np.fmax(newest, stable), self._allowed(kept))
+        return np.where(falling, np.fmax(np.fmax(newest, stable), self._allowed(kept)), newest)
 
     def _allowed(self, kept: Floats) -> Floats:
-        """[lane], the least that the policies allow; NaN = they do not bind."""
-        if self.free.all() or not len(kept):
+        """[lane], the least that the policies allow, never above what stood; NaN = they do not bind."""
+        if self.free.all():
             return np.full(self.free.shape, np.nan)
         lanes = np.arange(len(self.free))[:, None]
         start = kept[np.clip(self.periods - 1, 0, len(kept) - 1), lanes]
@@ -150,7 +155,7 @@ class Descent:
         tightest, loosest = np.fmax.reduce(reached, axis=1), np.fmin.reduce(reached, axis=1)
         bound = np.asarray(np.where(self.pick_min, tightest, loosest), dtype=np.float64)
         bound = np.asarray(np.where(self.disabled, kept[0], bound), dtype=np.float64)
-        return np.asarray(np.where(self.free, np.nan, bound), dtype=np.float64)
+        return np.asarray(np.where(self.free, np.nan, np.fmin(bound, kept[0])), dtype=np.float64)
 
 
 def remember(state: MarginState, step: int, shadow: Floats, descent: Descent | None = None) -> MarginState:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from autoscaler.domain.fleet import NO_LIMIT
 from autoscaler.domain.series import Bools, Floats, Ints
 from autoscaler.planning.need import ROUNDING, replicas_for
 from autoscaler.simulator.clairvoyant import UNOBSERVED, clairvoyant
@@ -82,12 +83,14 @@ class Served:
 class Asked:
     """What the figures are measured against. lead_steps: from the request until a replica is ready.
 
-    risk: accepted share of short steps. least: replicas that nobody may go below, the clairvoyant included.
+    risk: accepted share of short steps. least, most: replicas that nobody may go below or above, the clairvoyant
+    included.
     """
 
     lead_steps: int
     risk: float
     least: int = 1
+    most: int = NO_LIMIT
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +133,7 @@ def score(served: Served, asked: Asked) -> Scores:
     """Both sides of the bargain over the scored steps."""
     scored, short = served.scored, served.short
     steps, hour = int(scored.sum()), served.step_s / 3600
-    bound = np.maximum(clairvoyant(served.needed, asked.lead_steps), asked.least)
+    bound = np.clip(clairvoyant(served.needed, asked.lead_steps), asked.least, asked.most)
     demand = np.where(scored, np.nan_to_num(served.demand, nan=0.0), 0.0)
     unserved = np.where(short, demand - served.ready * served.capacity, 0.0)
     missing = np.where(short, served.needed - served.ready, 0)

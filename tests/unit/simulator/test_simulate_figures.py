@@ -82,6 +82,7 @@ def test_nothing_scored_tells_nothing():
         assert (found.steps, found.replica_hours, found.over_bound, found.short_share) == (0, 0.0, None, None)
         assert (found.risk_ratio, found.churn_per_hour, found.turns_per_day, found.unserved_share) == (None,) * 4
     assert score(served([0, 0], [1, 1]), Asked(1, risk=0.1)).over_bound == 1.0  # the bound keeps the least, too
+    assert score(served([900, 900], [3, 3]), Asked(1, risk=0.1, most=3)).over_bound == 1.0  # and the most
 
 
 def test_a_rounding_error_of_a_full_replica_is_no_shortage():
