@@ -38,7 +38,7 @@ class CalibrationPlan:
 
     window_s: int = 7 * 86400
     sample_s: int = 300
-    refit_s: int = 21600
+    refit_s: int = 7200
     slots: int = 120
     least: int = 24
     least_hours: int = 24

@@ -36,7 +36,10 @@ def test_where_none_can_say_the_mean_is_unknown() -> None:
     assert np.isnan(nobody).all()
 
 
-@given(st.lists(st.tuples(st.floats(0, 1e300), st.floats(0, 1e300), st.floats(0, 1)), min_size=1, max_size=6))
+DEMAND = st.floats(1e-200, 1e300) | st.just(0.0)
+
+
+@given(st.lists(st.tuples(DEMAND, DEMAND, st.floats(1e-9, 1) | st.just(0.0)), min_size=1, max_size=6))
 def test_the_mean_lies_between_its_experts_and_rises_with_the_level(experts: list[tuple[float, float, float]]) -> None:
     answers = [np.array([[[min(a, b), max(a, b)]]]) for a, b, _ in experts]
     weights = np.array([[w] for *_, w in experts])
