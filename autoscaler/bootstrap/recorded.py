@@ -50,7 +50,7 @@ def _recorded(url: str, query: str, batch: SeriesBatch, censored_query: str | No
     if DataVerdict(int(batch.verdicts[0].max())) >= DataVerdict.SEVERAL_SERIES or not len(known):
         raise _unanswered(url, query, batch, 0)
     first, last = int(known[0]), int(known[-1]) + 1
-    partial = ~np.isnan(values) & (batch.verdicts[0] != DataVerdict.OK)
+    partial = ~np.isnan(values) & (batch.verdicts[0] == DataVerdict.PARTIAL)
     notes = _notes(batch)
     if censored_query is not None:
         if DataVerdict(int(batch.verdicts[1].max())) >= DataVerdict.SEVERAL_SERIES:
