@@ -16,7 +16,7 @@ from autoscaler.domain.replicas import ReplicaStatus
 from autoscaler.domain.series import Bools, DataVerdict, Ints
 from autoscaler.guards.contract import Guard
 from autoscaler.pipeline.state import LoopState
-from autoscaler.planning.margin import Descent, Settled, remember, settle
+from autoscaler.planning.margin import Settled, remember, settle
 from autoscaler.planning.need import replicas_for
 from autoscaler.planning.plan import Plan, plan
 
@@ -41,7 +41,7 @@ def decide(
     margin = state.margin.margin
     planned = plan(fleet, seen, LEVELS, margin, current)
     state = state.noted(now_s, _recommended(fleet, planned, current), current, status.known, _horizon_s(fleet))
-    state = state.learned(remember(state.margin, seen.step, planned.shadow, Descent.of(fleet.down, seen.step_s)))
+    state = state.learned(remember(state.margin, seen.step, planned.shadow))
     proposals = _propose(fleet, planned, status, state, now_s=now_s)
     trace, last = run_chain(guards, proposals)
     decisions = Decisions(

@@ -9,7 +9,7 @@ import numpy as np
 from autoscaler.domain.fleet import NO_LIMIT, Fleet, StepLimits
 from autoscaler.domain.series import Bools, Floats, Ints
 from autoscaler.domain.workload import WorkloadRef
-from autoscaler.planning.margin import Descent, MarginState, shadow_depth
+from autoscaler.planning.margin import MarginState, shadow_depth
 
 MOST_ENTRIES = 512
 
@@ -31,34 +31,27 @@ class LoopState:
     @staticmethod
     def fresh(fleet: Fleet, step_s: int) -> LoopState:
         none = np.empty((0, len(fleet)), dtype=np.int64)
+        longest = _longest_lead(fleet, step_s)
         lanes = tuple(w.ref for w in fleet.workloads)
-        margin = MarginState.fresh(len(fleet), _longest_lead(fleet, step_s), Descent.of(fleet.down, step_s).depth)
-        return LoopState(lanes, margin, np.empty(0), none, none, none)
+        return LoopState(lanes, MarginState.fresh(len(fleet), longest), np.empty(0), none, none, none)
 
     def for_fleet(self, fleet: Fleet, step_s: int) -> LoopState:
         """The same memory for a changed fleet: lanes that stay keep theirs, new ones start fresh."""
         lanes = tuple(w.ref for w in fleet.workloads)
-        longest, descent = _longest_lead(fleet, step_s), Descent.of(fleet.down, step_s).depth
-        deep = shadow_depth(longest) <= self.margin.shadow.shape[0] and descent < self.margin.raw.shape[0]
-        if lanes == self.lanes and deep:
+        longest = _longest_lead(fleet, step_s)
+        if lanes == self.lanes and shadow_depth(longest) <= self.margin.shadow.shape[0]:
             return self
         where = {ref: i for i, ref in enumerate(self.lanes)}
         old = np.array([where.get(ref, -1) for ref in lanes], dtype=np.int64)
         stays = old >= 0
-        start = MarginState.fresh(len(fleet), longest, descent)
-
-        def deepened(ring: Floats, least: int) -> Floats:
-            out = np.full((max(least, ring.shape[0]), len(fleet)), np.nan)
-            out[: ring.shape[0], stays] = ring[:, old[stays]]
-            return out
-
+        start = MarginState.fresh(len(fleet), longest)
+        shadow = np.full((max(start.shadow.shape[0], self.margin.shadow.shape[0]), len(fleet)), np.nan)
+        shadow[: self.margin.shadow.shape[0], stays] = self.margin.shadow[:, old[stays]]
         log_margin = start.log_margin.copy()
         log_margin[stays] = self.margin.log_margin[old[stays]]
         settled_step = start.settled_step.copy()
         settled_step[stays] = self.margin.settled_step[old[stays]]
-        shadow = deepened(self.margin.shadow, start.shadow.shape[0])
-        raw = deepened(self.margin.raw, start.raw.shape[0])
-        margin = MarginState(log_margin, shadow, self.margin.step, settled_step, raw)
+        margin = MarginState(log_margin, shadow, self.margin.step, settled_step)
 
         def carried(entries: Ints, blank: int) -> Ints:
             out = np.full((entries.shape[0], len(fleet)), blank, dtype=np.int64)

@@ -28,7 +28,7 @@ from autoscaler.domain.workload import (
     Workload,
     WorkloadRef,
 )
-from autoscaler.forecasting.naive import LastValue, RecentMax, RecentMean, SeasonalNaive
+from autoscaler.forecasting.naive import LastValue, SeasonalNaive
 from autoscaler.forecasting.serving import CalibrationPlan, PeakServer
 from autoscaler.guards.chain import CHAIN
 from autoscaler.intake.history import History
@@ -46,7 +46,7 @@ DIRECTIONS = tuple(PauseDirection)
 
 
 def _server() -> PeakServer:
-    models = (LastValue(), SeasonalNaive(3600, "hour"), RecentMean(), RecentMax(600, "10m"))
+    models = (LastValue(), SeasonalNaive(3600, "hour"), SeasonalNaive(3600, "hour", anchored=True))
     return PeakServer(models, PLAN)
 
 
