@@ -9,6 +9,7 @@ from typing import NamedTuple
 import pytest
 
 from autoscaler.cli.app import main
+from tests.unit.cli.recorded import lines, write
 
 globals().update(
     {
@@ -44,3 +45,9 @@ def foresail(
 
     monkeypatch.chdir(tmp_path)
     return call
+
+
+@pytest.fixture
+def web(tmp_path: Path) -> Path:
+    write(tmp_path / "web.csv", lines())
+    return tmp_path / "web.csv"
