@@ -81,6 +81,37 @@ def warm_steps(trace: Trace, world: World) -> int:
     return min(len(trace.values), steps_of(world.warmup_s, trace.step_s))
 
 
+def check_scored(trace: Trace, warmup_s: float, typed: str | None = None) -> None:
+    """Whether the warm-up leaves a step to score. typed: the warm-up as its user wrote it."""
+    whole_s, warm = len(trace.values) * trace.step_s, steps_of(warmup_s, trace.step_s)
+    said = f"a warm-up of {_words(warmup_s)}" if typed is None else f"--warmup {typed}"
+    remedy = f"pass a shorter one, such as --warmup {_round_words(whole_s / 3)}, or a longer record"
+    if warm >= len(trace.values):
+        raise Refused(f"{said} leaves nothing to score: {trace.name} is {_words(whole_s)} long; {remedy}")
+    usable = ~np.isnan(trace.values[warm:])
+    if trace.censored is not None:
+        usable &= ~trace.censored[warm:]
+    if not usable.any():
+        raise Refused(
+            f"{said} leaves nothing to score: {trace.name} is {_words(whole_s)} long, and none of its steps after "
+            f"the warm-up is known in full; {remedy}"
+        )
+
+
+def _words(seconds: float) -> str:
+    """For people: 7 d, 12.5 h."""
+    for unit, unit_s in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds >= unit_s:
+            return f"{seconds / unit_s:.4g} {unit}"
+    return f"{seconds:g} s"
+
+
+def _round_words(seconds: float) -> str:
+    """As it may be typed, in whole units, never more than asked."""
+    unit, unit_s = next((pair for pair in (("d", 86400), ("h", 3600), ("m", 60)) if seconds >= 2 * pair[1]), ("s", 1))
+    return f"{int(seconds // unit_s)}{unit}"
+
+
 def derived_capacity(trace: Trace, warm: int) -> float:
     """Such that the 99.9th percentile of the warm-up alone needs PEAK_REPLICAS: nothing later is looked at.
 

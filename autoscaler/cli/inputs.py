@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from autoscaler.domain.errors import Refused
-from autoscaler.spec.scalars import duration_s
+from autoscaler.spec.scalars import MAX_DURATION_S, span_s
 
 
 def moment(option: str, text: str | None) -> datetime | None:
@@ -22,14 +22,16 @@ def moment(option: str, text: str | None) -> datetime | None:
     return when
 
 
-def seconds(option: str, text: str, least: float = 0.0) -> float:
-    """A duration such as 15s, 3m or 1h30m."""
+def seconds(option: str, text: str, least: float = 0.0, most: float = MAX_DURATION_S) -> float:
+    """A duration such as 15s, 1h30m or 2d: one grammar for all options, each with its own limits."""
     try:
-        value = duration_s(text)
+        value = span_s(text)
     except ValueError as error:
-        raise Refused(f"{option} {text!r} {error}; write e.g. 15s, 3m or 1h30m") from None
+        raise Refused(f"{option} {text!r} {error}; write e.g. 15s, 3m, 1h30m or 2d") from None
     if value < least:
         raise Refused(f"{option} {text!r} must be at least {least:g}s")
+    if value > most:
+        raise Refused(f"{option} {text!r} is longer than {most / 3600:g} hours, the most that it takes")
     return value
 
 

@@ -6,15 +6,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from autoscaler.bootstrap.comparing import judge
 from autoscaler.bootstrap.report.assemble import Telling, report_of
 from autoscaler.bootstrap.report.rival import RivalName
 from autoscaler.bootstrap.report.settings import Named
-from autoscaler.bootstrap.simulate import warm_steps
 from autoscaler.cli.report_view import print_report, watched_parts
-from autoscaler.cli.simulate import DAY_S, SimulateOptions, configured, prepared
+from autoscaler.cli.simulate import SimulateOptions, configured, prepared
 from autoscaler.cli.simulate_view import show
 from autoscaler.cli.simulate_world import USUAL_TARGET
 from autoscaler.domain.errors import Refused
@@ -75,11 +72,6 @@ def _simulated(options: ReportOptions, rival: RivalName) -> Report:
     # a target is the user's HPA in any actuation here, also where no HPA runs beside Foresail
     ready = prepared(replace(asked, world=replace(asked.world, hpa_target=None)))
     world = replace(ready.world, hpa_target=target)
-    if np.isnan(ready.trace.values[warm_steps(ready.trace, world) :]).all():
-        raise Refused(
-            f"{ready.trace.name}: no observed step lies after the warm-up of {world.warmup_s / DAY_S:.4g} days, so "
-            "there is nothing to report; pass a shorter --warmup, or a longer record"
-        )
     notes = tuple(note for note in ready.notes if not note.startswith("HPA at its usual target"))
     if asked.world.hpa_target is None:
         notes += (f"your HPA at its usual target of {USUAL_TARGET} % (type --hpa-target)",)

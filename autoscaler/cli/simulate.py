@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from autoscaler.bootstrap.simulate import (
     MOST_DEMAND,
     PEAK_REPLICAS,
     check_length,
+    check_scored,
     check_trace,
     derived_capacity,
     rows,
@@ -22,7 +24,7 @@ from autoscaler.bootstrap.simulate import (
     warm_steps,
 )
 from autoscaler.bootstrap.worlds import World
-from autoscaler.cli.inputs import seconds
+from autoscaler.cli.inputs import seconds, whole_seconds
 from autoscaler.cli.simulate_view import show, told, watched
 from autoscaler.cli.simulate_world import WorldOptions, lead_of, world_of
 from autoscaler.domain.errors import Refused
@@ -35,7 +37,6 @@ DAY_S = 86400
 INT32_MAX = 2**31 - 1
 WARMUP_DAYS = 7
 PROMETHEUS_STEP_S = 60
-_DAYS = re.compile(r"([0-9]{1,5}(?:\.[0-9]{1,6})?)([dw])", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,10 @@ def run_simulate(options: SimulateOptions) -> None:
 
 
 def prepared(options: SimulateOptions) -> Prepared:
-    """Every option checked and the record read; `out` last of the options, before the record."""
+    """Every option checked and the record read; `out` last of the options, before the record.
+
+    Refused where nothing would be left to score, for `foresail report` too.
+    """
     notes: list[str] = []
     workload, capacity = _workload_of(options, notes)
     world = world_of(options.world, workload.actuation, notes)
@@ -98,6 +102,7 @@ def prepared(options: SimulateOptions) -> Prepared:
     trace = _trace(options)
     check_trace(trace)
     world = replace(world, warmup_s=_warmup_s(options, trace, notes))
+    check_scored(trace, world.warmup_s, options.warmup)
     if capacity is None:
         capacity = derived_capacity(trace, warm_steps(trace, world))
         notes.append(
@@ -111,7 +116,7 @@ def prepared(options: SimulateOptions) -> Prepared:
 
 
 def _trace(options: SimulateOptions) -> Trace:
-    step = None if options.step is None else _whole("--step", options.step)
+    step = None if options.step is None else whole_seconds("--step", options.step)
     if (options.trace is None) == (options.prometheus is None):
         raise Refused("name the recorded demand: either --trace FILE, or --prometheus URL --query QUERY")
     if options.prometheus is None and options.trace is not None:
@@ -128,7 +133,7 @@ def _trace(options: SimulateOptions) -> Trace:
             raise Refused(f"{name} needs --trace FILE")
     if not options.query:
         raise Refused("--prometheus needs --query: PromQL that answers one number, such as sum(rate(...[1m]))")
-    since_s = span("--since", options.since or "30d")
+    since_s = seconds("--since", options.since or "30d", least=1.0, most=math.inf)
     step = step or PROMETHEUS_STEP_S
     check_length(f"--since {options.since or '30d'}", int(since_s // step), step)
     return prometheus_trace(
@@ -206,7 +211,7 @@ def _sources_in(text: str) -> tuple[str, ...]:
 
 def _warmup_s(options: SimulateOptions, trace: Trace, notes: list[str]) -> float:
     if options.warmup is not None:
-        return span("--warmup", options.warmup, least=0.0)
+        return seconds("--warmup", options.warmup, most=math.inf)
     whole_s = len(trace.values) * trace.step_s
     if whole_s > WARMUP_DAYS * DAY_S:
         return WARMUP_DAYS * DAY_S
@@ -226,21 +231,3 @@ def _actuation(text: str) -> Actuation:
         if text.lower() == kind.value.lower():
             return kind
     raise Refused(f"--actuation {text!r} is not known; use Scale or HpaFloor")
-
-
-def _whole(option: str, text: str) -> int:
-    value = span(option, text, least=1.0)
-    if value != int(value):
-        raise Refused(f"{option} {text!r} must be whole seconds")
-    return int(value)
-
-
-def span(option: str, text: str, least: float = 1.0) -> float:
-    """Seconds of a duration that may be long: 30d, 2w, or as everywhere 12h, 90m."""
-    days = _DAYS.fullmatch(text)
-    if days is None:
-        return seconds(option, text, least)
-    value = float(days[1]) * DAY_S * (7 if days[2] == "w" else 1)
-    if value < least:
-        raise Refused(f"{option} {text!r} must be at least {least:g}s")
-    return value

@@ -100,8 +100,6 @@ def _print(found: dict[str, Any], console: Console) -> None:
     for row in lines(Scores(**{_snake(k): v for k, v in found["figures"].items()})):
         table.add_row(*row)
     console.print(table)
-    if not found["figures"]["steps"]:
-        console.print("nothing to score: no observed step lies after the warm-up", markup=False)
     if found["rows"] is not None:
         console.print(f"{found['steps']:,} rows: {found['rows']}", markup=False, highlight=False, soft_wrap=True)
 

@@ -21,8 +21,11 @@ MAX_HEADROOM_PERCENT = 300
 MAX_DURATION_S = 24 * 3600.0
 
 _NUMBER = r"[0-9]{1,9}(?:\.[0-9]{1,9})?"
-_DURATION = re.compile(rf"(?=[0-9])(?:({_NUMBER})h)?(?:({_NUMBER})m)?(?:({_NUMBER})s)?(?:({_NUMBER})ms)?", re.ASCII)
-_UNIT_S = (Fraction(3600), Fraction(60), Fraction(1), Fraction(1, 1000))
+_UNIT_S = {
+    "w": Fraction(7 * 86400), "d": Fraction(86400), "h": Fraction(3600), "m": Fraction(60), "s": Fraction(1),
+    "ms": Fraction(1, 1000),
+}  # fmt: skip
+_DURATION = re.compile("(?=[0-9])" + "".join(rf"(?:({_NUMBER}){unit})?" for unit in _UNIT_S), re.ASCII)
 _SHARE = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,12})?)(%?)", re.ASCII)
 _QUANTITY = re.compile(r"([+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+))([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]{1,3})?", re.ASCII)
 _SUFFIXES = {
@@ -56,13 +59,18 @@ def slip(
     return PydanticCustomError("slip", "{text}", told)
 
 
-def duration_s(text: str) -> float:
-    """Seconds of "1h30m", "90s", "500ms"."""
+def span_s(text: str) -> float:
+    """Seconds of "2w", "1d12h", "1h30m", "90s", "500ms": the grammar of all durations, without a limit."""
     match = _DURATION.fullmatch(text)
     if match is None:
-        raise slip("is not a duration", 'write a number and h, m, s or ms, largest first: "3m", "90s", "1h30m"')
-    parts = zip(match.groups(), _UNIT_S, strict=True)
-    seconds = float(sum((Fraction(n) * unit for n, unit in parts if n is not None), Fraction(0)))
+        raise slip("is not a duration", 'write a number and w, d, h, m, s or ms, largest first: "3m", "90s", "1h30m"')
+    parts = zip(match.groups(), _UNIT_S.values(), strict=True)
+    return float(sum((Fraction(n) * unit for n, unit in parts if n is not None), Fraction(0)))
+
+
+def duration_s(text: str) -> float:
+    """Seconds of a duration of at most 24 hours."""
+    seconds = span_s(text)
     if seconds > MAX_DURATION_S:
         raise slip("is longer than 24 hours", "check the unit: m is minutes, s is seconds")
     return seconds
@@ -241,7 +249,7 @@ def _text(pattern: str) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "pattern": pattern})
 
 
-_DURATION_TEXT = _text(r"^([0-9]+(\.[0-9]+)?h)?([0-9]+(\.[0-9]+)?m)?([0-9]+(\.[0-9]+)?s)?([0-9]+(\.[0-9]+)?ms)?$")
+_DURATION_TEXT = _text("^" + "".join(rf"([0-9]+(\.[0-9]+)?{unit})?" for unit in _UNIT_S) + "$")
 
 Duration = Annotated[str, _kept(duration_s), _DURATION_TEXT]
 PositiveDuration = Annotated[str, _kept(positive_duration_s), _DURATION_TEXT]

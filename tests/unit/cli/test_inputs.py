@@ -1,5 +1,7 @@
 """Option values: what is read, and how a slip is answered."""
 
+import math
+
 import pytest
 
 from autoscaler.cli.inputs import folder, moment, output_kind, seconds, whole_seconds
@@ -7,7 +9,8 @@ from autoscaler.domain.errors import Refused
 
 
 @pytest.mark.parametrize(
-    ("text", "least", "value"), [("15s", 0, 15), ("1h30m", 0, 5400), ("500ms", 0.1, 0.5), ("3m", 180, 180)]
+    ("text", "least", "value"),
+    [("15s", 0, 15), ("1h30m", 0, 5400), ("500ms", 0.1, 0.5), ("3m", 180, 180), ("0.5d", 0, 43200), ("1d", 0, 86400)],
 )
 def test_durations(text, least, value):
     assert seconds("--tick", text, least) == value
@@ -17,6 +20,14 @@ def test_durations(text, least, value):
 def test_a_slip_in_a_duration_names_option_and_value(text):
     with pytest.raises(Refused, match=f"--tick '{text}'"):
         seconds("--tick", text, least=2)
+
+
+def test_a_limit_is_told_as_a_limit():
+    assert seconds("--since", "2w1d12h", most=math.inf) == 15.5 * 86400
+    with pytest.raises(Refused, match="--lead '3d' is longer than 24 hours, the most that it takes"):
+        seconds("--lead", "3d")
+    with pytest.raises(Refused, match=r"--lead .3D. is not a duration; write e\.g\. 15s, 3m, 1h30m or 2d"):
+        seconds("--lead", "3D")
 
 
 def test_fractions_of_a_second_are_no_grid():

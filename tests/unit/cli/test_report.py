@@ -118,12 +118,35 @@ def test_bad_input_is_refused_before_any_work_and_names_the_way_out(foresail, we
     assert [p.name for p in tmp_path.iterdir()] == ["web.csv"]
 
 
-def test_an_older_report_stays_when_there_is_nothing_to_tell(foresail, web, tmp_path):
+@pytest.mark.parametrize(
+    ("warmup", "words"),
+    [
+        ("9d", "--warmup 9d leaves nothing to score: web is 5 d long; pass a shorter one, such as --warmup 40h, or a"),
+        ("5d", "--warmup 5d leaves nothing to score: web is 5 d long"),
+        ("119h30m", "none of its steps after the warm-up is known in full; pass a shorter one"),
+    ],
+)
+def test_a_warm_up_that_leaves_nothing_is_refused_by_both_in_the_same_words(foresail, web, tmp_path, warmup, words):
+    head, *rows = web.read_text().splitlines()
+    rows[-1] = rows[-1].rpartition(",")[0] + ","
+    web.write_text("\n".join([head, *rows]) + "\n")
     (tmp_path / "report.html").write_text("older")
-    said = foresail("report", "--trace", "web.csv", "--warmup", "9d", "--capacity", 10)
-    assert said.code == 2
-    assert "pass a shorter --warmup" in said.err
+    asked = ("--trace", "web.csv", "--warmup", warmup, "--capacity", 10)
+    said, alone = foresail("report", *asked), foresail("simulate", *asked, "--out", "rows.csv")
+    assert (said.code, said.out) == (alone.code, alone.out) == (2, "")
+    assert words in said.err
+    assert said.err == alone.err
     assert (tmp_path / "report.html").read_text() == "older"
+    assert not (tmp_path / "rows.csv").exists()
+
+
+def test_steps_that_are_only_lower_bounds_are_nothing_to_score(foresail, web):
+    head, *rows = web.read_text().splitlines()
+    marked = [f"{row},{int(k >= 200 and not row.endswith(','))}" for k, row in enumerate(rows)]
+    web.write_text("\n".join([f"{head},censored", *marked]) + "\n")
+    said = foresail("report", "--trace", "web.csv", "--warmup", "100h", "--capacity", 10)
+    assert said.code == 2
+    assert "none of its steps after the warm-up is known in full" in said.err
 
 
 def test_every_option_is_documented_and_all_of_simulate_are_here(foresail):

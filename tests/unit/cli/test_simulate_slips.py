@@ -47,6 +47,8 @@ from tests.unit.cli.recorded import AUTOSCALER
         (("--trace", "web.csv", "--data-delay", "x"), "--data-delay 'x' is not a duration"),
         (("--trace", "web.csv", "--actuation-delay", "-5s"), "--actuation-delay '-5s' is not a duration"),
         (("--trace", "web.csv", "--warmup", "x"), "--warmup 'x' is not a duration"),
+        (("--trace", "web.csv", "--lead", "3d"), "--lead '3d' is longer than 24 hours, the most that it takes"),
+        (("--trace", "web.csv", "--step", "1d1s"), "--step '1d1s' is longer than 24 hours"),
         (("--trace", "web.csv", "--step", "0.5s"), "--step '0.5s'"),
         (("--trace", "web.csv", "--step", "60s"), "step of 60 s is finer than the file"),
         (("--prometheus", "http://x", "--query", "up", "--step", "1s"), "--since 30d: 2,592,000 steps of 1 s, above"),

@@ -124,6 +124,7 @@ P01: list[Row] = [
     (*more("maxDataAge: 0s"), 19, 15, "spec.maxDataAge", "longer than zero"),
     (*more("lead: {ready: 3 minutes}"), 19, 17, "spec.lead.ready", "not a duration", "1h30m"),
     (*more("lead: {ready: 30h}"), 19, 17, "spec.lead.ready", "24 hours"),
+    (*more("lead: {ready: 3d}"), 19, 17, "spec.lead.ready", "is longer than 24 hours"),
     (
         *more("behavior: {scaleDown: {stabilizationWindowSeconds: 3601}}"),
         *(19, 54, "spec.behavior.scaleDown.stabilizationWindowSeconds", "at most 3600"),
