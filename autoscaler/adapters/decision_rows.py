@@ -11,14 +11,17 @@ from autoscaler.domain.errors import Refused
 SUFFIXES = (".parquet", ".pq", ".csv")
 
 
-def check_place(path: Path) -> None:
-    """Before hours of work: can the file be written there?"""
+def check_name(path: Path) -> None:
+    """Whether rows can be written under such a name."""
     if not path.name.endswith(SUFFIXES):
         raise Refused(f"--out {path}: unknown kind of file; its name must end in {', '.join(SUFFIXES)}")
     if path.is_dir():
         raise Refused(f"--out {path}: is a folder; name a file")
+
+
+def check_place(path: Path) -> None:
+    """Before hours of work: can the file be written there? Its folder has to be there."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         draft = _draft(path)
         draft.touch()
         draft.unlink()

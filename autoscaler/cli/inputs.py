@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import datetime
 from pathlib import Path
 
@@ -49,9 +50,17 @@ def output_kind(text: str) -> str:
 
 
 def folder(option: str, path: Path) -> Path:
-    """The folder, made if it is not there yet."""
+    """The folder, made if it is not there yet; that it was made is said on stderr, or a slip in a path would hide."""
+    new = not path.exists()
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise Refused(f"{option} {path}: no folder can be made there ({error.strerror}); name another") from None
+    if new:
+        sys.stderr.write(f"foresail: {option}: made the folder {path}\n")
     return path
+
+
+def folder_of(option: str, path: Path) -> None:
+    """The same for the folder that a file is to be in."""
+    folder(option, path.parent)

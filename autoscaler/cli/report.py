@@ -10,6 +10,7 @@ from autoscaler.bootstrap.comparing import judge
 from autoscaler.bootstrap.report.assemble import Telling, report_of
 from autoscaler.bootstrap.report.rival import RivalName
 from autoscaler.bootstrap.report.settings import Named
+from autoscaler.cli.inputs import folder_of, whole_seconds
 from autoscaler.cli.report_view import print_report, watched_parts
 from autoscaler.cli.simulate import SimulateOptions, configured, prepared
 from autoscaler.cli.simulate_view import show
@@ -93,7 +94,6 @@ def _live(options: ReportOptions, rival: RivalName) -> Report:
     from autoscaler.bootstrap.report.live import live_report, live_world
     from autoscaler.bootstrap.report.record import recorded, workload_of
     from autoscaler.bootstrap.settings import demand_file
-    from autoscaler.cli.inputs import whole_seconds
     from autoscaler.cli.record import chosen
 
     if options.workload is None:
@@ -166,8 +166,8 @@ def _check_out(out: Path) -> None:
         raise Refused(
             f"--out {out}: the page is HTML; name it {out.with_suffix('.html').name}, or take -o json or yaml"
         )
+    folder_of("--out", out)
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
         _draft(out).touch()
         _draft(out).unlink()
     except OSError as error:

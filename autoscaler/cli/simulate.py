@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from autoscaler.adapters.decision_rows import check_place, write_rows
+from autoscaler.adapters.decision_rows import check_name, check_place, write_rows
 from autoscaler.adapters.traces import Trace, read_trace
 from autoscaler.bootstrap.recorded import prometheus_trace
 from autoscaler.bootstrap.simulate import (
@@ -24,7 +24,7 @@ from autoscaler.bootstrap.simulate import (
     warm_steps,
 )
 from autoscaler.bootstrap.worlds import World
-from autoscaler.cli.inputs import seconds, whole_seconds
+from autoscaler.cli.inputs import folder_of, seconds, whole_seconds
 from autoscaler.cli.simulate_view import show, told, watched
 from autoscaler.cli.simulate_world import WorldOptions, lead_of, world_of
 from autoscaler.domain.errors import Refused
@@ -98,6 +98,8 @@ def prepared(options: SimulateOptions) -> Prepared:
     workload, capacity = _workload_of(options, notes)
     world = world_of(options.world, workload.actuation, notes)
     if options.out is not None:
+        check_name(options.out)
+        folder_of("--out", options.out)
         check_place(options.out)
     trace = _trace(options)
     check_trace(trace)

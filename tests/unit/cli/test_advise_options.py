@@ -50,3 +50,10 @@ def test_nobody_there_is_exit_3(foresail):
     said = foresail("advise", "--prometheus", URL)
     assert said.code == 3
     assert "check that the URL is right" in said.err
+
+
+def test_a_folder_that_was_not_there_is_said(foresail, tmp_path):
+    said = foresail("advise", "--prometheus", URL, "--out", "ad/vice")
+    assert said.code == 3
+    assert said.err.startswith("foresail: --out: made the folder ad/vice\n")
+    assert (tmp_path / "ad" / "vice").is_dir()

@@ -48,8 +48,11 @@ def test_only_known_outputs(text):
         output_kind(text)
 
 
-def test_a_folder_is_made_with_its_parents_or_refused(tmp_path):
+def test_a_folder_is_made_with_its_parents_and_said_or_refused(tmp_path, capsys):
     assert folder("--out", tmp_path / "a" / "b").is_dir()
+    assert capsys.readouterr() == ("", f"foresail: --out: made the folder {tmp_path / 'a' / 'b'}\n")
+    folder("--out", tmp_path / "a" / "b")
+    assert capsys.readouterr() == ("", "")
     (tmp_path / "file").touch()
     with pytest.raises(Refused, match=r"--out .*no folder can be made"):
         folder("--out", tmp_path / "file")

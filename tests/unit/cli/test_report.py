@@ -41,7 +41,7 @@ def test_the_file_is_whole_and_the_terminal_says_the_answer(foresail, tmp_path):
     write(tmp_path / "web.csv", NASTY)
     said = foresail("report", "--trace", "web.csv", "--actuation", "HpaFloor", "--out", "new/r.html", *CHEAP)
     assert said.code == 0
-    assert said.err == ""
+    assert said.err == "foresail: --out: made the folder new\n"
     html = (tmp_path / "new" / "r.html").read_text()
     assert html.startswith("<!DOCTYPE html>")
     assert html.rstrip().endswith("</html>")
@@ -99,7 +99,8 @@ def test_the_table_has_claims_methods_and_limits_and_under_scale_no_target(fores
         (("--trace", "web.csv", "--rival", "kpa"), "--rival 'kpa' is not known. There are: as-set"),
         (("--trace", "web.csv", "--out", "r.pdf"), "--out r.pdf: the page is HTML; name it r.html"),
         (("--trace", "web.csv", "--out", "."), "is a folder; name a file such as report.html"),
-        (("--trace", "web.csv", "--out", "web.csv/r.html"), "cannot be written"),
+        (("--trace", "web.csv", "--out", "web.csv/r.html"), "--out web.csv: no folder can be made there (File exists)"),
+        (("--trace", "web.csv", "--out", "new/r.pdf"), "name it r.html"),
         (("--trace", "web.csv", "--hpa-target", "0"), "must be a percentage from 1 to 100"),
         (("--trace", "gone.csv"), "gone.csv"),
         (("--trace", "web.csv", "shop/web"), "needs --live"),

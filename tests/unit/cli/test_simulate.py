@@ -14,7 +14,8 @@ from tests.unit.cli.recorded import COLUMNS, COUNT, PLAIN, START, lines, write
 
 def test_the_file_has_one_row_per_step_with_the_documented_columns(foresail, web, tmp_path):
     said = foresail("simulate", "--trace", "web.csv", "--out", "new/decisions.parquet", *PLAIN)
-    assert said.code == 0
+    assert (said.code, said.err) == (0, "foresail: --out: made the folder new\n")
+    assert foresail("simulate", "--trace", "web.csv", "--out", "new/decisions.parquet", *PLAIN).err == ""
     frame = pd.read_parquet(tmp_path / "new" / "decisions.parquet")
     assert list(frame.columns) == COLUMNS
     assert str(frame["ts"].dt.tz) == "UTC"

@@ -61,7 +61,11 @@ from tests.unit.cli.recorded import AUTOSCALER
         (("--trace", "web.csv", "--start-failure", "few"), "--start-failure 'few' is not a share"),
         (("--trace", "web.csv", "-o", "html"), "--output 'html' is not known; use table, json or yaml"),
         (("--trace", "web.csv", "--out", "rows.txt"), "its name must end in .parquet, .pq, .csv"),
-        (("--trace", "web.csv", "--out", "web.csv/rows.csv"), "--out web.csv/rows.csv: cannot be written"),
+        (("--trace", "web.csv", "--out", "new/rows.txt"), "its name must end in .parquet, .pq, .csv"),
+        (
+            ("--trace", "web.csv", "--out", "web.csv/rows.csv"),
+            "--out web.csv: no folder can be made there (File exists)",
+        ),
         (("--trace", "web.csv", "--warmup", "0s"), "in the warm-up to derive a capacity from; pass --capacity"),
         (("--trace", "web.csv", "--config", "nope.yaml"), "--config nope.yaml: cannot be read (No such file"),
         (("--trace", "web.csv", "--config", "two.yaml"), "holds 2 PredictiveAutoscalers; one is simulated at a time"),
@@ -78,3 +82,4 @@ def test_a_slip_in_an_option_is_answered_by_name(foresail, web, tmp_path, args, 
     assert said.code == 2
     assert words in said.err
     assert not said.out
+    assert not (tmp_path / "new").exists()
