@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from autoscaler.cli import options
+from autoscaler.cli.models_app import models_app
 
 app = typer.Typer(
     name="foresail",
@@ -21,6 +22,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+app.add_typer(models_app)
 
 DEFAULT_STORE = Path("foresail.db")
 
