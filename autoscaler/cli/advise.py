@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from autoscaler.cli.inputs import folder, moment, seconds, whole_seconds
+from autoscaler.cli.inputs import folder, moment, whole_seconds
 from autoscaler.domain.errors import Refused
 
 if TYPE_CHECKING:
@@ -95,6 +95,7 @@ def _asking(options: AdviseOptions) -> Asking:
     from autoscaler.bootstrap.advise.judging import Question
     from autoscaler.bootstrap.advise.queries_file import read_queries
     from autoscaler.bootstrap.advise.record import Window
+    from autoscaler.cli.simulate_world import lead_of
     from autoscaler.spec.scalars import checked_risk, risk_of
 
     if not LEAST_DAYS <= options.days <= MOST_DAYS:
@@ -105,7 +106,8 @@ def _asking(options: AdviseOptions) -> Asking:
         risk = checked_risk(risk_of(options.risk))
     except ValueError as error:
         raise Refused(f"--risk {options.risk!r}: {error}") from None
-    question = Question(seconds("--lead", options.lead), risk, whole_seconds("--step", options.step))
+    lead_s, spread = lead_of(options.lead)
+    question = Question(lead_s, risk, whole_seconds("--step", options.step), spread)
     when = moment("--at", options.at)
     now_s = time.time() if when is None else when.timestamp()
     if now_s > time.time():

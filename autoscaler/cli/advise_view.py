@@ -55,6 +55,7 @@ def told(advice: Advice, written: tuple[Path, ...], took_s: float) -> dict[str, 
         "scoredFrom": f"{time_of(advice.scored_step, step_s):%Y-%m-%dT%H:%M:%SZ}",
         "stepSeconds": step_s,
         "leadSeconds": advice.question.lead_s,
+        "leadP50Seconds": None if advice.question.spread is None else advice.question.spread.p50_s,
         "risk": advice.question.risk,
         "notes": list(advice.notes),
         "startWith": [one.name for one in advice.first],
@@ -131,11 +132,18 @@ def show(found: dict[str, Any], advice: Advice, output: str) -> None:
 
 
 def _head(found: dict[str, Any], advice: Advice, console: Console) -> None:
+    question = advice.question
+    lead = f"a new replica serves {question.lead_s:g} s after it is asked for"
+    if question.spread is not None:
+        lead = (
+            f"half of the new replicas serve within {question.spread.p50_s:g} s, 19 of 20 within {question.lead_s:g} s "
+            "(which is planned with)"
+        )
     days = (advice.window.end - advice.window.first) * advice.window.step_s / 86400
     console.print(
         f"{len(advice.judged)} of {len(advice.judged) + len(advice.unjudged)} workloads judged on {days:.1f} days, "
-        f"figures from {found['scoredFrom']} on; a new replica serves {advice.question.lead_s:g} s after it is asked "
-        f"for; short of capacity at most {advice.question.risk * 100:.3g} % of the time",
+        f"figures from {found['scoredFrom']} on; {lead}; short of capacity at most "
+        f"{question.risk * 100:.3g} % of the time",
         markup=False, highlight=False, soft_wrap=True,
     )  # fmt: skip
 

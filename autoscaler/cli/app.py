@@ -53,7 +53,7 @@ def advise(
     prometheus: Annotated[str, typer.Option(help="URL of a Prometheus-compatible source.")],
     namespace: Annotated[list[str] | None, typer.Option(help="Only these namespaces (repeat).")] = None,
     days: Annotated[float, typer.Option(help="Days of history, 4 to 28.")] = 14.0,
-    lead: Annotated[str, typer.Option(help="From a request until a replica is Ready.")] = "180s",
+    lead: Annotated[str, typer.Option(help='Until a replica is Ready: 180s, or "p50=90s,p95=240s".')] = "180s",
     risk: Annotated[str, typer.Option(help="Accepted share of time short of capacity.")] = "0.5%",
     step: Annotated[str, typer.Option(help="Step of the simulation: 15s, 30s, 60s or 300s.")] = "60s",
     at: When = None,

@@ -13,6 +13,7 @@ from autoscaler.bootstrap.advise.record import Window
 from autoscaler.bootstrap.advise.simulating import Simulated
 from autoscaler.domain.series import Floats
 from autoscaler.simulator.claims import Claim
+from autoscaler.simulator.starts import ReadySpread
 
 FIRST: Final = 5
 WORTH: Final = 0.01
@@ -21,10 +22,11 @@ WORTH: Final = 0.01
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Advised:
-    """One judged workload. All figures are over the scored part of the record."""
+    """One judged workload. All figures are over the scored part of the record. spread: of the times to Ready."""
 
     case: Case
     simulated: Simulated
+    spread: ReadySpread | None = None
 
     @property
     def name(self) -> str:

@@ -28,10 +28,11 @@ from autoscaler.bootstrap.advise.candidates import (
     candidates,
     other_metrics,
 )
+from autoscaler.bootstrap.advise.group import Group
 from autoscaler.bootstrap.advise.judging import Case, Question, better_by_cpu, case_of
 from autoscaler.bootstrap.advise.queries_file import TypedQuery, typed_candidates
 from autoscaler.bootstrap.advise.record import Record, Window, read
-from autoscaler.bootstrap.advise.simulating import Group, Simulated, simulate
+from autoscaler.bootstrap.advise.simulating import Simulated, simulate
 from autoscaler.bootstrap.jobs import Failed, run_jobs
 from autoscaler.bootstrap.servers import settings_of
 from autoscaler.domain.errors import Refused, Retryable, SourceDown
@@ -159,7 +160,7 @@ def _judged(
         if isinstance(outcome, Unjudged):
             left.append(outcome)
         else:
-            judged.append(_doubted(Advised(case, outcome)))
+            judged.append(_doubted(Advised(case, outcome, asking.question.spread)))
     scored = judged[0].simulated.now.served.scored_step if judged else window.end
     ignored = tuple(Unjudged(str(key), why, kind=key.kind) for key, why in found.ignored)
     notes = tuple(_notes(found, window, asking))

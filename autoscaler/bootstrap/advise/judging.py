@@ -31,6 +31,7 @@ from autoscaler.bootstrap.advise.capacity import (
 from autoscaler.bootstrap.advise.record import BLOCK_S, Record
 from autoscaler.domain.series import DataVerdict, Floats
 from autoscaler.domain.workload import Actuation, Demand, Lead, ScalingRule, Target, Workload
+from autoscaler.simulator.starts import ReadySpread
 from autoscaler.spec.compile import HPA_SCALE_UP
 
 DAY_S: Final = 86400
@@ -47,11 +48,12 @@ HOTTER_BY, HOTTEST, MOST_TARGET = 5, 95, 200
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What the user asked to be kept."""
+    """What the user asked to be kept. lead_s: planned with. spread: of the time to Ready, None = all take lead_s."""
 
     lead_s: float
     risk: float
     step_s: int
+    spread: ReadySpread | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -160,7 +160,14 @@ def _limits(one: Advised) -> Iterator[str]:
         f"Capacity was not measured: {one.case.capacity.words}. “Short” is load above it; whether users would have "
         "felt it is not known."
     )
-    yield "Data is taken as in at once, and every replica as Ready exactly one lead after it is asked for."
+    if one.spread is None:
+        yield "Data is taken as in at once, and every replica as Ready exactly one lead after it is asked for."
+    else:
+        yield (
+            "Data is taken as in at once. Each replica draws its time to Ready, log-normal with p50 "
+            f"{one.spread.p50_s:g} s and p95 {one.spread.p95_s:g} s; the p95 is planned with, and targets above our "
+            "floor were compared by it."
+        )
     if one.case.as_set is None:
         yield "There is no HPA to compare with: the first row is what really ran."
     else:

@@ -14,44 +14,22 @@ from typing import Final
 
 import numpy as np
 
-from autoscaler.bootstrap.advise.judging import DAY_S, Case, Question, blocks_to_steps
-from autoscaler.bootstrap.advise.ladders import Ran, Rungs, Span, run
+from autoscaler.bootstrap.advise.alone import Rows, drawn, percents_of, punctual, rungs_of
+from autoscaler.bootstrap.advise.group import Group
+from autoscaler.bootstrap.advise.judging import Case, blocks_to_steps
+from autoscaler.bootstrap.advise.ladders import Ran, Span, run
 from autoscaler.bootstrap.lanes import Lane, side_by_side
-from autoscaler.bootstrap.worlds import World, steps_of
-from autoscaler.domain.series import Floats, Ints
+from autoscaler.domain.series import Floats
 from autoscaler.simulator.claims import Claims, claims
-from autoscaler.simulator.comparison import Entry, Tuning, asking
-from autoscaler.simulator.figures import Asked, Served, score
+from autoscaler.simulator.comparison import Entry, Tuning
+from autoscaler.simulator.figures import score
 
-WARMUP_DAYS: Final = 7
-RETUNED: Final = tuple(range(20, 105, 4))
-"""Percent of capacity: the targets that an HPA alone is tried at in hindsight; its own joins them."""
 FLOORS, LADDERS, ADVISED = 0.45, 0.1, 0.45
 """Rough shares of the time that the passes take."""
+DRAWN: Final = 0.4
+"""Rough share of the whole that HPAs alone take where starts vary: each rung runs in the twin."""
 
 Progress = Callable[[float], None]
-Rows = tuple[tuple[int, float, float], ...]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Group:
-    """Cases that are simulated together. first_step: absolute step of every case's first value."""
-
-    cases: tuple[Case, ...]
-    question: Question
-    first_step: int
-
-    @property
-    def demand(self) -> Floats:
-        """[case, step]."""
-        return np.stack([case.demand for case in self.cases])
-
-    @property
-    def warm_steps(self) -> int:
-        """A week; a third of a record that is shorter than ten days."""
-        steps = len(self.cases[0].demand)
-        days = steps * self.question.step_s / DAY_S
-        return int(WARMUP_DAYS * DAY_S // self.question.step_s) if days >= WARMUP_DAYS + 3 else steps // 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,8 +49,8 @@ class Simulated:
     claims: Claims
     p50: Floats
     p95: Floats
-    alone: tuple[tuple[int, float, float], ...] = ()
-    hotter: tuple[tuple[int, float, float], ...] = ()
+    alone: Rows = ()
+    hotter: Rows = ()
 
     @property
     def best(self) -> Entry:
@@ -81,27 +59,38 @@ class Simulated:
 
 def simulate(group: Group, progress: Progress | None = None) -> tuple[Simulated, ...]:
     """One result per case, in order."""
-    said = progress or (lambda _share: None)
+    part = 1.0 if group.question.spread is None else 1 - DRAWN
+
+    def said(share: float) -> None:
+        if progress is not None:
+            progress(share)
+
+    def live(share: float) -> None:
+        said(part * share)
+
     cases, question = group.cases, group.question
     demand = group.demand
     set_now = [100 if case.as_set is None else case.as_set for case in cases]
-    lanes = _live(group, set_now, lambda share: said(FLOORS * share))
-    span = Span(question.step_s, steps_of(question.lead_s, question.step_s), group.warm_steps)
+    lanes = _live(group, set_now, lambda share: live(FLOORS * share))
+    span = Span(question.step_s, group.lead_steps, group.warm_steps)
     floors = np.stack([lane.granted for lane in lanes])
     ladder = _Ladder(cases)
-    ran = run(demand, ladder.rungs, span, floors, progress=lambda share: said(FLOORS + LADDERS * share))
+    ran = run(demand, ladder.rungs, span, floors, progress=lambda share: live(FLOORS + LADDERS * share))
     kept = [ladder.kept(row, ran, lane, case) for row, (lane, case) in enumerate(zip(lanes, cases, strict=True))]
-    hotter = _confirmed(group, kept, lambda share: said(FLOORS + LADDERS + ADVISED * share))
+    hotter = _confirmed(group, kept, lambda share: live(FLOORS + LADDERS + ADVISED * share))
     ours = [hotter[row][1] if row in hotter else lane for row, lane in enumerate(lanes)]
-    alone = _alone(demand, cases, [ladder.retuned(row, ran, lane) for row, lane in enumerate(ours)], span)
+    if question.spread is None:
+        alone = punctual(group, ours, ladder.rungs, ran)
+    else:
+        alone = drawn(group, ours, lambda share: said(1 - DRAWN * (1 - share)))
     found = []
     for row, (case, lane) in enumerate(zip(cases, lanes, strict=True)):
-        requested, retuned = alone.get((row, False)), alone.get((row, True))
-        now = _entry("hpa", lane.served, lane.asked, requested) if requested is not None else _recorded(case, lane)
-        other = None if retuned is None else _entry("hpa", lane.served, lane.asked, retuned, Tuning.HINDSIGHT)
-        tried, above = ladder.tried(row, ran, lane, case)
-        told = _simulated(case, now, lane, other, hotter.get(row))
-        found.append(replace(told, alone=tried, hotter=above))
+        hpa = alone[row]
+        now = _recorded(case, lane) if hpa is None else hpa.now
+        told = _simulated(case, now, lane, None if hpa is None else hpa.retuned, hotter.get(row))
+        above = ladder.above(row, ran, lane, case)
+        found.append(replace(told, alone=() if hpa is None else hpa.tried, hotter=above))
+    said(1.0)
     return tuple(found)
 
 
@@ -114,25 +103,21 @@ class _Ladder:
             for row, case in enumerate(cases)
             if case.as_set is not None
             for percent, above in (
-                *((p, False) for p in sorted({*RETUNED, case.as_set})),
+                *((p, False) for p in percents_of(case)),
                 *((p, True) for _, p in case.hotter),
             )
         ]
         self.rungs = rungs_of(cases, lanes)
         self._percent = self.rungs.target.astype(np.int64)
 
-    def tried(self, row: int, ran: Ran, lane: Lane, case: Case) -> tuple[Rows, Rows]:
-        """What each target would have cost and left short: alone, and above our floor."""
+    def above(self, row: int, ran: Ran, lane: Lane, case: Case) -> Rows:
+        """What each hotter target would have cost and left short above our floor."""
         steps, hour = max(1, lane.scores.steps), lane.served.step_s / 3600
-        found = {
-            (int(self._percent[at]), bool(self.rungs.floored[at])): (
-                float(ran.short[at] / steps),
-                float(ran.paid[at] * hour),
-            )
-            for at in np.flatnonzero(self.rungs.row == row).tolist()
-        }
-        alone = tuple((percent, *found[percent, above]) for percent, above in sorted(found) if not above)
-        return alone, tuple((asked, *found[percent, True]) for asked, percent in case.hotter)
+        at = {int(self._percent[k]): k for k in np.flatnonzero((self.rungs.row == row) & self.rungs.floored).tolist()}
+        return tuple(
+            (asked, float(ran.short[at[percent]] / steps), float(ran.paid[at[percent]] * hour))
+            for asked, percent in case.hotter
+        )
 
     def kept(self, row: int, ran: Ran, lane: Lane, case: Case) -> tuple[tuple[int, int], ...]:
         """(target as written, percent of capacity) of the HPA above our floor that keeps the risk, the hottest first.
@@ -144,56 +129,14 @@ class _Ladder:
         fit = {int(p) for p in self._percent[mine]}
         return tuple(reversed(tuple(takewhile(lambda target: target[1] in fit, case.hotter))))
 
-    def retuned(self, row: int, ran: Ran, ours: Lane) -> int | None:
-        """Percent of capacity: the cheapest HPA alone that was not short for longer than we; None where none was."""
-        share = ran.short / max(1, ours.scores.steps)
-        mine = (self.rungs.row == row) & ~self.rungs.floored
-        able = np.flatnonzero(mine & (share <= (ours.scores.short_share or 0.0)))
-        return int(self._percent[able[np.argmin(ran.paid[able])]]) if len(able) else None
-
-
-def rungs_of(cases: Sequence[Case], lanes: Sequence[tuple[int, int, bool]]) -> Rungs:
-    """lanes: (row, percent of capacity, whether our floor stands under it)."""
-    row = np.array([r for r, _, _ in lanes], dtype=np.int64)
-
-    def of_row(values: Sequence[float]) -> Floats:
-        return np.asarray(values, dtype=np.float64)[row]
-
-    return Rungs(
-        row,
-        np.array([p for _, p, _ in lanes], dtype=np.float64),
-        of_row([c.capacity.per_replica for c in cases]),
-        of_row([c.workload.min_replicas for c in cases]),
-        of_row([c.workload.max_replicas for c in cases]),
-        np.array([above for _, _, above in lanes], dtype=np.bool_),
-    )
-
 
 def _live(group: Group, percents: Sequence[int], said: Progress) -> tuple[Lane, ...]:
     step_s = group.question.step_s
     return side_by_side(
         step_s, group.first_step, group.demand, [c.workload for c in group.cases],
-        World(warmup_s=float(group.warm_steps * step_s)),
+        group.world,
         hpa_targets=np.array(percents, dtype=np.int64), progress=said,
     )  # fmt: skip
-
-
-def _alone(
-    demand: Floats, cases: Sequence[Case], retuned: Sequence[int | None], span: Span
-) -> dict[tuple[int, bool], Ints]:
-    """(row, retuned?) → [step], what the HPA alone asks for, as set and at its target in hindsight."""
-    keys, lanes = [], []
-    for row, (case, best) in enumerate(zip(cases, retuned, strict=True)):
-        for percent, hindsight in ((case.as_set, False), (best, True)):
-            if percent is not None:
-                keys.append((row, hindsight))
-                lanes.append((row, percent, False))
-    if not lanes:
-        return {}
-    ran = run(demand, rungs_of(cases, lanes), span, keep=True)
-    if ran.requested is None:
-        raise AssertionError("kept requests are there")
-    return dict(zip(keys, ran.requested, strict=True))
 
 
 def _confirmed(
@@ -211,11 +154,6 @@ def _confirmed(
         for row, lane in zip(rows, lanes, strict=True)
         if (lane.scores.short_share or 0.0) <= lane.asked.risk
     }
-
-
-def _entry(name: str, like: Served, asked: Asked, requested: Ints, tuning: Tuning = Tuning.AS_SET) -> Entry:
-    served = asking(requested, like, asked.lead_steps)
-    return Entry(name, tuning, None, served, score(served, asked))
 
 
 def _recorded(case: Case, lane: Lane) -> Entry:

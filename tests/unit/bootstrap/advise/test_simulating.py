@@ -8,15 +8,17 @@ import pytest
 
 from autoscaler.bootstrap.advise.advice import Advised, ordered
 from autoscaler.bootstrap.advise.candidates import Confidence, Doubt, HpaAsSet
+from autoscaler.bootstrap.advise.group import Group
 from autoscaler.bootstrap.advise.judging import Question, case_of
 from autoscaler.bootstrap.advise.manifests import manifest, quantity_words
 from autoscaler.bootstrap.advise.pages import report_of
-from autoscaler.bootstrap.advise.simulating import Group, Simulated, simulate
+from autoscaler.bootstrap.advise.simulating import Simulated, simulate
 from autoscaler.reporting.report.page import page
+from autoscaler.simulator.starts import ReadySpread
 from autoscaler.spec.compile import PrometheusSource
 from autoscaler.spec.reader import parse_text
 
-DAYS = 6
+DAYS = 4
 PERCENT = 50
 
 
@@ -105,15 +107,45 @@ def test_the_surest_come_first_and_unproven_shortage_is_worth_nothing(results, g
     assert promised.value == pytest.approx(hot.saved_hours + hot.avoided_minutes / 60 / 0.005)
 
 
+def told_of(found: Simulated) -> tuple[Any, ...]:
+    retuned = None if found.retuned is None else found.retuned.scores
+    return found.now.scores, retuned, found.best.scores, found.target, found.alone
+
+
+@pytest.mark.slow
+def test_times_to_ready_that_vary_are_drawn_for_the_hpa_alone_as_beside_us(candidate, record, wave):
+    """Where none of them varies, the twin says what the one pass over all rungs says."""
+
+    def found(spread: ReadySpread | None) -> Simulated:
+        asked = Question(1200.0, 0.005, 300, spread)
+        demand = wave(6.0, 4, seed=3)
+        case: Any = case_of(
+            candidate(hpa=HpaAsSet("h", 2, 40, cpu_share=0.6)), record(demand), Question(1200.0, 0.005, 60)
+        )
+        case = replace(case, demand=demand.reshape(-1, 5).mean(axis=1))
+        shares: list[float] = []
+        (one,) = simulate(Group((case,), asked, 0), shares.append)
+        assert shares == sorted(shares)
+        assert shares[-1] == 1.0
+        return one
+
+    fixed, alike, varying = found(None), found(ReadySpread(1200.0, 1200.0)), found(ReadySpread(300.0, 1200.0))
+    assert told_of(alike) == told_of(fixed)
+    assert len(fixed.alone) > 20
+    assert varying.now.scores.short_minutes < fixed.now.scores.short_minutes  # most are sooner than the p95
+    assert varying.retuned is not None
+    assert (varying.retuned.scores.short_share or 0) <= (varying.best.scores.short_share or 0)
+
+
 @pytest.mark.slow
 def test_a_step_of_five_minutes_is_near_and_not_the_same(candidate, record, wave):
     """What docs/advise.md says of --step 300s, at a lead of half an hour."""
     hours, shares = [], []
     for step_s in (60, 300):
         asked = Question(1800.0, 0.005, step_s)
-        demand = wave(4.0, DAYS, seed=7)
+        demand = wave(4.0, 6, seed=7)
         case: Any = case_of(candidate(), record(demand), Question(1800.0, 0.005, 60))
-        coarse = replace(case, demand=demand.reshape(-1, step_s // 60).mean(axis=1))
+        coarse = replace(case, demand=demand.reshape(-1, step_s // 60).mean(axis=1), hotter=())
         found = simulate(Group((coarse,), asked, 0))[0].beside.scores
         hours.append(found.replica_hours)
         shares.append(found.short_share or 0.0)
