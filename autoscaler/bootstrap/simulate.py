@@ -151,11 +151,14 @@ def check_length(name: str, steps: int, step_s: int) -> None:
         )
 
 
-def simulate(trace: Trace, workload: Workload, world: World, progress: Progress | None = None) -> Outcome:
+def simulate(
+    trace: Trace, workload: Workload, world: World, progress: Progress | None = None,
+    *, server: PeakServer | None = None,
+) -> Outcome:  # fmt: skip
     """Run the record through `foresee`, `decide` and the guards against the cluster twin, from its first step on.
 
     The cluster starts with the fewest replicas: what the first steps need is not known before them. progress: is told
-    the share that is done, 0 to 1.
+    the share that is done, 0 to 1. server: None = the one that serves.
     """
     step_s = trace.step_s
     delay, held_back = steps_of(world.data_delay_s, step_s), steps_of(world.actuation_delay_s, step_s)
@@ -165,7 +168,7 @@ def simulate(trace: Trace, workload: Workload, world: World, progress: Progress 
     panel = Panel.of(trace.as_seen())
     run = Run(
         fleet, Recording(panel, panel), cluster, trace.first_step, trace.end_step,
-        server=PeakServer(serving_models()), guards=CHAIN,
+        server=server or PeakServer(serving_models()), guards=CHAIN,
         data_delay_steps=delay, actuation_delay_steps=held_back, block_steps=max(1, DAY_S // step_s),
     )  # fmt: skip
     *_, (journal, _) = _told(run.blocks(), progress, trace)

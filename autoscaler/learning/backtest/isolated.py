@@ -9,7 +9,7 @@ from __future__ import annotations
 import multiprocessing
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -58,7 +58,7 @@ class _Running:
 def run_isolated(
     function: Callable[[Item], Result], items: Mapping[str, Item], limits: Limits | None = None, *,
     workers: int = 1, preload: tuple[str, ...] = (), done: Callable[[str], None] | None = None,
-) -> Iterator[Answer[Result] | Lost]:  # fmt: skip
+) -> Generator[Answer[Result] | Lost, None, None]:  # fmt: skip
     """function(item) for each named item, each in a new process, `workers` at a time, in order of their end.
 
     function and items must pickle: nothing of them leaves this machine. preload: modules that the fork server loads
