@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 import numpy as np
 
@@ -125,8 +126,7 @@ class Decision:
         return self.granted != self.current
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class GuardTrace:
+class GuardTrace(NamedTuple):
     """One guard's effect over lanes. failed: lanes on which it raised and which therefore hold."""
 
     guard: str

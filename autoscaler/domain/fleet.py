@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +20,8 @@ class StepLimits:
 
     pods, percent, period_s: [lane, policy]; NaN where a slot is not of that type; period 0 = empty slot.
     unlimited: [lane], no policy at all. disabled: [lane]. pick_min: [lane], selectPolicy Min.
+    in_pods, in_use: [lane, policy], the slot counts pods; the slot holds a policy. longest_window_s,
+    shortest_window_s, longest_period_s: over all lanes. free: nothing limits any lane.
     """
 
     window_s: Floats
@@ -28,6 +31,33 @@ class StepLimits:
     unlimited: Bools
     disabled: Bools
     pick_min: Bools
+    in_pods: Bools = field(init=False)
+    in_use: Bools = field(init=False)
+    longest_window_s: float = field(init=False)
+    shortest_window_s: float = field(init=False)
+    longest_period_s: float = field(init=False)
+    free: bool = field(init=False)
+    any_free: bool = field(init=False)
+    any_disabled: bool = field(init=False)
+    any_pick_min: bool = field(init=False)
+    any_empty: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Once per fleet, what else every tick would work out again."""
+        found = {
+            "in_pods": ~np.isnan(self.pods),
+            "in_use": self.period_s > 0,
+            "longest_window_s": float(self.window_s.max(initial=0)),
+            "shortest_window_s": float(self.window_s.min(initial=np.inf)),
+            "longest_period_s": float(self.period_s.max(initial=0)),
+            "free": bool((self.unlimited & ~self.disabled).all()),
+            "any_free": bool(self.unlimited.any()),
+            "any_disabled": bool(self.disabled.any()),
+            "any_pick_min": bool(self.pick_min.any()),
+            "any_empty": bool((self.period_s <= 0).any()),
+        }
+        for name, value in found.items():
+            object.__setattr__(self, name, value)
 
     @staticmethod
     def of(rules: tuple[ScalingRule, ...]) -> StepLimits:
@@ -55,7 +85,8 @@ class Fleet:
     """The workloads of a tick, in a fixed order, compiled once to arrays.
 
     Rows are the demands of all workloads, those of one lane side by side; lane l owns rows
-    row_start[l] … row_start[l+1]-1.
+    row_start[l] … row_start[l+1]-1. row_headroom: [row], None where no lane has any. horizon_s: seconds of ticks
+    that some window or period of `behavior` still looks at. row_per_lane: every lane has one demand.
     """
 
     workloads: tuple[Workload, ...]
@@ -75,6 +106,10 @@ class Fleet:
     pause_until_s: Floats = field(init=False)
     pause_up: Bools = field(init=False)
     pause_down: Bools = field(init=False)
+    row_headroom: Floats | None = field(init=False)
+    horizon_s: float = field(init=False)
+    row_per_lane: bool = field(init=False)
+    _lane_leads: dict[int, Ints] = field(init=False)
 
     def __post_init__(self) -> None:
         loads = self.workloads
@@ -86,7 +121,7 @@ class Fleet:
         starts = np.zeros(len(loads), dtype=np.int64)
         np.cumsum(counts[:-1], out=starts[1:])
         pauses = [w.pause for w in loads]
-        arrays = {
+        arrays: dict[str, Any] = {
             "demands": tuple(d for w in loads for d in w.demands),
             "row_lane": np.repeat(np.arange(len(loads)), counts),
             "row_start": starts,
@@ -108,6 +143,14 @@ class Fleet:
                 [p is not None and p.direction is not PauseDirection.UP for p in pauses], dtype=np.bool_
             ),
         }
+        up, down = arrays["up"], arrays["down"]
+        some = bool((arrays["headroom"] != 1).any())
+        arrays |= {
+            "row_headroom": arrays["headroom"][arrays["row_lane"]] if some else None,
+            "horizon_s": max(up.longest_window_s, down.longest_window_s, up.longest_period_s, down.longest_period_s),
+            "row_per_lane": bool((counts == 1).all()),
+            "_lane_leads": {},
+        }
         for name, value in arrays.items():
             object.__setattr__(self, name, value)
 
@@ -119,6 +162,12 @@ class Fleet:
         steps = np.ceil(self.lead_s / step_s - 1e-9).astype(np.int64) + data_delay_steps
         return np.asarray(steps[self.row_lane])
 
+    def lead_steps_of_lanes(self, step_s: int) -> Ints:
+        """[lane], lead in whole steps, rounded up, without the delay of the data; worked out once."""
+        if step_s not in self._lane_leads:
+            self._lane_leads[step_s] = self.lead_steps(step_s)[self.row_start]
+        return self._lane_leads[step_s]
+
     def row_keys(self) -> tuple[str, ...]:
         """Stable identity of each row: whose demand, and what is asked; another query is another row."""
         return tuple(
@@ -128,10 +177,16 @@ class Fleet:
 
     def most_over_rows(self, per_row: Ints) -> Ints:
         """Largest value per lane of an array over rows (the largest plan wins)."""
+        if self.row_per_lane:
+            return per_row
         return np.asarray(np.maximum.reduceat(per_row, self.row_start))
 
     def any_over_rows(self, per_row: Bools) -> Bools:
+        if self.row_per_lane:
+            return per_row
         return np.asarray(np.logical_or.reduceat(per_row, self.row_start))
 
     def all_over_rows(self, per_row: Bools) -> Bools:
+        if self.row_per_lane:
+            return per_row
         return np.asarray(np.logical_and.reduceat(per_row, self.row_start))

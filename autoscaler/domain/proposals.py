@@ -9,12 +9,13 @@ limits); counts saturate, never wrap.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 
 from autoscaler.domain.fleet import NO_LIMIT
 from autoscaler.domain.reasons import Reason
-from autoscaler.domain.series import Bools, Codes, Floats, Ints
+from autoscaler.domain.series import Bools, Codes, Floats, Ints, anywhere, everywhere
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,33 +92,37 @@ class Proposals:
 
     def at_least(self, level: Ints, reason: Reason) -> Verdicts:
         """Raise to `level` where below it."""
-        if (level <= self.wanted).all():
+        if everywhere(level <= self.wanted):
             return self.unchanged(reason, level)
         return Verdicts(reason, np.maximum(self.wanted, level), self.held, self.frozen, limit=level)
 
     def at_most(self, level: Ints, reason: Reason) -> Verdicts:
         """Cut to `level` where above it, but never below trusted observed need."""
-        if (level >= self.wanted).all():
+        if everywhere(level >= self.wanted):
             return self.unchanged(reason, level)
         spared = np.maximum(level, self.trusted_need)
         return Verdicts(reason, np.minimum(self.wanted, spared), self.held, self.frozen, limit=level)
 
     def hold(self, lanes: Bools, reason: Reason, limit: Floats | None = None) -> Verdicts:
         """Keep `lanes` at their hold level or, where it is higher, at trusted observed need."""
-        if not lanes.any():
+        if not anywhere(lanes):
             return self.unchanged(reason, limit)
         kept = np.maximum(self.hold_level, self.trusted_need)
         return Verdicts(reason, np.where(lanes, kept, self.wanted), self.held | lanes, self.frozen, limit=limit)
 
     def freeze(self, lanes: Bools, reason: Reason) -> Verdicts:
         """Take `lanes` out of the chain at what is written now: a person said so."""
-        if not lanes.any():
+        if not anywhere(lanes):
             return self.unchanged(reason)
         return Verdicts(reason, np.where(lanes, self.current, self.wanted), self.held, self.frozen | lanes)
 
+    def stand(self, verdicts: Verdicts) -> bool:
+        """Whether a guard left everything as it was: its answer holds the very arrays that it was given."""
+        return verdicts.wanted is self.wanted and verdicts.held is self.held and verdicts.frozen is self.frozen
+
     def after(self, verdicts: Verdicts) -> Proposals:
         """The proposals that the next guard sees."""
-        if verdicts.wanted is self.wanted and verdicts.held is self.held and verdicts.frozen is self.frozen:
+        if self.stand(verdicts):
             return self
         wanted = np.minimum(np.maximum(verdicts.wanted, 0), NO_LIMIT)
         if not verdicts.glides:
@@ -125,16 +130,25 @@ class Proposals:
             kept = np.minimum(np.where(self.held, np.maximum(self.hold_level, need), need), self.wanted)
             kept = np.where(self.pause_up, np.minimum(kept, self.current), kept)
             wanted = np.where(verdicts.frozen, wanted, np.maximum(wanted, kept))
-        if self.pause_down.any():
+        if anywhere(self.pause_down):
             wanted = np.where(self.pause_down, np.maximum(wanted, np.minimum(self.current, self.wanted)), wanted)
-        if self.pause_up.any():
+        if anywhere(self.pause_up):
             wanted = np.where(self.pause_up, np.minimum(wanted, np.maximum(self.current, self.wanted)), wanted)
         wanted = np.where(self.frozen, self.wanted, wanted)
-        return replace(self, wanted=wanted, held=self.held | verdicts.held, frozen=self.frozen | verdicts.frozen)
+        return self._with(wanted, self.held | verdicts.held, self.frozen | verdicts.frozen)
+
+    def _with(self, wanted: Ints, held: Bools, frozen: Bools) -> Proposals:
+        """All else shared. Several times faster than `replace`, which checks thirty fields by name at every guard."""
+        new = object.__new__(Proposals)
+        for name in self.__slots__:
+            object.__setattr__(new, name, getattr(self, name))
+        object.__setattr__(new, "wanted", wanted)
+        object.__setattr__(new, "held", held)
+        object.__setattr__(new, "frozen", frozen)
+        return new
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Verdicts:
+class Verdicts(NamedTuple):
     """One guard's answer, over lanes: the number it leaves, and the number it worked with.
 
     glides: the guard may move a held lane (only the one that brings a lane back into changed limits).

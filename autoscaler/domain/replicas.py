@@ -8,11 +8,21 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from autoscaler.domain.notes import Note
-from autoscaler.domain.series import Bools, Floats, Ints
+from autoscaler.domain.series import Bools, Floats, Ints, anywhere
 
 
 def _no_lanes() -> np.ndarray:
     return np.empty(0)
+
+
+_BLANKS: tuple[tuple[str, type, float], ...] = (
+    ("yielded", np.bool_, False),
+    ("stuck", np.bool_, False),
+    ("least", np.int64, 0),
+    ("own_floor", np.int64, 0),
+    ("raised_s", np.float64, -np.inf),
+)
+"""Fields that may be left out: what they are where they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +71,15 @@ class ReplicaStatus:
 
     def __post_init__(self) -> None:
         lanes = len(self.known)
-        nobody, nothing = np.zeros(lanes, dtype=np.bool_), np.zeros(lanes, dtype=np.int64)
-        blanks = {"yielded": nobody, "stuck": nobody, "least": nothing, "own_floor": nothing}
-        for name, blank in (blanks | {"raised_s": np.full(lanes, -np.inf)}).items():
+        for name, kind, blank in _BLANKS:
             if len(getattr(self, name)) != lanes:
                 if len(getattr(self, name)):
                     raise ValueError(f"{name} has {len(getattr(self, name))} lanes, known has {lanes}")
-                object.__setattr__(self, name, blank)
+                object.__setattr__(self, name, np.full(lanes, blank, dtype=kind))
         shapes = {a.shape for a in (self.known, self.desired, self.ready, self.floor, self.ceiling)}
         if len(shapes) != 1:
             raise ValueError(f"replica arrays must agree on [lane], got {shapes}")
-        if min((int(a.min(initial=0)) for a in (self.desired, self.ready, self.floor)), default=0) < 0:
+        if anywhere(np.minimum(np.minimum(self.desired, self.ready), self.floor) < 0):
             raise ValueError("replica counts are never negative")
 
 

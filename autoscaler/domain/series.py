@@ -20,6 +20,16 @@ Bools = NDArray[np.bool_]
 Codes = NDArray[np.uint8]
 
 
+def anywhere(flags: Bools) -> bool:
+    """Whether any flag is set; on the few lanes of most ticks many times faster than `flags.any()`."""
+    return b"\1" in flags.tobytes()
+
+
+def everywhere(flags: Bools) -> bool:
+    """Whether every flag is set."""
+    return b"\0" not in flags.tobytes()
+
+
 class Effect(StrEnum):
     """What a verdict lets a decision do."""
 
@@ -65,6 +75,18 @@ class DataVerdict(IntEnum):
 
 
 LAST_VALUED = DataVerdict.RECOVERING
+_OK_CODE, _LAST_VALUED_CODE = int(DataVerdict.OK), int(LAST_VALUED)
+
+
+def usable(codes: Codes) -> Bools:
+    """Where the verdict is OK: a value that is neither absent nor a lower bound. (An enum member would cost more.)"""
+    return codes == _OK_CODE
+
+
+def valueless(codes: Codes) -> Bools:
+    """Where the verdict says that there is no value."""
+    return codes > _LAST_VALUED_CODE
+
 
 _VERDICT_WORDS = {
     DataVerdict.OK: "fresh and usable",

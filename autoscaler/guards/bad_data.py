@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from autoscaler.domain.proposals import Proposals, Verdicts
 from autoscaler.domain.reasons import Reason
-from autoscaler.domain.series import LAST_VALUED
+from autoscaler.domain.series import valueless
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,4 +15,4 @@ class BadData:
     reason: Reason = Reason.BAD_DATA
 
     def review(self, lanes: Proposals) -> Verdicts:
-        return lanes.hold(lanes.verdict > LAST_VALUED, self.reason)
+        return lanes.hold(valueless(lanes.verdict), self.reason)

@@ -6,7 +6,7 @@ import numpy as np
 
 from autoscaler.domain.proposals import Proposals, Verdicts
 from autoscaler.domain.reasons import Reason
-from autoscaler.domain.series import DataVerdict
+from autoscaler.domain.series import anywhere, usable
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +17,8 @@ class LowerBound:
     reason: Reason = Reason.LOWER_BOUND
 
     def review(self, lanes: Proposals) -> Verdicts:
-        bound = (lanes.verdict > DataVerdict.OK) & ~lanes.held
-        if not bound.any():
+        bound = ~(usable(lanes.verdict) | lanes.held)
+        if not anywhere(bound):
             return lanes.unchanged(self.reason)
         wanted = np.where(bound, np.maximum(lanes.wanted, lanes.hold_level), lanes.wanted)
         return Verdicts(self.reason, wanted, lanes.held | bound, lanes.frozen)

@@ -6,6 +6,7 @@ import numpy as np
 
 from autoscaler.domain.proposals import Proposals, Verdicts
 from autoscaler.domain.reasons import Reason
+from autoscaler.domain.series import anywhere, everywhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,10 +18,13 @@ class MinMax:
 
     def review(self, lanes: Proposals) -> Verdicts:
         now, low, high = lanes.current, lanes.min_replicas, lanes.max_replicas
-        slowest = np.maximum(lanes.down_limit, lanes.least_replicas)
-        high = np.where(now > high, np.maximum(high, np.minimum(slowest, now)), high)
-        low = np.where(now < low, np.minimum(low, np.maximum(lanes.up_limit, now)), low)
-        if ((lanes.wanted >= low) & (lanes.wanted <= high)).all():
+        above, below = now > high, now < low
+        if anywhere(above):
+            slowest = np.maximum(lanes.down_limit, lanes.least_replicas)
+            high = np.where(above, np.maximum(high, np.minimum(slowest, now)), high)
+        if anywhere(below):
+            low = np.where(below, np.minimum(low, np.maximum(lanes.up_limit, now)), low)
+        if everywhere((lanes.wanted >= low) & (lanes.wanted <= high)):
             return lanes.unchanged(self.reason, high)
         wanted = np.minimum(np.maximum(lanes.wanted, low), high)
         return Verdicts(self.reason, wanted, lanes.held, lanes.frozen, limit=high, glides=True)

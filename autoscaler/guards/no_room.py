@@ -6,6 +6,7 @@ import numpy as np
 
 from autoscaler.domain.proposals import Proposals, Verdicts
 from autoscaler.domain.reasons import Reason
+from autoscaler.domain.series import anywhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +20,10 @@ class NoRoom:
     reason: Reason = Reason.NO_ROOM
 
     def review(self, lanes: Proposals) -> Verdicts:
+        if not anywhere(lanes.stuck):
+            return lanes.unchanged(self.reason)
         rising = lanes.stuck & ~lanes.frozen & (lanes.wanted > np.maximum(lanes.current, lanes.hold_level))
-        if not rising.any():
+        if not anywhere(rising):
             return lanes.unchanged(self.reason)
         kept = np.where(rising, np.maximum(lanes.current, lanes.hold_level), lanes.wanted)
         return Verdicts(self.reason, kept, lanes.held, lanes.frozen, glides=True)

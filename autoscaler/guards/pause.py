@@ -6,6 +6,7 @@ import numpy as np
 
 from autoscaler.domain.proposals import Proposals, Verdicts
 from autoscaler.domain.reasons import Reason
+from autoscaler.domain.series import anywhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +17,7 @@ class Pause:
     reason: Reason = Reason.PAUSED
 
     def review(self, lanes: Proposals) -> Verdicts:
-        if not (lanes.pause_up.any() or lanes.pause_down.any()):
+        if not (anywhere(lanes.pause_up) or anywhere(lanes.pause_down)):
             return lanes.unchanged(self.reason)
         frozen = lanes.freeze(lanes.pause_up & lanes.pause_down, self.reason)
         wanted = np.where(lanes.pause_down, np.maximum(frozen.wanted, lanes.current), frozen.wanted)

@@ -6,6 +6,7 @@ import numpy as np
 
 from autoscaler.domain.proposals import Proposals, Verdicts
 from autoscaler.domain.reasons import Reason
+from autoscaler.domain.series import anywhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,14 +23,10 @@ class RiseSpacing:
 
     def review(self, lanes: Proposals) -> Verdicts:
         since_s = lanes.now_s - lanes.raised_s
-        early = (
-            lanes.rises_spaced
-            & ~lanes.frozen
-            & ~lanes.held
-            & (since_s < self.spacing_s)
-            & (lanes.wanted > lanes.current)
-        )
-        if not early.any():
+        early = lanes.rises_spaced & (since_s < self.spacing_s)
+        if anywhere(early):
+            early &= ~lanes.frozen & ~lanes.held & (lanes.wanted > lanes.current)
+        if not anywhere(early):
             return lanes.unchanged(self.reason, since_s)
         wanted = np.where(early, lanes.current, lanes.wanted)
         return Verdicts(self.reason, wanted, lanes.held, lanes.frozen, limit=since_s, glides=True)

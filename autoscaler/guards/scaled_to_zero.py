@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from autoscaler.domain.proposals import Proposals, Verdicts
 from autoscaler.domain.reasons import Reason
+from autoscaler.domain.series import anywhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,4 +15,5 @@ class ScaledToZero:
     reason: Reason = Reason.SCALED_TO_ZERO
 
     def review(self, lanes: Proposals) -> Verdicts:
-        return lanes.freeze((lanes.desired == 0) & (lanes.min_replicas > 0), self.reason)
+        gone = lanes.desired == 0
+        return lanes.freeze(gone & (lanes.min_replicas > 0) if anywhere(gone) else gone, self.reason)

@@ -6,6 +6,7 @@ import numpy as np
 
 from autoscaler.domain.proposals import Proposals, Verdicts
 from autoscaler.domain.reasons import Reason
+from autoscaler.domain.series import everywhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,7 @@ class Stabilization:
     def review(self, lanes: Proposals) -> Verdicts:
         stable = np.minimum(np.maximum(lanes.current, lanes.recent_low), lanes.recent_high)
         wanted = np.maximum(stable, np.minimum(lanes.trusted_need, lanes.wanted))
-        if (lanes.held | (wanted == lanes.wanted)).all():
+        if everywhere(lanes.held | (wanted == lanes.wanted)):
             return lanes.unchanged(self.reason)
         limit = np.where(wanted > lanes.wanted, lanes.recent_high, lanes.recent_low)
         return Verdicts(self.reason, np.where(lanes.held, lanes.wanted, wanted), lanes.held, lanes.frozen, limit=limit)

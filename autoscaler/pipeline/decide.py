@@ -13,7 +13,7 @@ from autoscaler.domain.notes import Condition, Note
 from autoscaler.domain.proposals import Proposals, Verdicts
 from autoscaler.domain.reasons import Reason
 from autoscaler.domain.replicas import ReplicaStatus
-from autoscaler.domain.series import Bools, DataVerdict, Ints
+from autoscaler.domain.series import Bools, Ints, anywhere, everywhere, usable
 from autoscaler.guards.contract import Guard
 from autoscaler.pipeline.state import LoopState
 from autoscaler.planning.margin import Settled, remember, settle
@@ -37,12 +37,12 @@ def decide(
     now_s: seconds since the epoch. The decision expires after two steps: a late writer drops it.
     """
     state = _learned(fleet, seen, state)
-    current = np.where(fleet.is_floor, status.floor, status.desired)
+    current = _written(fleet, status)
     margin = state.margin.margin
     planned = plan(fleet, seen, LEVELS, margin, current)
-    state = state.noted(now_s, _recommended(fleet, planned, current), current, status.known, _horizon_s(fleet))
+    state = state.noted(now_s, _recommended(fleet, planned, current), current, status.known, fleet.horizon_s)
     state = state.learned(remember(state.margin, seen.step, planned.shadow))
-    proposals = _propose(fleet, planned, status, state, now_s=now_s)
+    proposals = _propose(fleet, planned, status, current, state, now_s=now_s)
     trace, last = run_chain(guards, proposals)
     decisions = Decisions(
         fleet=fleet,
@@ -66,23 +66,24 @@ def run_chain(guards: Sequence[Guard], proposals: Proposals) -> tuple[tuple[Guar
     nobody = np.zeros(len(proposals.wanted), dtype=np.bool_)
     nobody.setflags(write=False)
     for guard in guards:
-        failed = nobody
+        failed, before = nobody, proposals.wanted
         try:
-            verdicts = _reviewed(guard, proposals)
+            verdicts = guard.review(proposals)
+            if proposals.stand(verdicts):
+                trace.append(GuardTrace(guard.name, guard.reason, before, before, nobody, nobody, verdicts.limit))
+                continue
+            _checked(guard, verdicts, proposals)
         except Exception:  # noqa: BLE001 - reviewed again lane by lane; the lanes that raise hold
             verdicts, failed = _lane_by_lane(guard, proposals)
         after = proposals.after(verdicts)
-        holds = nobody if after.held is proposals.held else after.held & ~proposals.held
-        trace.append(
-            GuardTrace(guard.name, guard.reason, proposals.wanted, after.wanted, holds, failed, verdicts.limit)
-        )
+        holds = after.held & ~proposals.held
+        trace.append(GuardTrace(guard.name, guard.reason, before, after.wanted, holds, failed, verdicts.limit))
         proposals = after
     return tuple(trace), proposals
 
 
-def _reviewed(guard: Guard, proposals: Proposals) -> Verdicts:
+def _checked(guard: Guard, verdicts: Verdicts, proposals: Proposals) -> Verdicts:
     """The guard's answer; one of another type or shape (a NaN makes it floating) counts as a guard that raises."""
-    verdicts = guard.review(proposals)
     if verdicts.wanted is not proposals.wanted:
         shape = proposals.wanted.shape
         whole = verdicts.wanted.dtype.kind == "i" and verdicts.wanted.shape == shape
@@ -98,7 +99,7 @@ def _lane_by_lane(guard: Guard, proposals: Proposals) -> tuple[Verdicts, Bools]:
     for lane in range(len(wanted)):
         alone = proposals.one(lane)
         try:
-            one = alone.after(_reviewed(guard, alone))
+            one = alone.after(_checked(guard, guard.review(alone), alone))
         except Exception:  # noqa: BLE001 - this lane holds, the others go on
             failed[lane] = True
         else:
@@ -112,11 +113,12 @@ def _lane_by_lane(guard: Guard, proposals: Proposals) -> tuple[Verdicts, Bools]:
 def _capped(decisions: Decisions) -> Mapping[int, tuple[Note, ...]]:
     """Where the HPA's own maximum, not ours, is what a floor cannot pass."""
     fleet, status = decisions.fleet, decisions.status
-    if not fleet.is_floor.any():
+    over = decisions.wanted > status.ceiling
+    if not anywhere(over):
         return {}
-    binds = fleet.is_floor & status.known & (status.ceiling < fleet.max_replicas)
+    binds = over & fleet.is_floor & status.known & (status.ceiling < fleet.max_replicas)
     found = {}
-    for lane in np.flatnonzero(binds & (decisions.wanted > status.ceiling)).tolist():
+    for lane in np.flatnonzero(binds).tolist():
         words = (
             f"{int(decisions.wanted[lane])} are wanted; under the HPA's max a floor of {int(status.ceiling[lane])} is"
         )
@@ -128,34 +130,41 @@ def _learned(fleet: Fleet, seen: ForesightAt, state: LoopState) -> LoopState:
     """Risk control: was the newest settled step short of what we had wanted in time for it?"""
     known = fleet.all_over_rows(~np.isnan(seen.settled))
     needed = np.where(known, fleet.most_over_rows(replicas_for(seen.settled, fleet.capacity)), np.nan)
-    lead = fleet.lead_steps(seen.step_s)[fleet.row_start]
+    lead = fleet.lead_steps_of_lanes(seen.step_s)
     settled = Settled(seen.step - 1 - seen.data_delay_steps, needed, lead, fleet.risk, seen.step_s)
     return state.learned(settle(state.margin, settled))
 
 
 def _recommended(fleet: Fleet, planned: Plan, current: Ints) -> Ints:
     """What stabilisation remembers of this tick; where data is bad, that what runs was wanted."""
-    usable = (planned.verdict == DataVerdict.OK) & (planned.data_age_s <= fleet.max_data_age_s)
-    return np.where(usable, planned.wanted, np.maximum(planned.wanted, current))
+    trusted = usable(planned.verdict) & (planned.data_age_s <= fleet.max_data_age_s)
+    if everywhere(trusted):
+        return planned.wanted
+    return np.where(trusted, planned.wanted, np.maximum(planned.wanted, current))
 
 
-def _horizon_s(fleet: Fleet) -> float:
-    """Seconds of ticks that some window or period still looks at."""
-    each = (fleet.up.window_s, fleet.down.window_s, fleet.up.period_s, fleet.down.period_s)
-    return max(float(a.max(initial=0)) for a in each)
+def _written(fleet: Fleet, status: ReplicaStatus) -> Ints:
+    """[lane], what is written now: the floor, or the target's own count."""
+    if status.floor is status.desired:
+        return status.desired
+    return np.where(fleet.is_floor, status.floor, status.desired)
 
 
-def _propose(fleet: Fleet, planned: Plan, status: ReplicaStatus, state: LoopState, *, now_s: float) -> Proposals:
-    current = np.where(fleet.is_floor, status.floor, status.desired)
+def _propose(
+    fleet: Fleet, planned: Plan, status: ReplicaStatus, current: Ints, state: LoopState, *, now_s: float
+) -> Proposals:
     paused = fleet.pause_until_s > now_s
-    running = np.maximum(status.floor, np.minimum(status.desired, status.ceiling))
+    hold_level = current
+    if anywhere(fleet.is_floor):
+        running = np.maximum(status.floor, np.minimum(status.desired, status.ceiling))
+        hold_level = np.where(fleet.is_floor, running, current)
     nobody = np.zeros(len(fleet), dtype=np.bool_)
     return Proposals(
         now_s=now_s,
         target_known=status.known,
         desired=status.desired,
         current=current,
-        hold_level=np.where(fleet.is_floor, running, current),
+        hold_level=hold_level,
         observed_need=planned.observed_need,
         need_known=planned.need_known,
         predicted_need=planned.predicted_need,
@@ -165,8 +174,8 @@ def _propose(fleet: Fleet, planned: Plan, status: ReplicaStatus, state: LoopStat
         max_data_age_s=fleet.max_data_age_s,
         min_replicas=np.maximum(fleet.min_replicas, status.own_floor),
         max_replicas=np.maximum(np.minimum(fleet.max_replicas, status.ceiling), 1),
-        recent_high=state.recent_high(now_s, fleet.down.window_s),
-        recent_low=state.recent_low(now_s, fleet.up.window_s),
+        recent_high=state.recent_high(now_s, fleet.down),
+        recent_low=state.recent_low(now_s, fleet.up),
         up_limit=state.step_limit(now_s, fleet.up, current, upward=True),
         down_limit=state.step_limit(now_s, fleet.down, current, upward=False),
         pause_up=fleet.pause_up & paused,

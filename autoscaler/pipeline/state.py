@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from autoscaler.domain.fleet import NO_LIMIT, Fleet, StepLimits
-from autoscaler.domain.series import Bools, Floats, Ints
+from autoscaler.domain.series import Bools, Floats, Ints, anywhere, everywhere
 from autoscaler.domain.workload import WorkloadRef
 from autoscaler.planning.margin import MarginState, shadow_depth
 
@@ -70,38 +70,44 @@ class LoopState:
         nothing: its numbers would be the start of a period later.
         """
         new = self._unseen()
-        upper: Ints = np.where(new, np.maximum(recommended, current), recommended)
+        upper: Ints = np.where(new, np.maximum(recommended, current), recommended) if anywhere(new) else recommended
         lower = recommended
         count = current
-        if not known.all():
+        if not everywhere(known):
             upper, count = np.where(known, upper, -1), np.where(known, count, -1)
             lower = np.where(known, lower, NO_LIMIT)
-        kept = np.flatnonzero(self.times_s > now_s - horizon_s)
-        if len(kept) and self._shares_entry(now_s, horizon_s):
+        first, end = int(np.searchsorted(self.times_s, now_s - horizon_s, side="right")), len(self.times_s)
+        if first < end and self._shares_entry(now_s, horizon_s):
             upper, lower = np.maximum(upper, self.high[-1]), np.minimum(lower, self.low[-1])
             count = np.where(self.counts[-1] < 0, count, self.counts[-1])
-            kept = kept[:-1]
+            end -= 1
+        kept = slice(first, end)
         return LoopState(
             self.lanes,
             self.margin,
             times_s=np.concatenate((self.times_s[kept], (now_s,))),
-            high=np.concatenate((self.high[kept], upper[np.newaxis, :])),
-            low=np.concatenate((self.low[kept], lower[np.newaxis, :])),
-            counts=np.concatenate((self.counts[kept], count[np.newaxis, :])),
+            high=np.concatenate((self.high[kept], upper[np.newaxis])),
+            low=np.concatenate((self.low[kept], lower[np.newaxis])),
+            counts=np.concatenate((self.counts[kept], count[np.newaxis])),
         )
 
     def learned(self, margin: MarginState) -> LoopState:
         """The same memory with another state of risk control."""
         return LoopState(self.lanes, margin, self.times_s, self.high, self.low, self.counts)
 
-    def recent_high(self, now_s: float, window_s: Floats) -> Ints:
+    def recent_high(self, now_s: float, limits: StepLimits) -> Ints:
         """[lane], highest recommendation within each lane's window, the newest always included."""
-        inside = self._inside(now_s, window_s)
-        return np.where(inside, self.high, -1).max(axis=0)
+        alike = self._alike(now_s, limits)
+        if alike is not None:
+            return np.maximum.reduce(self.high[alike])
+        return np.maximum.reduce(np.where(self._inside(now_s, limits.window_s), self.high, -1))
 
-    def recent_low(self, now_s: float, window_s: Floats) -> Ints:
-        inside = self._inside(now_s, window_s)
-        return np.where(inside, self.low, NO_LIMIT).min(axis=0)
+    def recent_low(self, now_s: float, limits: StepLimits) -> Ints:
+        """[lane], lowest recommendation within each lane's window, the newest always included."""
+        alike = self._alike(now_s, limits)
+        if alike is not None:
+            return np.minimum.reduce(self.low[alike])
+        return np.minimum.reduce(np.where(self._inside(now_s, limits.window_s), self.low, NO_LIMIT))
 
     def step_limit(self, now_s: float, limits: StepLimits, current: Ints, *, upward: bool) -> Ints:
         """[lane], the count that `behavior` allows now, from the count at the start of each policy's period.
@@ -109,17 +115,20 @@ class LoopState:
         Percent rounds as autoscaling/v2 does: up, in either direction of the move (72 at 10 % may lose 8).
         """
         edge = NO_LIMIT if upward else 0
-        if (limits.unlimited & ~limits.disabled).all():
+        if limits.free:
             return np.full_like(current, edge)
-        start = self._counts_at_start(now_s, limits.period_s, current)
-        moved = np.where(np.isnan(limits.pods), np.ceil(start * limits.percent / 100 - 1e-9), limits.pods)
-        reached = start + moved if upward else start - moved
-        allowed: Floats = np.where(limits.period_s > 0, reached, np.nan)
-        high, low = np.fmax.reduce(allowed, axis=1), np.fmin.reduce(allowed, axis=1)
-        widest, tightest = (high, low) if upward else (low, high)
-        limit: Floats = np.asarray(np.where(limits.pick_min, tightest, widest))
-        limit = np.where(limits.unlimited, edge, limit)
-        limit = np.where(limits.disabled, current, limit)
+        start = self._counts_at_start(now_s, limits, current)
+        moved: Floats = np.where(limits.in_pods, limits.pods, np.ceil(start * limits.percent / 100 - 1e-9))
+        reached: Floats = start + moved if upward else start - moved
+        allowed: Floats = np.where(limits.in_use, reached, np.nan) if limits.any_empty else reached
+        widest, tightest = (np.fmax, np.fmin) if upward else (np.fmin, np.fmax)
+        limit: Floats = widest.reduce(allowed, axis=1)
+        if limits.any_pick_min:
+            limit = np.where(limits.pick_min, tightest.reduce(allowed, axis=1), limit)
+        if limits.any_free:
+            limit = np.where(limits.unlimited, edge, limit)
+        if limits.any_disabled:
+            limit = np.where(limits.disabled, current, limit)
         limit = np.maximum(limit, current) if upward else np.minimum(limit, current)
         return np.minimum(np.maximum(limit, 0), NO_LIMIT).astype(np.int64)
 
@@ -129,16 +138,31 @@ class LoopState:
         return bool(slot_s > 0 and now_s // slot_s == self.times_s[-1] // slot_s)
 
     def _unseen(self) -> Bools:
-        never: Bools = self.counts < 0
-        return np.asarray(never.all(axis=0)) if len(self.times_s) else np.ones(len(self.lanes), dtype=np.bool_)
+        """[lane], that were never known so far."""
+        if not len(self.times_s):
+            return np.ones(len(self.lanes), dtype=np.bool_)
+        newest: Bools = self.counts[-1] < 0
+        return np.asarray((self.counts < 0).all(axis=0)) if anywhere(newest) else newest
+
+    def _alike(self, now_s: float, limits: StepLimits) -> slice | None:
+        """The entries inside every lane's window, where all see the same ones: only the newest, or all there are."""
+        if limits.longest_window_s <= 0:
+            return slice(len(self.times_s) - 1, None)
+        return slice(None) if self.times_s[0] > now_s - limits.shortest_window_s else None
 
     def _inside(self, now_s: float, window_s: Floats) -> Bools:
         return (self.times_s[:, None] > now_s - window_s) | (self.times_s[:, None] >= now_s)
 
-    def _counts_at_start(self, now_s: float, period_s: Floats, current: Ints) -> Ints:
-        """[lane, policy], what was written at the start of each policy's period that ends now."""
-        begins = np.searchsorted(self.times_s, now_s - period_s, side="right")
-        if self.counts.min(initial=0) < 0:
+    def _counts_at_start(self, now_s: float, limits: StepLimits, current: Ints) -> Ints:
+        """[lane, policy], or [lane, 1] where it is the same: what was written at the start of each policy's period
+        that ends now.
+        """
+        newest = self.counts[-1]
+        only = len(self.times_s) == 1 or self.times_s[-2] <= now_s - limits.longest_period_s
+        if only and self.times_s[-1] == now_s and not anywhere(newest < 0):  # every period began at this tick
+            return newest[:, np.newaxis]
+        begins = np.searchsorted(self.times_s, now_s - limits.period_s, side="right")
+        if anywhere(self.counts < 0):
             # a lane that was not known for a while has its first count later
             known = np.where(self.counts >= 0, np.arange(len(self.times_s))[:, None], len(self.times_s))
             next_known = np.minimum.accumulate(

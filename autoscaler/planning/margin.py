@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from autoscaler.domain.series import Floats, Ints
+from autoscaler.domain.series import Floats, Ints, anywhere, everywhere
 
 LEAST_MARGIN, GREATEST_MARGIN, FIRST_MARGIN = 0.75, 8.0, 1.1
 LOG_LEAST, LOG_GREATEST = math.log(LEAST_MARGIN), math.log(GREATEST_MARGIN)
@@ -70,14 +70,12 @@ class Settled:
 def settle(state: MarginState, settled: Settled) -> MarginState:
     """Learn from a settled step; each step counts once, and an unobserved one teaches nothing."""
     new = settled.step > state.settled_step
-    if not new.any():
+    if not anywhere(new):
         return state
     needed, risk = settled.needed, settled.risk
-    age = np.arange(state.shadow.shape[0])[:, None]
-    behind = age - (state.step - settled.step)
-    window = (behind >= 0) & (behind <= settled.lead_steps)
-    ready = np.where(window, state.shadow, np.inf).min(axis=0)
-    usable = new & np.isfinite(ready) & ~np.isnan(needed) & (state.step - settled.step <= MOST_DELAY_STEPS)
+    late = state.step - settled.step
+    ready = _ready(state.shadow, late, settled.lead_steps)
+    usable = new & np.isfinite(ready) & ~np.isnan(needed) & (late <= MOST_DELAY_STEPS)
     miss = needed > ready
     push = np.where(miss, 1.0, -risk / (1 - risk)) * gain(risk, settled.step_s)
     moved = np.minimum(np.maximum(state.log_margin + push, LOG_LEAST), LOG_GREATEST)
@@ -87,6 +85,15 @@ def settle(state: MarginState, settled: Settled) -> MarginState:
         step=state.step,
         settled_step=np.maximum(state.settled_step, settled.step),
     )
+
+
+def _ready(shadow: Floats, late: Ints, lead: Ints) -> Floats:
+    """[lane], the least of our own wanted over the lead window before a step that lies `late` ticks back."""
+    if everywhere(late == late[0]) and everywhere(lead == lead[0]):
+        first = int(late[0])
+        return np.minimum.reduce(shadow[max(first, 0) : max(first + int(lead[0]) + 1, 0)], initial=np.inf)
+    behind = np.arange(shadow.shape[0])[:, None] - late
+    return np.where((behind >= 0) & (behind <= lead), shadow, np.inf).min(axis=0)
 
 
 def remember(state: MarginState, step: int, shadow: Floats) -> MarginState:

@@ -10,7 +10,7 @@ from autoscaler.domain.decision import SIZING_REASONS
 from autoscaler.domain.fleet import Fleet
 from autoscaler.domain.forecast import SIZING_LEVEL, ForesightAt
 from autoscaler.domain.reasons import Reason
-from autoscaler.domain.series import Bools, Codes, Floats, Ints
+from autoscaler.domain.series import Bools, Codes, Floats, Ints, anywhere, everywhere
 from autoscaler.planning.need import replicas_for
 
 
@@ -39,38 +39,45 @@ def plan(fleet: Fleet, seen: ForesightAt, levels: tuple[float, ...], margin: Flo
     neither is known, what is there stays.
     """
     sizing_quantile = seen.quantiles[:, levels.index(SIZING_LEVEL)]
-    per_row_margin = margin[fleet.row_lane]
-    headroom = fleet.headroom[fleet.row_lane]
+    per_row_margin = margin if fleet.row_per_lane else margin[fleet.row_lane]
+    headroom = fleet.row_headroom
     row_known = ~np.isnan(seen.observed)
 
     observed_need = fleet.most_over_rows(replicas_for(seen.observed, fleet.capacity))
     need_known = fleet.any_over_rows(row_known)
     predicted = fleet.any_over_rows(seen.present)
-    with np.errstate(over="ignore"):
-        peak = sizing_quantile * per_row_margin
-        roomy_peak, roomy = peak * headroom, np.where(row_known, seen.observed, 0.0) * headroom
+    peak = _times(sizing_quantile, per_row_margin)
     bare = fleet.most_over_rows(replicas_for(peak, fleet.capacity))
     observed_with_room, predicted_need = observed_need, bare
-    if (headroom != 1).any():  # else times one, and most fleets have none
+    if headroom is not None:
+        roomy, roomy_peak = _times(np.where(row_known, seen.observed, 0.0), headroom), _times(peak, headroom)
         observed_with_room = fleet.most_over_rows(replicas_for(roomy, fleet.capacity))
         predicted_need = fleet.most_over_rows(replicas_for(roomy_peak, fleet.capacity))
 
-    observed = np.where(need_known, observed_with_room, current)
-    kept = np.maximum(fleet.min_replicas, np.minimum(current, observed))  # only observed load takes a floor down
-    floor = np.where(predicted, fleet.min_replicas, kept)
-    reactive = np.where(fleet.is_floor, floor, observed)
-    wanted = np.maximum(np.where(predicted, predicted_need, 0), reactive)
+    reactive = observed = np.where(need_known, observed_with_room, current)
+    if anywhere(fleet.is_floor):
+        kept = np.maximum(fleet.min_replicas, np.minimum(current, observed))  # only observed load takes a floor down
+        floor = np.where(predicted, fleet.min_replicas, kept)
+        reactive = np.where(fleet.is_floor, floor, observed)
+    predicted_need = np.where(predicted, predicted_need, 0)
+    wanted = np.maximum(predicted_need, reactive)
     return Plan(
         observed_need=np.where(need_known, observed_need, 0),
         need_known=need_known,
-        predicted_need=np.where(predicted, predicted_need, 0),
+        predicted_need=predicted_need,
         predicted=predicted,
         shadow=np.where(predicted & need_known, np.maximum(observed_need, bare), np.nan),
         wanted=wanted,
         sizing=_sizing(fleet, predicted, need_known, predicted_need >= reactive),
-        verdict=np.maximum.reduceat(seen.verdict, fleet.row_start),
-        data_age_s=np.maximum.reduceat(seen.age_s, fleet.row_start),
+        verdict=seen.verdict if fleet.row_per_lane else np.maximum.reduceat(seen.verdict, fleet.row_start),
+        data_age_s=seen.age_s if fleet.row_per_lane else np.maximum.reduceat(seen.age_s, fleet.row_start),
     )
+
+
+def _times(demand: Floats, factor: Floats) -> Floats:
+    """Demand that overflows is endless, and says so without a warning."""
+    with np.errstate(over="ignore"):
+        return demand * factor
 
 
 _CODE = {reason: i for i, reason in enumerate(SIZING_REASONS)}
@@ -78,6 +85,8 @@ _CODE = {reason: i for i, reason in enumerate(SIZING_REASONS)}
 
 def _sizing(fleet: Fleet, predicted: Bools, need_known: Bools, by_forecast: Bools) -> Ints:
     """[lane], index into SIZING_REASONS."""
+    if everywhere(predicted & by_forecast):
+        return np.full(len(predicted), _CODE[Reason.FORECAST_PEAK], dtype=np.int64)
     reactive = np.where(fleet.is_floor, _CODE[Reason.AT_MINIMUM], _CODE[Reason.OBSERVED_NEED])
     reactive = np.where(predicted, reactive, _CODE[Reason.NO_FORECAST])
     reactive = np.where(need_known | (fleet.is_floor & predicted), reactive, _CODE[Reason.UNKNOWN_DEMAND])

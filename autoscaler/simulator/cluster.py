@@ -18,7 +18,7 @@ from autoscaler.actuation.ceiling import floor_ceiling
 from autoscaler.domain.fleet import NO_LIMIT, Fleet
 from autoscaler.domain.notes import Note
 from autoscaler.domain.replicas import ReplicaStatus, ScaleRequest
-from autoscaler.domain.series import Bools, Floats, Ints
+from autoscaler.domain.series import Bools, Floats, Ints, anywhere, everywhere
 from autoscaler.domain.workload import Workload
 from autoscaler.simulator.hpa.lanes import HpaLanes, LaneMetric, LaneTarget
 from autoscaler.simulator.nodes import NodePool, NodeSettings
@@ -103,18 +103,20 @@ class MemoryCluster:
         lanes = self._lanes_of(fleet)
         desired, ready = self.desired[lanes], self.ready[lanes]
         known = (lanes >= 0) & self.known[lanes]
-        if not self.with_hpa.any():
-            nothing = np.zeros(len(lanes), dtype=np.int64)
-            return ReplicaStatus(known, desired, ready, desired, nothing + NO_LIMIT, own_floor=nothing)
-        ceiling = np.where(self.with_hpa, floor_ceiling(self.hpa_max, self.own_min), NO_LIMIT)
+        nobody, nothing = np.zeros(len(lanes), dtype=np.bool_), np.zeros(len(lanes), dtype=np.int64)
+        never = np.full(len(lanes), -np.inf)
+        if not anywhere(self.with_hpa):
+            return ReplicaStatus(
+                known, desired, ready, desired, nothing + NO_LIMIT, nobody, nobody, nothing, nothing, never
+            )
+        floor, ceiling, own_floor = self.hpa_min, floor_ceiling(self.hpa_max, self.own_min), self.own_min
+        if not everywhere(self.with_hpa):
+            floor = np.where(self.with_hpa, floor, self.desired)
+            ceiling, own_floor = np.where(self.with_hpa, ceiling, NO_LIMIT), np.where(self.with_hpa, own_floor, 0)
         return ReplicaStatus(
-            known=known,
-            desired=desired,
-            ready=ready,
-            floor=np.where(self.with_hpa, self.hpa_min, self.desired)[lanes],
-            ceiling=ceiling[lanes],
-            own_floor=np.where(self.with_hpa, self.own_min, 0)[lanes],
-        )
+            known, desired, ready, floor[lanes], ceiling[lanes],
+            nobody, nobody, nothing, own_floor[lanes], never,
+        )  # fmt: skip
 
     def _lanes_of(self, fleet: Fleet) -> Ints:
         """[lane of the asking fleet], our lane or -1; looked up once per fleet."""
@@ -148,17 +150,18 @@ class MemoryCluster:
 
     def sync_hpas(self, now_s: float, seen: Floats) -> None:
         """The step's syncs of all HPAs on the demand seen last ([lane], NaN = their metric fails)."""
-        if not self.with_hpa.any():
+        if not anywhere(self.with_hpa):
             return
         times_s = [now_s + k * self.settings.sync_s for k in range(max(1, self.step_s // self.settings.sync_s))]
         for k, at_s in enumerate(times_s):
             wanted = self._hpa.sync(
                 at_s, seen, self.ready, self.desired, min_replicas=self.hpa_min, max_replicas=self.hpa_max
             )
-            moved = np.flatnonzero(self.with_hpa & (wanted != self.desired)).tolist()
-            for lane in moved:
+            moved = self.with_hpa & (wanted != self.desired)
+            still = not anywhere(moved)
+            for lane in () if still else np.flatnonzero(moved).tolist():
                 self._scale(lane, int(wanted[lane]))
-            if not moved and self._hpa.rests_until(times_s[-1], self.with_hpa):
+            if still and self._hpa.rests_until(times_s[-1], self.with_hpa):
                 self._hpa.rest(times_s[k + 1 :])
                 return
 

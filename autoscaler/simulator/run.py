@@ -16,7 +16,7 @@ from autoscaler.actuation.requests import requests
 from autoscaler.domain.decision import Decisions
 from autoscaler.domain.fleet import Fleet
 from autoscaler.domain.forecast import LEVELS, SIZING_LEVEL
-from autoscaler.domain.series import Floats, Ints, Panel
+from autoscaler.domain.series import Floats, Ints, Panel, anywhere
 from autoscaler.domain.workload import Mode
 from autoscaler.forecasting.serving import PeakServer
 from autoscaler.guards.contract import Guard
@@ -96,7 +96,7 @@ def _failed_bits(decisions: Decisions) -> Ints:
     """[lane], bit g set where guard g raised."""
     bits = np.zeros(len(decisions), dtype=np.int64)
     for g, step in enumerate(decisions.trace):
-        if step.before is not step.after and step.failed.any():
+        if step.before is not step.after and anywhere(step.failed):
             bits |= step.failed.astype(np.int64) << g
     return bits
 

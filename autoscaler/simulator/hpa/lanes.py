@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from autoscaler.domain.series import Bools, Floats, Ints
+from autoscaler.domain.series import Bools, Floats, Ints, anywhere, everywhere
 from autoscaler.domain.workload import PolicyType, ScalingRule, SelectPolicy, StepPolicy
 from autoscaler.simulator.hpa.behavior import (
     DEFAULT_BEHAVIOR,
@@ -131,7 +131,7 @@ class HpaLanes:
         self._record(now_s, wanted, computed)
         self._newest = _Newest(cur, wanted, computed, least, most)
         desired = np.where(computed, granted, np.minimum(np.maximum(cur, least), most))
-        if not cur.all():
+        if anywhere(cur == 0):
             desired[cur == 0] *= computed[cur == 0]
         self._remember_changes(now_s, desired - cur)
         return desired.astype(np.int64)
@@ -148,10 +148,10 @@ class HpaLanes:
         cur, wanted, computed, least, most = self._newest
         still = ~computed | (wanted == cur) | ((wanted < cur) & (cur == least)) | ((wanted > cur) & (cur == most))
         still |= ~lanes
-        if still.all():
+        if everywhere(still):
             return True
         falling = wanted < cur
-        return bool((still | falling).all() and (still | (self._highest.at(last_s, wanted) >= cur)).all())
+        return everywhere(still | falling) and everywhere(still | (self._highest.at(last_s, wanted) >= cur))
 
     def rest(self, times_s: Sequence[float]) -> None:
         """Those syncs, remembered as if they had taken place."""
@@ -176,7 +176,7 @@ class HpaLanes:
         percent = self._percent(busy, pods)
         # Unready pods count as idle, but only against a rise.
         dampened = (pods < cur) & (percent > self._target)
-        if dampened.any():
+        if anywhere(dampened):
             pods = np.where(dampened, cur, pods)
             percent = np.where(dampened, self._percent(busy, pods), percent)
             dampened &= percent < self._target
@@ -197,10 +197,10 @@ class HpaLanes:
         lowest = self._lowest.extreme(now_s, wanted)
         granted = np.minimum(np.maximum(cur, lowest), highest)
         # Each limit is on the far side of current, so it is worked out only when some lane moves that way.
-        if (granted > cur).any():
+        if anywhere(granted > cur):
             ceiling = np.maximum(self._limit(self._behavior.scale_up, now_s, cur, up=True), cur)
             granted = np.minimum(granted, np.minimum(ceiling, most))
-        if (granted < cur).any():
+        if anywhere(granted < cur):
             floor = np.minimum(self._limit(self._behavior.scale_down, now_s, cur, up=False), cur)
             granted = np.maximum(granted, np.maximum(floor, least))
         return granted
@@ -225,7 +225,7 @@ class HpaLanes:
         self._lowest.record(now_s, wanted, computed)
 
     def _remember_changes(self, now_s: float, change: Floats) -> None:
-        if self._behavior is not None and change.any():
+        if self._behavior is not None and anywhere(change != 0):
             self._ups.store(now_s, change, change > 0)
             self._downs.store(now_s, -change, change < 0)
 

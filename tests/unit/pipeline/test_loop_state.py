@@ -12,7 +12,10 @@ from autoscaler.domain.workload import Lead, PolicyType, ScalingRule, SelectPoli
 from autoscaler.pipeline.state import MOST_ENTRIES, LoopState
 
 YES = np.array([True])
-WINDOW = np.array([300.0])
+
+
+def _windows(*seconds: float) -> StepLimits:
+    return StepLimits.of(tuple(ScalingRule(int(each)) for each in seconds))
 
 
 def _note(state: LoopState, now_s: float, recommended: int, current: int, known: bool = True,
@@ -21,11 +24,11 @@ def _note(state: LoopState, now_s: float, recommended: int, current: int, known:
 
 
 def _high(state: LoopState, now_s: float, window_s: float = 300.0) -> int:
-    return int(state.recent_high(now_s, np.array([window_s]))[0])
+    return int(state.recent_high(now_s, _windows(window_s))[0])
 
 
 def _low(state: LoopState, now_s: float, window_s: float = 300.0) -> int:
-    return int(state.recent_low(now_s, np.array([window_s]))[0])
+    return int(state.recent_low(now_s, _windows(window_s))[0])
 
 
 @pytest.fixture
@@ -146,14 +149,14 @@ def test_lanes_keep_their_memory_when_the_fleet_changes(make_workload: Callable[
     moved = state.for_fleet(Fleet((c, b, a)), 60)
     assert moved.for_fleet(Fleet((c, b, a)), 60) is moved
     both = moved.noted(60.0, np.array([1, 1, 1]), np.array([9, 1, 1]), np.ones(3, dtype=np.bool_), 300.0)
-    assert both.recent_high(60.0, np.full(3, 300.0)).tolist() == [9, 6, 5]  # c is new, at nine
-    assert both.recent_low(60.0, np.full(3, 300.0)).tolist() == [1, 1, 1]
+    assert both.recent_high(60.0, _windows(300.0, 300.0, 300.0)).tolist() == [9, 6, 5]  # c is new, at nine
+    assert both.recent_low(60.0, _windows(300.0, 300.0, 300.0)).tolist() == [1, 1, 1]
     longer = make_workload("a", lead=Lead(3600.0))
     deeper = both.for_fleet(Fleet((longer,)), 60)
     assert deeper.margin.shadow.shape[0] > both.margin.shadow.shape[0]
     nobody = deeper.for_fleet(Fleet(()), 60)
     assert nobody.counts.shape[1] == 0
-    assert nobody.for_fleet(Fleet((a,)), 60).recent_high(60.0, WINDOW).tolist() == [-1]
+    assert nobody.for_fleet(Fleet((a,)), 60).recent_high(60.0, _windows(300.0)).tolist() == [-1]
 
 
 def test_margins_travel_with_their_lanes(make_workload: Callable[..., Workload]) -> None:
