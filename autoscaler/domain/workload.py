@@ -6,6 +6,10 @@ import math
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from autoscaler.domain.policy import Guarded
 
 
 class Mode(StrEnum):
@@ -146,7 +150,7 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """One PredictiveAutoscaler, valid by construction."""
+    """One PredictiveAutoscaler, valid by construction. guarded: what guard policies add; None = none speaks of it."""
 
     ref: WorkloadRef
     target: Target
@@ -162,6 +166,7 @@ class Workload:
     scale_down: ScalingRule = ScalingRule(300, (StepPolicy(PolicyType.PERCENT, 10, 60),))
     max_data_age_s: float = 180.0
     pause: Pause | None = None
+    guarded: Guarded | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= self.min_replicas <= self.max_replicas:

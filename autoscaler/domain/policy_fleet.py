@@ -1,0 +1,125 @@
+"""The rules of all workloads' policies as arrays over lanes: compiled once a fleet, asked at every tick."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+
+from autoscaler.domain.calendar import is_open
+from autoscaler.domain.policy import UNGUARDED, Freeze, Growth, Guarded, PolicyPause, ReplicaWindow
+from autoscaler.domain.series import Bools, Codes, Floats, Ints
+from autoscaler.domain.workload import PauseDirection, Workload
+
+FREEZE_CODE = {None: 0, Growth.ANY: 1, Growth.OBSERVED_NEED: 2, Growth.NONE: 3}
+"""Of several freezes that are open the strictest counts: the highest code."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class InForce:
+    """What holds at one moment, all [lane].
+
+    min_replicas, max_replicas: with the windows that are open; where they clash, as they are. clash: min is above
+    max, whatever set them. freeze: FREEZE_CODE. fallback_least: replicas once demand is unusable for fallback_after_s,
+    0 where there is no such rule. unknown: a policy that may speak about the lane cannot be read.
+    """
+
+    min_replicas: Ints
+    max_replicas: Ints
+    clash: Bools
+    freeze: Codes
+    pause_up: Bools
+    pause_down: Bools
+    fallback_least: Ints
+    fallback_after_s: Floats
+    unknown: Bools
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FleetRules:
+    """Each distinct rule once, with the lanes that it is about.
+
+    spare: [lane], replicas kept on top of the plan. zones: [lane], of which one may be lost; 0 = not asked.
+    idle: no policy says anything, so a tick need not ask. survives: some lane keeps room for a loss.
+    """
+
+    windows: tuple[tuple[ReplicaWindow, Ints], ...]
+    freezes: tuple[tuple[Freeze, Ints], ...]
+    pauses: tuple[tuple[PolicyPause, Ints], ...]
+    clash: Bools
+    unknown: Bools
+    fallback_least: Ints
+    fallback_after_s: Floats
+    spare: Ints
+    zones: Ints
+    idle: bool
+    survives: bool
+
+    @staticmethod
+    def of(loads: Sequence[Workload]) -> FleetRules:
+        each = [w.guarded or UNGUARDED for w in loads]
+        fallbacks = [g.fallback for g in each]
+        survive = [g.survive for g in each]
+        return FleetRules(
+            windows=_lanes_of(each, lambda g: g.windows),
+            freezes=_lanes_of(each, lambda g: g.freezes),
+            pauses=_lanes_of(each, lambda g: g.pauses),
+            clash=np.array([g.clash is not None for g in each], dtype=np.bool_),
+            unknown=np.array([g.unknown is not None for g in each], dtype=np.bool_),
+            fallback_least=np.array([f.least if f else 0 for f in fallbacks], dtype=np.int64),
+            fallback_after_s=np.array([f.after_s if f else np.inf for f in fallbacks], dtype=np.float64),
+            spare=np.array([s.replicas if s else 0 for s in survive], dtype=np.int64),
+            zones=np.array([s.zones if s else 0 for s in survive], dtype=np.int64),
+            idle=all(g is UNGUARDED for g in each),
+            survives=any(s is not None for s in survive),
+        )
+
+    def at(self, now_s: float, ahead_s: Floats, least: Ints, most: Ints) -> InForce:
+        """What holds now. ahead_s: [lane], how much earlier a minimum must be asked for. least, most: the lanes' own.
+
+        Of windows that are open at once the highest min and the lowest max count. An event's floor stays below max.
+        """
+        low, high = least.copy(), most.copy()
+        freeze = np.zeros(len(least), dtype=np.uint8)
+        up, down = np.zeros(len(least), dtype=np.bool_), np.zeros(len(least), dtype=np.bool_)
+        events: list[tuple[int, Ints]] = []
+        for w, lanes in self.windows:
+            opens_s = w.window.opens_s(now_s)
+            if w.most is not None and opens_s <= now_s:
+                high[lanes] = np.minimum(high[lanes], w.most)
+            if w.least is not None:
+                early = lanes[opens_s <= now_s + ahead_s[lanes]]
+                if w.bounded:
+                    events.append((w.least, early))
+                else:
+                    low[early] = np.maximum(low[early], w.least)
+        clash = self.clash | (low > high)
+        for floor, lanes in events:
+            low[lanes] = np.maximum(low[lanes], np.minimum(floor, high[lanes]))
+        for f, lanes in self.freezes:
+            if is_open(f.window, now_s):
+                freeze[lanes] = np.maximum(freeze[lanes], FREEZE_CODE[f.growth])
+        for p, lanes in self.pauses:
+            if p.active(now_s):
+                up[lanes] |= p.pause.direction is not PauseDirection.DOWN
+                down[lanes] |= p.pause.direction is not PauseDirection.UP
+        return InForce(low, high, clash, freeze, up, down, self.fallback_least, self.fallback_after_s, self.unknown)
+
+    def surviving(self, need: Ints) -> Ints:
+        """[lane], what a need of so many replicas becomes with room for the loss; zero stays zero."""
+        zoned = np.where(self.zones > 1, -(-need * self.zones // np.maximum(self.zones - 1, 1)), need)
+        return np.where(need > 0, zoned + self.spare, need)
+
+
+_Rule = TypeVar("_Rule")
+
+
+def _lanes_of(each: Sequence[Guarded], rules: Callable[[Guarded], tuple[_Rule, ...]]) -> tuple[tuple[_Rule, Ints], ...]:
+    lanes: dict[_Rule, list[int]] = defaultdict(list)
+    for lane, guarded in enumerate(each):
+        for rule in rules(guarded):
+            lanes[rule].append(lane)
+    return tuple((rule, np.array(found, dtype=np.int64)) for rule, found in lanes.items())
