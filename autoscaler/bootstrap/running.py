@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from autoscaler.adapters.store import DecisionStore
 from autoscaler.adapters.telemetry import SourceFacts, Telemetry
+from autoscaler.bootstrap.engine_state_keeper import EngineStateKeeper
 from autoscaler.bootstrap.fleet_files import FleetFiles
 from autoscaler.bootstrap.live_sources import LiveSources, in_words
 from autoscaler.bootstrap.past import Past
@@ -47,6 +48,7 @@ class Service:
     pipeline: Pipeline
     store: DecisionStore
     caretaker: Caretaker | None = None
+    memory: EngineStateKeeper | None = None
     telemetry: Telemetry = field(default_factory=Telemetry)
     last_tick: datetime | None = None
     last_error: str | None = None
@@ -57,8 +59,13 @@ class Service:
     _alarmed: bool = False
 
     def begin(self) -> None:
-        """Before the first tick: take the sources in, and ask the servers for their time."""
+        """Before the first tick: take the sources in, ask the servers for their time, remember what was learned."""
         self._announce()
+        if self.memory is not None:
+            restored = self.memory.restore(self.files.fleet, self.clock.now())
+            self.pipeline.state = restored.state
+            word = "restored" if restored.state is not None else "begins_anew"
+            log.info("engine_state_%s %s", word, restored.words)
 
     def tick(self) -> Decisions | None:
         """One tick at the clock's now; None when it failed, which is logged and counted and holds nothing up."""
@@ -71,6 +78,8 @@ class Service:
                 self.caretaker.visit(self.files)
             with self.telemetry.tick_seconds.time():
                 decisions = self.pipeline.tick(self.files.fleet, now)
+            if self.memory is not None:
+                self.memory.offer(self.pipeline.state, now)
             self._hear()
             self.telemetry.observe(decisions)
             self._tell(decisions)
@@ -121,6 +130,7 @@ class Service:
             "clock": {"skewSeconds": self.skew_s, "ok": not self._alarmed},
             "backfill": None if progress is None else progress.words,
             "recordsDropped": self.store.dropped,
+            "engineState": None if self.memory is None else self.memory.health,
         }
 
     def close(self) -> None:
@@ -128,6 +138,8 @@ class Service:
         if self.caretaker is not None:
             self.caretaker.close()
         self.metrics.close()
+        if self.memory is not None:
+            self.memory.close()
         self.store.close()
 
     def _announce(self) -> None:

@@ -18,6 +18,11 @@ def demand_file(store: Path) -> Path:
     return store.with_name(f"{store.stem}-demand{store.suffix or '.db'}")
 
 
+def state_folder(store: Path) -> Path:
+    """The folder of what the loop has learned: beside the record."""
+    return store.with_name(f"{store.stem}-state")
+
+
 @dataclass(frozen=True, slots=True)
 class ClusterSettings:
     """Which Kubernetes, and who we are in it. installation: the name on what we hold, one per Foresail of a cluster."""
@@ -34,7 +39,8 @@ class ServiceSettings:
     listen: host and port of /metrics and /healthz, None = off. replay_from: run on a past clock from there,
     `speed` times as fast as time passes. history_days: demand kept in memory. beside: history of servers comes beside
     the ticks, from our own store and a back-fill; False: every tick asks for all it needs, however long that takes.
-    cluster: where replicas are read and written; None = a simulated cluster.
+    cluster: where replicas are read and written; None = a simulated cluster. state_every_s: seconds of machine time
+    between two savings of what the loop has learned; None = it is neither saved nor restored.
     """
 
     fleet: tuple[Path, ...]
@@ -48,6 +54,7 @@ class ServiceSettings:
     beside: bool = True
     backfill: BackfillLimits = field(default_factory=BackfillLimits)
     cluster: ClusterSettings | None = None
+    state_every_s: float | None = 60.0
 
     @property
     def real_tick_s(self) -> float:
@@ -62,3 +69,7 @@ class ServiceSettings:
     @property
     def demand_store(self) -> Path:
         return demand_file(self.store)
+
+    @property
+    def state_folder(self) -> Path:
+        return state_folder(self.store)

@@ -111,7 +111,9 @@ def decide_once(
     output_kind(output)
     step_s = _grid(fleet, step)
     when = None if at == "newest" else moment("--at", at)
-    settings = ServiceSettings(fleet, store, step_s, float(step_s), listen=None, beside=False, cluster=cluster)
+    settings = ServiceSettings(
+        fleet, store, step_s, float(step_s), listen=None, beside=False, cluster=cluster, state_every_s=None
+    )
     clock = VirtualClock(datetime.now(UTC))
     _log_to_stderr(logging.WARNING)
     running = service(settings, clock)

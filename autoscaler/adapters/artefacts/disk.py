@@ -88,8 +88,11 @@ def write_folder(path: Path, files: dict[str, bytes]) -> None:
 
 
 def remove_folder(path: Path) -> None:
-    """A folder of ours with plain files in it; what is not there any more is no error."""
+    """A folder of ours with plain files in it; what is not there any more is no error. Of a link, only the link."""
     try:
+        if path.is_symlink():
+            path.unlink()
+            return
         for each in path.iterdir():
             each.unlink()
         path.rmdir()
