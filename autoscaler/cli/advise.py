@@ -202,6 +202,8 @@ def _hpas(options: AdviseOptions) -> dict[Key, tuple[FoundHpa, ...]] | None:
     from autoscaler.bootstrap.clusters import connect
     from autoscaler.bootstrap.settings import ClusterSettings
 
+    if options.kubeconfig is not None and not options.kubeconfig.exists():
+        raise Refused(f"kubeconfig {options.kubeconfig} cannot be used: there is no such file")
     connection = connect(ClusterSettings(kubeconfig=options.kubeconfig, context=options.context))
     try:
         return cluster_hpas(connection, options.namespaces)

@@ -52,10 +52,13 @@ class HpaMetric:
 
 @dataclass(frozen=True, slots=True)
 class FoundHpa:
+    """behavior: where it is not the default, in a few words; its metrics do not tell it, the cluster does."""
+
     name: str
     least: int
     most: int
     metrics: tuple[HpaMetric, ...] = ()
+    behavior: str = ""
 
 
 @dataclass(frozen=True, slots=True)

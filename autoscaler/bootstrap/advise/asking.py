@@ -28,6 +28,7 @@ from autoscaler.bootstrap.advise.candidates import (
     candidates,
     other_metrics,
 )
+from autoscaler.bootstrap.advise.cluster_hpas import disagreements
 from autoscaler.bootstrap.advise.group import Group
 from autoscaler.bootstrap.advise.judging import Case, Question, better_by_cpu, case_of
 from autoscaler.bootstrap.advise.queries_file import TypedQuery, typed_candidates
@@ -74,7 +75,7 @@ def advise(asking: Asking, progress: Progress | None = None) -> Advice:
     client = PrometheusClient(settings_of(asking.source))
     reader = PrometheusReader(client.settings, client)
     try:
-        found = _discovered(asking, client, lambda share: told("looking around", share))
+        found, said = _as_in_the_cluster(asking, _discovered(asking, client, lambda s: told("looking around", s)))
         some, unjudged = (
             typed_candidates(asking.queries, found, asking.scope) if asking.queries else candidates(found, asking.scope)
         )
@@ -82,7 +83,8 @@ def advise(asking: Asking, progress: Progress | None = None) -> Advice:
         some, records = _records(reader, some, window, lambda share: told("reading history", share))
     finally:
         reader.close()
-    return _judged(asking, found, window, (some, records, unjudged), told)
+    advice = _judged(asking, found, window, (some, records, unjudged), told)
+    return replace(advice, notes=(*said, *advice.notes))
 
 
 def _discovered(asking: Asking, client: PrometheusClient, said: Callable[[float], None]) -> Discovery:
@@ -100,10 +102,16 @@ def _discovered(asking: Asking, client: PrometheusClient, said: Callable[[float]
     if len(found.clusters) > 1:
         names = ", ".join(name or "(none)" for name in found.clusters[:5])
         raise Refused(f"{url} holds several clusters ({names}); choose one with --match cluster={found.clusters[-1]}")
-    if asking.hpas is not None:
-        hpas = asking.hpas
-        found = replace(found, workloads=tuple(replace(w, hpas=hpas.get(w.key, ())) for w in found.workloads))
     return found
+
+
+def _as_in_the_cluster(asking: Asking, shown: Discovery) -> tuple[Discovery, tuple[str, ...]]:
+    """With the cluster's own HPAs where it was asked, and what its metrics say otherwise."""
+    hpas = asking.hpas
+    if hpas is None:
+        return shown, ()
+    workloads = tuple(replace(w, hpas=hpas.get(w.key, ())) for w in shown.workloads)
+    return replace(shown, workloads=workloads), tuple(disagreements(shown.workloads, hpas))
 
 
 def _reachable(url: str, fault: QueryFault) -> Refused | Retryable:
@@ -277,4 +285,5 @@ def _notes(found: Discovery, window: Window, asking: Asking) -> Iterator[str]:
             f"at --namespace and --match, or {QUERIES_REMEDY}"
         )
     elif not any(w.hpas for w in found.workloads):
-        yield "no HPA was found; if there are some, pass --kubeconfig"
+        also = "if there are some, pass --kubeconfig" if asking.hpas is None else "in the cluster of the kubeconfig"
+        yield f"no HPA was found{'; ' if asking.hpas is None else ' '}{also}"

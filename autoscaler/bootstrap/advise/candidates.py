@@ -50,6 +50,7 @@ class HpaAsSet:
     """An HPA as it can be simulated; one of the targets is set.
 
     cpu_share: of the CPU request. cpu_cores: per pod. capacity_percent: of what one replica serves, as typed.
+    behavior: what of it is not simulated, in words.
     """
 
     name: str
@@ -58,6 +59,7 @@ class HpaAsSet:
     cpu_share: float | None = None
     cpu_cores: float | None = None
     capacity_percent: int | None = None
+    behavior: str = ""
 
     @property
     def words(self) -> str:
@@ -187,9 +189,9 @@ def hpa_as_set(hpas: Sequence[FoundHpa], name: str) -> HpaAsSet | Unjudged | Non
         return Unjudged(name, f"the target of HPA {one.name} is not in the metrics", "pass --kubeconfig to read it")
     for metric in one.metrics:
         if metric.name == "cpu" and metric.type == "Utilization":
-            return HpaAsSet(one.name, one.least, one.most, cpu_share=metric.value / 100)
+            return HpaAsSet(one.name, one.least, one.most, cpu_share=metric.value / 100, behavior=one.behavior)
         if metric.name == "cpu" and metric.type == "AverageValue":
-            return HpaAsSet(one.name, one.least, one.most, cpu_cores=metric.value)
+            return HpaAsSet(one.name, one.least, one.most, cpu_cores=metric.value, behavior=one.behavior)
     names = ", ".join(sorted({m.name for m in one.metrics}))
     words = f"HPA {one.name} scales on {names}: how its target relates to a demand that we know cannot be told"
     return Unjudged(name, words, f"{QUERIES_REMEDY}, with capacity and hpa: {{target, min, max}}")

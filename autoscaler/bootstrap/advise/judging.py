@@ -172,6 +172,8 @@ def _doubts(record: Record, step_s: int, one: Candidate) -> Iterator[Doubt]:
     gaps = _gaps(record.demand, first)
     if gaps > MANY_GAPS:
         yield Doubt(Confidence.MEDIUM, f"{gaps:.0%} of its demand is not on record")
+    if one.hpa is not None and one.hpa.behavior:
+        yield Doubt(Confidence.MEDIUM, f"the default behavior is simulated, and its HPA's is: {one.hpa.behavior}")
     for share, words, _ in _censored(one, record):
         if share > MANY_CENSORED:
             yield Doubt(Confidence.MEDIUM, f"{words} {share:.0%} of the time")

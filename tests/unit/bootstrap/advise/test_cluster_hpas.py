@@ -1,13 +1,14 @@
 """HPAs as a cluster lists them, in the terms of those that kube-state-metrics shows."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from autoscaler.adapters.kubernetes.faults import ApiFault
-from autoscaler.adapters.prometheus.discovery import FoundHpa, HpaMetric, Key
+from autoscaler.adapters.prometheus.discovery import FoundHpa, FoundWorkload, HpaMetric, Key
 from autoscaler.bootstrap.advise.candidates import HpaAsSet, Unjudged, hpa_as_set
-from autoscaler.bootstrap.advise.cluster_hpas import ALL, cluster_hpas
+from autoscaler.bootstrap.advise.cluster_hpas import ALL, cluster_hpas, disagreements
 from autoscaler.domain.errors import Refused
 
 
@@ -62,8 +63,65 @@ def test_only_the_named_namespaces_are_listed():
     assert list(_found({path: [_hpa("web", [CPU])]}, "shop")) == [Key("shop", "Deployment", "web")]
 
 
-def test_a_missing_right_is_told_with_the_way_out():
-    with pytest.raises(Refused, match="grant list on horizontalpodautoscalers"):
-        _found({ALL: ApiFault(403, "forbidden")})
-    with pytest.raises(ApiFault):
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (403, "grant list on horizontalpodautoscalers, name --namespace, or leave --kubeconfig out"),
+        (401, "does not accept the credentials of the kubeconfig: log in again"),
+    ],
+)
+def test_who_may_not_read_is_told_the_way_out(status, words):
+    with pytest.raises(Refused, match=words):
+        _found({ALL: ApiFault(status, "no")})
+
+
+def test_no_answer_is_told_as_one_that_may_come_later():
+    with pytest.raises(ApiFault, match=r"check the server that the kubeconfig names, or leave .*\(no answer\)"):
         _found({ALL: ApiFault(None, "no answer")})
+
+
+DEFAULTED = {
+    "scaleUp": {
+        "stabilizationWindowSeconds": 0, "selectPolicy": "Max",
+        "policies": [
+            {"type": "Pods", "value": 4, "periodSeconds": 15}, {"type": "Percent", "value": 100, "periodSeconds": 15},
+        ],
+    },
+    "scaleDown": {"selectPolicy": "Max", "policies": [{"type": "Percent", "value": 100, "periodSeconds": 15}]},
+}  # fmt: skip
+TENTH = [{"type": "Percent", "value": 10, "periodSeconds": 60}, {"type": "Pods", "value": 2, "periodSeconds": 60}]
+
+
+@pytest.mark.parametrize(
+    ("behavior", "words"),
+    [
+        ({}, ""),
+        (DEFAULTED, ""),
+        ({"scaleDown": {"stabilizationWindowSeconds": 300}}, ""),
+        ({"scaleDown": {"stabilizationWindowSeconds": 600}}, "scaleDown waits 600 s"),
+        ({"scaleDown": {"policies": TENTH}}, "scaleDown by 10 % in 60 s or 2 in 60 s"),
+        ({"scaleDown": {"policies": TENTH, "selectPolicy": "Min"}}, "scaleDown by 10 % in 60 s and 2 in 60 s"),
+        ({"scaleUp": {"stabilizationWindowSeconds": 60}, "scaleDown": {"selectPolicy": "Disabled"}},
+         "scaleUp waits 60 s; scaleDown is disabled"),
+        ({"scaleUp": {"tolerance": "5%"}}, "scaleUp tolerates 5%"),
+    ],
+)  # fmt: skip
+def test_a_behavior_that_is_not_the_default_is_told(behavior, words):
+    (hpas,) = _found({ALL: [_hpa("web", [CPU], behavior=behavior)]}).values()
+    assert hpas[0].behavior == words
+    found = hpa_as_set(hpas, "shop/web")
+    assert isinstance(found, HpaAsSet)
+    assert found.behavior == words
+
+
+def test_what_the_metrics_show_otherwise_is_told_and_nothing_where_they_agree():
+    def shown(name: str, least: int = 1) -> FoundWorkload:
+        hpa = FoundHpa(f"{name}-hpa", least, 9, (HpaMetric("cpu", "Utilization", 65),))
+        return FoundWorkload(Key("shop", "Deployment", name), 3, hpas=(hpa,))
+
+    held = _found({ALL: [_hpa("web", [CPU], behavior={"scaleDown": {"selectPolicy": "Disabled"}}), _hpa("api", [CPU])]})
+    assert not list(disagreements([shown("web"), shown("api")], held))
+    assert not list(disagreements([replace(shown("gone"), hpas=())], held))
+    gone, other = disagreements([shown("web"), shown("api", 2), *map(shown, "abcd")], held)
+    assert "an HPA of shop/a, shop/b, shop/c and 1 more and the cluster has none" in gone
+    assert "another HPA of shop/api than the cluster has: the cluster's is used" in other
