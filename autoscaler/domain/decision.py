@@ -13,7 +13,7 @@ import numpy as np
 from autoscaler.domain.fleet import Fleet
 from autoscaler.domain.forecast import LEVELS, ForesightAt
 from autoscaler.domain.notes import Note
-from autoscaler.domain.proposals import Proposals
+from autoscaler.domain.proposals import POLICY_FIELDS, Proposals
 from autoscaler.domain.reasons import Reason
 from autoscaler.domain.replicas import ReplicaStatus
 from autoscaler.domain.series import Bools, DataVerdict, Floats, Ints
@@ -81,6 +81,7 @@ class Decision:
     inputs: the lane's row of Proposals by name, so that a counterfactual runs the same guards again.
     notes: what the cluster, the write or the lead time has to say. lead: its parts; None in records before they were.
     data_delay_s: how late the data usually is; tick_s: the step that a decision covers. Both in front of the lead.
+    rules: what guard policies and the workload's own spec had in force: field, and which rule of which file.
     """
 
     workload: WorkloadRef
@@ -104,6 +105,7 @@ class Decision:
     lead: Lead | None = None
     data_delay_s: float = 0.0
     tick_s: float = 0.0
+    rules: tuple[tuple[str, str], ...] = ()
 
     @property
     def reasons(self) -> tuple[Reason, ...]:
@@ -245,14 +247,25 @@ def _view(batch: Decisions, lane: int) -> Decision:
         demands=tuple(_demand(batch, first + k, seen) for k in range(len(load.demands))),
         effects=effects,
         inputs={
-            f.name: getattr(batch.proposals, f.name)[lane].item() for f in fields(batch.proposals) if f.name != "now_s"
+            f.name: getattr(batch.proposals, f.name)[lane].item()
+            for f in fields(batch.proposals)
+            if f.name != "now_s" and (load.guarded is not None or f.name not in POLICY_FIELDS)
         }
         | {"now_s": batch.now_s},
         notes=batch.notes.get(lane, ()),
         lead=load.lead,
         data_delay_s=float(seen.data_delay_steps[lane] * seen.step_s),
         tick_s=float(seen.step_s),
+        rules=_rules(batch, lane),
     )
+
+
+def _rules(batch: Decisions, lane: int) -> tuple[tuple[str, str], ...]:
+    load = batch.fleet.workloads[lane]
+    if load.guarded is None:
+        return ()
+    ahead_s = load.lead.total_s + batch.seen.step_s
+    return load.guarded.rules_at(batch.now_s, ahead_s, (load.min_replicas, load.max_replicas))
 
 
 def _effect(step: GuardTrace, lane: int) -> GuardEffect:

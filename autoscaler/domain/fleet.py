@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from autoscaler.domain.policy import UNGUARDED
+from autoscaler.domain.policy_fleet import FleetRules
 from autoscaler.domain.series import Bools, Floats, Ints
 from autoscaler.domain.workload import Demand, PauseDirection, PolicyType, ScalingRule, SelectPolicy, Workload
 
@@ -87,6 +89,7 @@ class Fleet:
     Rows are the demands of all workloads, those of one lane side by side; lane l owns rows
     row_start[l] … row_start[l+1]-1. row_headroom: [row], None where no lane has any. horizon_s: seconds of ticks
     that some window or period of `behavior` still looks at. row_per_lane: every lane has one demand.
+    rules, up_cap, down_cap: what guard policies add; step limits there bind beside the workload's own.
     """
 
     workloads: tuple[Workload, ...]
@@ -109,6 +112,9 @@ class Fleet:
     row_headroom: Floats | None = field(init=False)
     horizon_s: float = field(init=False)
     row_per_lane: bool = field(init=False)
+    rules: FleetRules = field(init=False)
+    up_cap: StepLimits = field(init=False)
+    down_cap: StepLimits = field(init=False)
     _lane_leads: dict[int, Ints] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -143,11 +149,22 @@ class Fleet:
                 [p is not None and p.direction is not PauseDirection.UP for p in pauses], dtype=np.bool_
             ),
         }
+        guarded = [w.guarded or UNGUARDED for w in loads]
         up, down = arrays["up"], arrays["down"]
+        up_cap, down_cap = (
+            StepLimits.of(tuple(g.up_cap for g in guarded)),
+            StepLimits.of(tuple(g.down_cap for g in guarded)),
+        )
         some = bool((arrays["headroom"] != 1).any())
         arrays |= {
             "row_headroom": arrays["headroom"][arrays["row_lane"]] if some else None,
-            "horizon_s": max(up.longest_window_s, down.longest_window_s, up.longest_period_s, down.longest_period_s),
+            "horizon_s": max(
+                *(limits.longest_window_s for limits in (up, down)),
+                *(limits.longest_period_s for limits in (up, down, up_cap, down_cap)),
+            ),
+            "rules": FleetRules.of(loads),
+            "up_cap": up_cap,
+            "down_cap": down_cap,
             "row_per_lane": bool((counts == 1).all()),
             "_lane_leads": {},
         }

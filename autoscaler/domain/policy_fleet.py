@@ -55,6 +55,7 @@ class FleetRules:
     fallback_after_s: Floats
     spare: Ints
     zones: Ints
+    no_freeze: Codes
     idle: bool
     survives: bool
 
@@ -73,6 +74,7 @@ class FleetRules:
             fallback_after_s=np.array([f.after_s if f else np.inf for f in fallbacks], dtype=np.float64),
             spare=np.array([s.replicas if s else 0 for s in survive], dtype=np.int64),
             zones=np.array([s.zones if s else 0 for s in survive], dtype=np.int64),
+            no_freeze=np.zeros(len(loads), dtype=np.uint8),
             idle=all(g is UNGUARDED for g in each),
             survives=any(s is not None for s in survive),
         )
@@ -82,6 +84,11 @@ class FleetRules:
 
         Of windows that are open at once the highest min and the lowest max count. An event's floor stays below max.
         """
+        if self.idle:
+            return InForce(
+                least, most, self.clash, self.no_freeze, self.clash, self.clash,
+                self.fallback_least, self.fallback_after_s, self.unknown,
+            )  # fmt: skip
         low, high = least.copy(), most.copy()
         freeze = np.zeros(len(least), dtype=np.uint8)
         up, down = np.zeros(len(least), dtype=np.bool_), np.zeros(len(least), dtype=np.bool_)

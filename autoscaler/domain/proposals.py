@@ -17,6 +17,9 @@ from autoscaler.domain.fleet import NO_LIMIT
 from autoscaler.domain.reasons import Reason
 from autoscaler.domain.series import Bools, Codes, Floats, Ints, anywhere, everywhere
 
+POLICY_FIELDS = frozenset({"change_freeze", "clash", "policy_unknown", "fallback_least", "fallback_after_s"})
+"""Fields that are blank on every lane that no guard policy selects."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Proposals:
@@ -32,6 +35,9 @@ class Proposals:
     yielded: somebody else decides about the lane. stuck: more replicas would not start.
     least_replicas: fewest that the disruption budgets allow now. raised_s: when our floor rose last, -inf = never.
     rises_spaced: the lane is a floor, whose rises keep apart.
+    change_freeze: 0, or what a freeze still lets grow: 1 anything, 2 up to observed need, 3 nothing. clash: policies
+    leave no room between min and max. policy_unknown: a policy that may speak about the lane cannot be read.
+    fallback_least: replicas that are there at least once the data is older than fallback_after_s; 0 = no such rule.
     wanted: the number under review. held, frozen: state of the chain so far.
     """
 
@@ -63,14 +69,21 @@ class Proposals:
     least_replicas: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     raised_s: Floats = field(default_factory=lambda: np.empty(0))
     rises_spaced: Bools = field(default_factory=lambda: np.empty(0, dtype=np.bool_))
+    change_freeze: Codes = field(default_factory=lambda: np.empty(0, dtype=np.uint8))
+    clash: Bools = field(default_factory=lambda: np.empty(0, dtype=np.bool_))
+    policy_unknown: Bools = field(default_factory=lambda: np.empty(0, dtype=np.bool_))
+    fallback_least: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    fallback_after_s: Floats = field(default_factory=lambda: np.empty(0))
 
     def __post_init__(self) -> None:
         lanes = len(self.wanted)
-        if len(self.rises_spaced) == lanes:
+        if len(self.rises_spaced) == lanes and len(self.fallback_after_s) == lanes:
             return
         nobody = np.zeros(lanes, dtype=np.bool_)
         blanks = {"yielded": nobody, "stuck": nobody, "rises_spaced": nobody}
         blanks |= {"least_replicas": np.zeros(lanes, dtype=np.int64), "raised_s": np.full(lanes, -np.inf)}
+        blanks |= {"change_freeze": np.zeros(lanes, dtype=np.uint8), "clash": nobody, "policy_unknown": nobody}
+        blanks |= {"fallback_least": np.zeros(lanes, dtype=np.int64), "fallback_after_s": np.full(lanes, np.inf)}
         for name, blank in blanks.items():
             if len(getattr(self, name)) != lanes:
                 object.__setattr__(self, name, blank)

@@ -26,6 +26,10 @@ class Reason(StrEnum):
     NO_ROOM = "NoRoom"
     DISRUPTION_BUDGET = "DisruptionBudget"
     RISE_SPACED = "RiseSpaced"
+    LIMITS_CLASH = "LimitsClash"
+    POLICY_UNKNOWN = "PolicyUnknown"
+    CHANGE_FREEZE = "ChangeFreeze"
+    FALLBACK = "Fallback"
 
     def words(self, before: int, after: int, limit: float | None = None) -> str:
         """One plain sentence; `limit` is the number that the guard worked with, where it has one."""
@@ -52,6 +56,10 @@ _WORDS = {
     Reason.NO_ROOM: "new pods are not placed or not created: no more are asked for ({before} → {after})",
     Reason.DISRUPTION_BUDGET: "a disruption budget allows no fewer than {limit} now ({before} → {after})",
     Reason.RISE_SPACED: "the floor rose {limit} s ago; two HPA syncs lie between rises ({before} → {after})",
+    Reason.LIMITS_CLASH: "policies leave no room between min and max: staying at {after}",
+    Reason.POLICY_UNKNOWN: "a policy that may be about this workload cannot be read: holding at {after}",
+    Reason.CHANGE_FREEZE: "a change freeze holds: nothing shrinks, growth is limited ({before} → {after})",
+    Reason.FALLBACK: "demand is in the dark for longer than the policy waits: its fallback floor ({before} → {after})",
     Reason.GUARD_FAILED: "a guard raised: holding at {after}",
 }
 

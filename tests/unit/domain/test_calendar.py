@@ -2,6 +2,7 @@
 
 import math
 from datetime import UTC, date, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -80,6 +81,7 @@ def test_opening_agrees_with_the_spans(now: int, start: int, end: int, days: set
 @pytest.mark.parametrize(
     "wrong", [{"start_min": 1440}, {"end_min": 1441}, {"days": ()}, {"dates": (date(2026, 1, 1),)}]
 )
-def test_nonsense_is_refused(wrong: dict) -> None:
+def test_nonsense_is_refused(wrong: dict[str, Any]) -> None:
+    given: dict[str, Any] = {"zone": "UTC", "days": (0,)} | wrong
     with pytest.raises(ValueError):
-        Hours(**({"zone": "UTC", "days": (0,)} | wrong))
+        Hours(**given)

@@ -70,7 +70,7 @@ def _replayed(view: Decision, like: Proposals) -> Proposals:
     arrays = {
         name: np.array([view.inputs[name]], dtype=getattr(like, name).dtype)
         for name in like.__slots__
-        if name != "now_s"
+        if name != "now_s" and name in view.inputs
     }
     return Proposals(now_s=view.inputs["now_s"], **arrays)
 

@@ -24,10 +24,9 @@ def window(start: float, end: float, least: int | None, most: int | None = None,
 
 def at(loads, now_s: float, lead_s: float = 0.0):
     rules = FleetRules.of(loads)
-    lanes = np.ones(len(loads), dtype=np.int64)
     low = np.array([w.min_replicas for w in loads])
     high = np.array([w.max_replicas for w in loads])
-    return rules.at(now_s, lanes * lead_s, low, high)
+    return rules.at(now_s, np.full(len(loads), lead_s), low, high)
 
 
 @pytest.fixture
@@ -73,7 +72,7 @@ def test_of_freezes_that_overlap_the_strictest_counts(guarded):
 
 
 def test_pauses_add_up_and_end_by_themselves(guarded):
-    def pause(direction, until):
+    def pause(direction: PauseDirection, until: float) -> PolicyPause:
         return PolicyPause(Pause(direction, "mia", "test", datetime.fromtimestamp(until, UTC)), HERE)
 
     load = guarded(pauses=(pause(PauseDirection.DOWN, 100), pause(PauseDirection.UP, 50)))
