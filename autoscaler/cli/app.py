@@ -212,6 +212,43 @@ def report(
 
 
 @app.command()
+def backtest(
+    trace: options.Trace = None,
+    column: options.Column = None,
+    series: Annotated[str | None, typer.Option(help="Which series of a file, or 'all'.")] = None,
+    censored_column: options.CensoredColumn = None,
+    prometheus: options.Prometheus = None,
+    query: options.Query = None,
+    censored_query: options.CensoredQuery = None,
+    since: options.Since = None,
+    step: options.Step = None,
+    models: Annotated[
+        str | None, typer.Option(help="house, all, or names with commas between (default: house,ets,theta).")
+    ] = None,
+    lead: Annotated[str | None, typer.Option(help="Window to size for: until a replica is Ready (180s).")] = None,
+    horizon: Annotated[list[str] | None, typer.Option(help="One more window, such as 60m (repeat).")] = None,
+    capacity: options.Capacity = None,
+    risk: options.Risk = None,
+    warmup: Annotated[str | None, typer.Option(help="Learned from, not scored (default: 14d or a third).")] = None,
+    days: Annotated[float | None, typer.Option(help="Score the newest days (default: 14).")] = None,
+    decisions: Annotated[bool, typer.Option(help="Simulate what sizing costs, for us and the baseline.")] = True,
+    workers: Annotated[int, typer.Option(help="Processes for library models.")] = 1,
+    out: Annotated[Path | None, typer.Option(help="Place of the HTML file (default: backtest.html).")] = None,
+    output: Annotated[str, typer.Option("--output", "-o", help="table, json, yaml or html.")] = "table",
+) -> None:
+    """How well each model would have forecast the coming peak of a recorded demand, without looking ahead."""
+    from autoscaler.cli.backtest import BacktestOptions, run_backtest
+
+    asked = BacktestOptions(
+        trace=trace, column=column, series=series, censored_column=censored_column, prometheus=prometheus, query=query,
+        censored_query=censored_query, since=since, step=step, models=models, lead=lead, horizons=tuple(horizon or ()),
+        capacity=capacity, risk=risk, warmup=warmup, days=days, decisions=decisions, workers=workers, out=out,
+        output=output,
+    )  # fmt: skip
+    run_backtest(asked)
+
+
+@app.command()
 def run(
     fleet: FleetPaths,
     store: Store = DEFAULT_STORE,

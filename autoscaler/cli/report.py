@@ -51,12 +51,12 @@ def run_report(options: ReportOptions) -> None:
     rival = RivalName.of(options.rival)
     out = options.out or DEFAULT_OUT
     if options.output == "html":
-        _check_out(out)
+        check_out(out)
     report = _live(options, rival) if options.live else _simulated(options, rival)
     if options.output == "html":
         from autoscaler.reporting.report.page import page
 
-        _write(out, page(report))
+        write_whole(out, page(report))
         print_report(report, out)
     elif options.output == "table":
         print_report(report, None)
@@ -158,7 +158,7 @@ def hpa_target(typed: int | None) -> int:
     return typed or USUAL_TARGET
 
 
-def _check_out(out: Path) -> None:
+def check_out(out: Path) -> None:
     """Before minutes of work: whether a file can be there."""
     if out.is_dir():
         raise Refused(f"--out {out}: is a folder; name a file such as {out / DEFAULT_OUT.name}")
@@ -174,7 +174,7 @@ def _check_out(out: Path) -> None:
         raise Refused(f"--out {out}: cannot be written ({error.strerror}); name another place") from None
 
 
-def _write(out: Path, text: str) -> None:
+def write_whole(out: Path, text: str) -> None:
     """Whole or not at all: an older report stays until the new one is complete."""
     draft = _draft(out)
     try:

@@ -9,12 +9,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from autoscaler.adapters.decision_rows import check_name, check_place, write_rows
-from autoscaler.adapters.traces import Trace, read_trace
-from autoscaler.bootstrap.recorded import prometheus_trace
+from autoscaler.adapters.traces import Trace
 from autoscaler.bootstrap.simulate import (
     MOST_DEMAND,
     PEAK_REPLICAS,
-    check_length,
     check_scored,
     check_trace,
     derived_capacity,
@@ -24,7 +22,8 @@ from autoscaler.bootstrap.simulate import (
     warm_steps,
 )
 from autoscaler.bootstrap.worlds import World
-from autoscaler.cli.inputs import folder_of, seconds, whole_seconds
+from autoscaler.cli.inputs import folder_of, seconds
+from autoscaler.cli.recorded import recorded_demand
 from autoscaler.cli.simulate_view import show, told, watched
 from autoscaler.cli.simulate_world import WorldOptions, lead_of, world_of
 from autoscaler.domain.errors import Refused
@@ -36,7 +35,6 @@ from autoscaler.spec.scalars import checked_risk, risk_of
 DAY_S = 86400
 INT32_MAX = 2**31 - 1
 WARMUP_DAYS = 7
-PROMETHEUS_STEP_S = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +99,7 @@ def prepared(options: SimulateOptions) -> Prepared:
         check_name(options.out)
         folder_of("--out", options.out)
         check_place(options.out)
-    trace = _trace(options)
+    trace = recorded_demand(options)
     check_trace(trace)
     world = replace(world, warmup_s=_warmup_s(options, trace, notes))
     check_scored(trace, world.warmup_s, options.warmup)
@@ -115,33 +113,6 @@ def prepared(options: SimulateOptions) -> Prepared:
     if world.data_delay_s > workload.max_data_age_s:
         notes.append(f"maxDataAge of {workload.max_data_age_s:g} s is counted on top of the data delay")
     return Prepared(trace, workload, world, (*trace.notes, *notes))
-
-
-def _trace(options: SimulateOptions) -> Trace:
-    step = None if options.step is None else whole_seconds("--step", options.step)
-    if (options.trace is None) == (options.prometheus is None):
-        raise Refused("name the recorded demand: either --trace FILE, or --prometheus URL --query QUERY")
-    if options.prometheus is None and options.trace is not None:
-        asked = ((options.query, "--query"), (options.since, "--since"), (options.censored_query, "--censored-query"))
-        for value, name in asked:
-            if value is not None:
-                raise Refused(f"{name} needs --prometheus URL")
-        return read_trace(options.trace, options.column, options.series, step, options.censored_column)
-    of_files = (
-        (options.column, "--column"), (options.series, "--series"), (options.censored_column, "--censored-column"),
-    )  # fmt: skip
-    for value, name in of_files:
-        if value is not None:
-            raise Refused(f"{name} needs --trace FILE")
-    if not options.query:
-        raise Refused("--prometheus needs --query: PromQL that answers one number, such as sum(rate(...[1m]))")
-    since_s = seconds("--since", options.since or "30d", least=1.0, most=math.inf)
-    step = step or PROMETHEUS_STEP_S
-    check_length(f"--since {options.since or '30d'}", int(since_s // step), step)
-    return prometheus_trace(
-        options.prometheus or "", options.query, since_s, step, time.time(),
-        censored_query=options.censored_query,
-    )  # fmt: skip
 
 
 def _workload_of(options: SimulateOptions, notes: list[str]) -> tuple[Workload, float | None]:

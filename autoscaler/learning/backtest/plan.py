@@ -1,7 +1,7 @@
 """Which origins a backtest asks at, and which of them count.
 
-Every model is asked at the same origins. Those before `scored_step` are the warm-up: errors are learned from them and
-nothing is scored. The origins are multiples of their spacing in absolute time, so that a longer record adds origins and
+Every model is asked at the same origins. Those before `scored_step` belong to the warm-up: errors are learned from them
+and nothing is scored; there is a window of them, as older errors are forgotten. The origins are multiples of their spacing in absolute time, so that a longer record adds origins and
 moves none.
 """
 
@@ -63,7 +63,8 @@ class Plan:
 
     def origins(self) -> Ints:
         """[origin], absolute steps, evenly spaced; the longest window of each lies within the record."""
-        first = -(-(self.first_step + 1) // self.every) * self.every
+        earliest = max(self.first_step + 1, self.scored_step - self.window - self.leads[-1])
+        first = -(-earliest // self.every) * self.every
         return np.arange(first, self.end_step - self.leads[-1], self.every, dtype=np.int64)
 
     def scored(self) -> Ints:
