@@ -12,7 +12,7 @@ JOBS ?= 2
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-metrics demo-real parts test e2e check lint types unit format bench bench-decisions clean lock
+.PHONY: help setup demo demo-metrics demo-real parts test e2e check lint types unit format bench bench-decisions bench-forecast clean lock
 
 help: ## Say what can be done here
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -80,6 +80,11 @@ bench: .venv/.synced ## Measure what the docs claim (minutes)
 
 bench-decisions: .venv/.synced ## The scoreboard over recorded loads, docs/benchmarks (about an hour; BENCH_ARGS="--data DIR")
 	@$(BIN)/python -m tests.bench.decisions $(BENCH_ARGS)
+
+bench-forecast: .venv/.synced ## Forecasts beside seasonal-naive, ETS, Theta and Prophet, docs/benchmarks (about 20 minutes)
+	@$(UV) sync --quiet --locked --inexact --all-extras --group bench --python $(PYTHON) || \
+		echo "going on without Prophet: the benchmark says so"
+	@$(BIN)/python -m tests.bench.bench_forecast $(BENCH_ARGS)
 
 lock: $(UV) ## Renew uv.lock after a change of dependencies
 	@$(UV) lock --python $(PYTHON)

@@ -32,7 +32,8 @@ def report_of(
     horizons = range(len(tested[0].backtest.plan.leads))
     parts = tuple(_part(one, k, terms) for one in tested for k in horizons)
     several = () if len(tested) == 1 else tuple(_pooled(tested, k) for k in horizons)
-    return BacktestReport(title, BASELINE, parts, several, (*_notes(tested, choice, terms), *notes), took_s)
+    warnings = tuple(f"{name} does not take part: {why}" for name, why in choice.missing.items())
+    return BacktestReport(title, BASELINE, parts, several, warnings, (*_notes(tested, choice, terms), *notes), took_s)
 
 
 def measured(one: Tested, source: str, horizon: int) -> Measured:
@@ -146,7 +147,6 @@ def _notes(tested: Sequence[Tested], choice: Choice, terms: Terms) -> tuple[str,
             f"{', '.join(choice.references)}: on steps of {duration(grid)}, fitted once a day (theta at each origin), "
             f"in processes of their own with {limits.processor_s} s and {limits.memory_bytes / 2**20:,.0f} MiB each"
         )
-    notes += [f"{name} does not take part: {why}" for name, why in choice.missing.items()]
     if terms.decisions and tested[0].sized:
         notes.append(
             f"sizing: the live pipeline with Q.95 of that model alone, its margin kept by the risk control; a lead of "

@@ -32,6 +32,8 @@ def watched_backtest() -> Iterator[Callable[[str, float], None] | None]:
 def print_backtest(report: BacktestReport, out: Path | None) -> None:
     """All tables; where a file was written, only the means and where it is."""
     console = screen()
+    for warning in report.warnings:
+        _say(console, f"! {warning}", style="bold yellow")
     for pooled in report.pooled:
         _say(console, f"all {pooled.series} series, windows of {duration(pooled.horizon_s)}")
         console.print(_pooled(pooled.rows, pooled.levels))

@@ -14,6 +14,7 @@ def plain(report: BacktestReport) -> dict[str, Any]:
         "baseline": report.baseline,
         "series": [_part(part) for part in report.parts],
         "pooled": [_pooled(part) for part in report.pooled],
+        "warnings": list(report.warnings),
         "notes": list(report.notes),
         "tookSeconds": round(report.took_s, 2),
     }

@@ -95,5 +95,6 @@ class BacktestReport:
     baseline: str
     parts: tuple[Part, ...]
     pooled: tuple[PooledPart, ...]
+    warnings: tuple[str, ...]
     notes: tuple[str, ...]
     took_s: float

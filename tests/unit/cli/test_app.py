@@ -22,7 +22,20 @@ HEAVY = {
     "rich",
     "prometheus_client",
 }
-COMMANDS = ("advise", "demo", "simulate", "report", "run", "once", "explain", "history", "get", "doctor", "release")
+COMMANDS = (
+    "advise",
+    "demo",
+    "simulate",
+    "report",
+    "backtest",
+    "run",
+    "once",
+    "explain",
+    "history",
+    "get",
+    "doctor",
+    "release",
+)
 
 
 def test_help_loads_nothing_heavy():
