@@ -125,16 +125,17 @@ def _series(cases: Sequence[Case], models: Sequence[str]) -> str:
 _METHOD: Final = """## Method
 
 - At each origin a model is told what was known before it, and answers for the peak of the window that begins there and
-  reaches {horizon:g} minutes ahead. Demand that was only partly observed is no peak. The baseline is seasonal-naive-day.
+  reaches {horizon:g} minutes ahead. Demand that was only partly observed is no peak. The baseline is
+  seasonal-naive-day.
 - From each series at most {days} days are taken: 14 to learn from, 14 that count; of a shorter record a third and the
-  rest. Origins are sampled: one an hour, closer where the days to learn from are few, at multiples of that spacing. The
-  origins that count are the same for all models of a series.
+  rest. Origins are sampled: one an hour, closer where the days to learn from are few, at multiples of that spacing.
+  The origins that count are the same for all models of a series.
 - Loss: pinball at .5, .9, .95 and .99, summed. Foresail's first three are what it serves; .99 comes from a second
-  instance that is asked for it too. Every other model says one number, and its quantiles come from its own errors of the
-  last 7 days at these origins (conformal), in the same way for all: what differs is the forecast.
-- Libraries see means of at least {least} minutes, the newest {points:,} of them, and gaps filled with the day before. ETS
-  (additive, damped trend, daily season) learns its parameters once a day and takes in new points at each origin; Theta
-  is fitted at each origin; Prophet with its defaults once a day, and it takes in nothing in between.
+  instance that is asked for it too. Every other model says one number, and its quantiles come from its own errors of
+  the last 7 days at these origins (conformal), in the same way for all: what differs is the forecast.
+- Libraries see means of at least {least} minutes, the newest {points:,} of them, and gaps filled with the day before.
+  ETS (additive, damped trend, daily season) learns its parameters once a day and takes in new points at each origin;
+  Theta is fitted at each origin; Prophet with its defaults once a day, and it takes in nothing in between.
 - Their fits run in processes of their own with limits; one that is lost has no figures and is named.
 - Left out: {left_out}.
 """
