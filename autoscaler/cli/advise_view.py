@@ -151,7 +151,8 @@ def _head(found: dict[str, Any], advice: Advice, console: Console) -> None:
 def _table(advice: Advice) -> Table:
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("workload", overflow="fold")
-    table.add_column("demand, 7 d", no_wrap=True)
+    days = min(7, round((advice.window.end - advice.window.first) * advice.window.step_s / 86400))
+    table.add_column(f"demand, {days} d", no_wrap=True)
     table.add_column("replicas now\n(average)", justify="right", no_wrap=True)
     table.add_column("HPA", overflow="fold")
     table.add_column("Foresail would", overflow="fold")
@@ -209,7 +210,10 @@ def reasons(one: Advised) -> str:
 
 def _first(advice: Advice, console: Console) -> None:
     if not advice.first:
-        console.print("Nothing to start with: no workload would gain as much as one percent.", markup=False)
+        words = (
+            "no workload keeps the risk and gains 1 % or more, once short minutes more are set against what is saved"
+        )
+        console.print(f"Nothing to start with: {words}.", markup=False, soft_wrap=True)
         return
     console.print("Start with", style="bold")
     for rank, one in enumerate(advice.first, start=1):

@@ -20,7 +20,6 @@ from autoscaler.adapters.prometheus.faults import QueryFault
 from autoscaler.adapters.prometheus.reader import PrometheusReader
 from autoscaler.bootstrap.advise.advice import Advice, Advised, ordered
 from autoscaler.bootstrap.advise.candidates import (
-    QUERIES_REMEDY,
     Candidate,
     Confidence,
     Doubt,
@@ -31,6 +30,7 @@ from autoscaler.bootstrap.advise.candidates import (
 from autoscaler.bootstrap.advise.cluster_hpas import disagreements
 from autoscaler.bootstrap.advise.group import Group
 from autoscaler.bootstrap.advise.judging import Case, Question, better_by_cpu, case_of
+from autoscaler.bootstrap.advise.notes import no_hpa, nobody, short
 from autoscaler.bootstrap.advise.queries_file import TypedQuery, typed_candidates
 from autoscaler.bootstrap.advise.record import Record, Window, read
 from autoscaler.bootstrap.advise.simulating import Simulated, simulate
@@ -170,9 +170,13 @@ def _judged(
         else:
             judged.append(_doubted(Advised(case, outcome, asking.question.spread)))
     scored = judged[0].simulated.now.served.scored_step if judged else window.end
-    ignored = tuple(Unjudged(str(key), why, kind=key.kind) for key, why in found.ignored)
-    notes = tuple(_notes(found, window, asking))
-    return Advice(window, asking.question, ordered(judged), tuple(sorted(left)), ignored, notes, scored)
+    # who names demands has not asked what else there is
+    ignored = () if asking.queries else tuple(Unjudged(str(k), why, kind=k.kind) for k, why in found.ignored)
+    days = (window.end - window.first) * window.step_s / 86400
+    notes = [] if days >= asking.days - 0.5 else [short(days, asking.days)]
+    if not asking.queries:
+        notes.extend(nobody(found, asking.scope) if not found.workloads else no_hpa(found, asking.hpas))
+    return Advice(window, asking.question, ordered(judged), tuple(sorted(left)), ignored, tuple(notes), scored)
 
 
 def _trimmed(window: Window, records: Sequence[Record]) -> tuple[Window, Sequence[Record]]:
@@ -270,20 +274,3 @@ def _doubted(one: Advised) -> Advised:
     words = f"its HPA as simulated runs {one.average_now:.1f} replicas on average, on record are {recorded:.1f}"
     case = replace(one.case, doubts=(*one.case.doubts, Doubt(Confidence.LOW, words)))
     return replace(one, case=case)
-
-
-def _notes(found: Discovery, window: Window, asking: Asking) -> Iterator[str]:
-    days = (window.end - window.first) * window.step_s / 86400
-    if days < asking.days - 0.5:
-        yield f"the source keeps {days:.1f} of the {asking.days:g} days that were asked for; what is there is used"
-    if asking.queries:
-        return
-    if not found.workloads:
-        what = "only series of its version 1, and version 2 is needed" if found.old else "none of its series is there"
-        yield (
-            f"no Deployment or StatefulSet in the series of kube-state-metrics: {what}; let Prometheus scrape it, look "
-            f"at --namespace and --match, or {QUERIES_REMEDY}"
-        )
-    elif not any(w.hpas for w in found.workloads):
-        also = "if there are some, pass --kubeconfig" if asking.hpas is None else "in the cluster of the kubeconfig"
-        yield f"no HPA was found{'; ' if asking.hpas is None else ' '}{also}"

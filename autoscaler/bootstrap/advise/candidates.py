@@ -193,7 +193,7 @@ def hpa_as_set(hpas: Sequence[FoundHpa], name: str) -> HpaAsSet | Unjudged | Non
         if metric.name == "cpu" and metric.type == "AverageValue":
             return HpaAsSet(one.name, one.least, one.most, cpu_cores=metric.value, behavior=one.behavior)
     names = ", ".join(sorted({m.name for m in one.metrics}))
-    words = f"HPA {one.name} scales on {names}: how its target relates to a demand that we know cannot be told"
+    words = f"HPA {one.name} scales on {names}, and nothing tells how that follows from a demand on record"
     return Unjudged(name, words, f"{QUERIES_REMEDY}, with capacity and hpa: {{target, min, max}}")
 
 

@@ -125,13 +125,15 @@ def _refusal(one: Candidate, record: Record, question: Question) -> Unjudged | N
     known = np.flatnonzero(~np.isnan(demand))
     if record.verdict > DataVerdict.STALE and record.verdict != DataVerdict.NOT_FINITE:
         note = f" ({record.note})" if record.note else ""
-        return Unjudged(name, f"{record.verdict.words}{note}", "mend the query, or " + QUERIES_REMEDY)
+        remedy = "mend its query" if one.basis is Basis.TYPED else QUERIES_REMEDY
+        return Unjudged(name, f"{record.verdict.words}{note}", remedy)
     if not len(known):
-        return Unjudged(name, "no demand on record", QUERIES_REMEDY)
+        remedy = "look at its query, and whether it answers" if one.basis is Basis.TYPED else QUERIES_REMEDY
+        return Unjudged(name, "no demand on record", remedy)
     days = (len(demand) - known[0]) * question.step_s / DAY_S
     if days < LEAST_DAYS:
-        words = f"short history: {days:.1f} days, and a judgement needs {LEAST_DAYS:g}"
-        return Unjudged(name, words, "ask again later")
+        words = f"short history: {min(days, LEAST_DAYS - 0.1):.1f} days, and a judgement needs {LEAST_DAYS:g}"
+        return Unjudged(name, words, "ask for more --days, or again later")
     gaps = _gaps(demand, int(known[0]))
     if gaps > MOST_GAPS:
         return Unjudged(name, f"gaps: {gaps:.0%} of its demand is not on record", "look at its scrapes")
@@ -151,7 +153,7 @@ def _censored(one: Candidate, record: Record) -> Iterator[tuple[float, str, str]
     """Shares of time in which the demand on record is only a lower bound."""
     if one.hpa is not None and one.hpa.most > one.hpa.least and np.isfinite(record.wanted).any():
         at_max = float((record.wanted[np.isfinite(record.wanted)] >= one.hpa.most).mean())
-        yield at_max, f"its replicas stood at the HPA's maximum of {one.hpa.most}", "raise maxReplicas, then ask again"
+        yield at_max, f"its replicas stood at the HPA's maximum ({one.hpa.most})", "raise maxReplicas, then ask again"
     told = record.throttled[np.isfinite(record.throttled)]
     if len(told):
         yield float((told > THROTTLED).mean()), "its CPU was throttled", "raise its CPU limit, then ask again"

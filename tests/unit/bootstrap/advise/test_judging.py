@@ -50,6 +50,10 @@ def _half_gone(values):
     return np.where(np.arange(len(values)) % 100 < 60, values, np.nan)
 
 
+def _nearly(values):
+    return np.where(np.arange(len(values)) >= len(values) - 4 * 1440 + 9, values, np.nan)
+
+
 def _young(values):
     return np.where(np.arange(len(values)) >= len(values) - 3 * 1440, values, np.nan)
 
@@ -58,6 +62,7 @@ def _young(values):
     ("change", "words"),
     [
         (_young, "short history: 3.0 days"),
+        (_nearly, "short history: 3.9 days, and a judgement needs 4"),
         (_half_gone, "gaps: 40%"),
         (lambda v: np.full_like(v, 3.0), "flat"),
         (np.zeros_like, "zero throughout"),
@@ -70,11 +75,18 @@ def test_a_record_that_says_too_little_is_refused(candidate, record, wave, chang
     assert words in found.reason
 
 
+def test_a_typed_query_is_not_told_to_be_typed(candidate, record, wave):
+    empty = record(np.full_like(wave(), np.nan))
+    typed, found = judged(candidate(basis=Basis.TYPED), empty), judged(candidate(), empty)
+    assert "--queries" not in typed.remedy
+    assert "--queries" in found.remedy
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
         ({"throttled": np.full(14 * 288, 0.5)}, "CPU was throttled 100%"),
-        ({"wanted": np.full(14 * 288, 20.0)}, "HPA's maximum of 20 100%"),
+        ({"wanted": np.full(14 * 288, 20.0)}, "HPA's maximum (20) 100%"),
         ({"verdict": DataVerdict.SEVERAL_SERIES, "note": "3 series"}, "several series"),
         ({"ready": np.full(14 * 288, np.nan)}, "no capacity: fewer than 12 hours"),
     ],
