@@ -36,7 +36,7 @@ def own_models(root: Path, trust: Sequence[Path] = ()) -> ModelFolder:
 
     trust: files of public keys, beside those in ROOT/.keys. Refused for a file that is no such key.
     """
-    return ModelFolder(root, _Keys((*sorted((root / KEYS).glob("*.pub")), *trust)))
+    return ModelFolder(root, trusted(root, trust))
 
 
 def own_signer(root: Path) -> Signer:
@@ -50,20 +50,27 @@ def own_signer(root: Path) -> Signer:
     return KeySigner.from_file(place)
 
 
+def trusted(root: Path, trust: Sequence[Path] = ()) -> Verifier:
+    """Judges signatures by the keys in ROOT/.keys, as they are when it is asked, and by those of `trust`."""
+    return _Keys(root / KEYS, tuple(trust))
+
+
 @dataclass(frozen=True, slots=True)
 class _Keys:
     """Loads the keys and their library with the first signature that is judged: most commands judge none."""
 
-    paths: tuple[Path, ...]
+    folder: Path
+    more: tuple[Path, ...]
 
     def verify(self, manifest: Manifest, place: object) -> None:
-        if manifest.signature is None and not self.paths:
+        paths = (*sorted(self.folder.glob("*.pub")), *self.more)
+        if manifest.signature is None and not paths:
             raise BadArtefact(
                 Fault.UNSIGNED, f"{place}: is not signed, and no key is trusted yet: `foresail models sign` signs it"
             )
         from autoscaler.adapters.artefacts.keys import TrustedKeys
 
-        TrustedKeys.from_files(self.paths).verify(manifest, place)
+        TrustedKeys.from_files(paths).verify(manifest, place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,10 +166,6 @@ def parsed(reference: str) -> tuple[str, int | None]:
     if not generation.isdecimal() or int(generation) < 1:
         raise Refused(f"{reference!r} is not NAME@GENERATION, such as global@3")
     return name, int(generation)
-
-
-def verifier_of(paths: Sequence[Path]) -> Verifier:
-    return _Keys(tuple(paths))
 
 
 def _listed(names: Sequence[str]) -> str:

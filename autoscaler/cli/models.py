@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autoscaler.bootstrap.models import Models, parsed, verifier_of
+from autoscaler.bootstrap.models import Models, parsed, trusted
 from autoscaler.cli.inputs import output_kind
 from autoscaler.domain.artefact import BadArtefact, Expected
 from autoscaler.domain.errors import Refused
@@ -103,7 +103,7 @@ def verify_model(reference: str, folder: Path, trust: list[Path]) -> None:
     own = Models.at(folder, trust).own
     try:
         if _is_path(reference):
-            keys = verifier_of([*sorted((folder / ".keys").glob("*.pub")), *trust])
+            keys = trusted(folder, trust)
             manifest = read_artefact(Path(reference), Expected(), _now(), verifier=keys).manifest
         else:
             name, generation = _exactly(reference)

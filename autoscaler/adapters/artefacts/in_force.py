@@ -8,6 +8,7 @@ from datetime import datetime
 from autoscaler.adapters.artefacts.folder import ModelFolder
 from autoscaler.adapters.artefacts.promotions import Move, Promotion
 from autoscaler.domain.artefact import Artefact, BadArtefact, Expected, Fault
+from autoscaler.domain.errors import Refused
 
 
 @dataclass(slots=True)
@@ -24,7 +25,7 @@ class InForce:
     _newest: Promotion | None = field(default=None)
 
     def refreshed(self, now: datetime) -> bool:
-        """Whether `artefact` is another one than before. Never raises BadArtefact: what was good stays."""
+        """Whether `artefact` is another one than before. Never raises for what is found: what was good stays."""
         name = str(self.expected.name)
         try:
             record = self.models.history(name)
@@ -35,6 +36,9 @@ class InForce:
             self._must_not_be_older(found, record)
         except BadArtefact as why:
             self.trouble = why
+            return False
+        except Refused as why:  # a file among the trusted keys that is none
+            self.trouble = BadArtefact(Fault.WRONG_SIGNATURE, str(why))
             return False
         self.trouble = passed_over[0] if passed_over else None
         if self.trouble is not None and self.artefact is not None:

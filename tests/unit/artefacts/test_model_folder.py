@@ -257,6 +257,28 @@ def test_s07_a_process_takes_no_older_one_but_by_a_roll_back(
     assert generation_of(held) == 1
 
 
+def test_a_process_goes_on_when_a_trusted_key_is_none(
+    models: ModelFolder, told: Told, arrays: Arrays, now: datetime, signer: KeySigner
+) -> None:
+    from autoscaler.bootstrap.models import own_models, own_signer
+
+    mine = own_models(models.root)
+    mine.publish(told(), arrays, signer=own_signer(models.root))
+    mine.promote("global", 1, by="jana", at=now)
+    held = InForce(mine, GLOBAL)
+    assert held.refreshed(now)
+    mine.publish(told(), arrays, signer=own_signer(models.root))
+    mine.promote("global", 2, by="jana", at=now)
+    broken = models.root / ".keys" / "broken.pub"
+    broken.write_text("no key")
+    assert not held.refreshed(now)
+    assert (generation_of(held), trouble_of(held)) == (1, Fault.WRONG_SIGNATURE)
+    assert str(broken) in str(held.trouble)
+    broken.unlink()
+    assert held.refreshed(now)
+    assert (generation_of(held), trouble_of(held)) == (2, None)
+
+
 @pytest.mark.parametrize("name", ["", "..", "a/b", "A", "a" * 64, "a\n"])
 def test_a_name_that_is_a_path_is_refused(name: str, models: ModelFolder, told: Told, now: datetime) -> None:
     with pytest.raises(Refused, match="not a name"):
