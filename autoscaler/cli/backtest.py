@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,7 +120,7 @@ def _terms(options: BacktestOptions) -> tuple[Terms, list[str]]:
         raise Refused(f"--workers {options.workers} must be 1 or more")
     if options.decisions and options.capacity is None:
         notes.append("capacity per replica from the warm-up: its 99.9th percentile needs 60 (type --capacity)")
-    warmup_s = None if options.warmup is None else seconds("--warmup", options.warmup)
+    warmup_s = None if options.warmup is None else seconds("--warmup", options.warmup, most=math.inf)
     terms = Terms(
         (lead_s, *horizons), risk, warmup_s, days * 86400.0, options.capacity, options.decisions,
         Effort(workers=options.workers),

@@ -1,0 +1,154 @@
+"""`foresail backtest` as a user calls it: what it prints, its keys, its file, and what it refuses."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+FAST = ("--models", "house", "--no-decisions", "--lead", "1h")
+DAYS, STEP_S = 9, 1800
+
+
+@pytest.fixture
+def load(tmp_path):
+    """Nine days of half hours, two series; the second half as high."""
+    steps = DAYS * 86400 // STEP_S
+    t = np.arange(steps)
+    rng = np.random.default_rng(2)
+    base = (200 + 120 * np.sin(2 * np.pi * t / 48)) * rng.lognormal(0, 0.08, steps)
+    ts = pd.date_range("2026-05-04", periods=steps, freq="30min")
+    parts = [pd.DataFrame({"ts": ts, "series": name, "value": base * k}) for name, k in (("web", 1.0), ("api", 0.5))]
+    pd.concat(parts).to_parquet(tmp_path / "load.parquet")
+    return tmp_path / "load.parquet"
+
+
+def test_json_has_every_model_at_every_window(foresail, load):
+    said = foresail("backtest", "--trace", load, "--series", "web", *FAST, "--horizon", "3h", "-o", "json")
+    assert (said.code, said.err) == (0, "")
+    found = json.loads(said.out)
+    assert [part["horizonSeconds"] for part in found["series"]] == [3600, 10800]
+    assert (found["baseline"], found["warnings"], found["pooled"]) == ("seasonal-naive-day", [], [])
+    for part in found["series"]:
+        models = {row["model"]: row for row in part["models"]}
+        assert part["models"][0]["model"] == "foresail"
+        assert {"foresail", "seasonal-naive-day", "last-value"} <= set(models)
+        assert models["seasonal-naive-day"]["relativeLoss"] == 1.0
+        assert part["origins"] > 200
+        ours = models["foresail"]
+        assert 0 < ours["relativeLoss"] < 1.2
+        assert list(ours["peakCoverage"]) == ["0.5", "0.9", "0.95", "0.99"]
+        assert abs(ours["peakCoverage"]["0.9"] - 0.9) < 0.08
+        assert ours["stepCoverage"]["0.9"] >= ours["peakCoverage"]["0.9"]
+        assert ours["decision"] is None
+    silent = {row["model"]: row["why"] for row in found["series"][0]["models"] if row["quantileLoss"] is None}
+    assert all(re.fullmatch(r"answered \d+ of \d+ scored origins", why) for why in silent.values())
+
+
+def test_several_series_are_pooled(foresail, load):
+    found = json.loads(foresail("backtest", "--trace", load, "--series", "all", *FAST, "-o", "json").out)
+    assert {part["series"] for part in found["series"]} == {"api", "web"}
+    (pooled,) = found["pooled"]
+    assert pooled["series"] == 2
+    losses = [part["models"][0]["relativeLoss"] for part in found["series"]]
+    mean = next(row for row in pooled["models"] if row["model"] == "foresail")
+    assert mean["relativeLoss"] == pytest.approx(np.sqrt(np.prod(losses)))
+    assert mean["beatsBaseline"] == {"series": sum(loss < 1 for loss in losses), "of": 2}
+
+
+@pytest.mark.slow
+def test_sizing_stands_beside_the_forecast(foresail, load):
+    args = ("--models", "foresail", "--lead", "1h", "--risk", "1%", "-o", "json")
+    found = json.loads(foresail("backtest", "--trace", load, "--series", "web", *args).out)
+    rows = {row["model"]: row["decision"] for row in found["series"][0]["models"]}
+    assert set(rows) == {"foresail", "seasonal-naive-day"}
+    for decision in rows.values():
+        assert decision["overBound"] >= 1
+        assert 0 <= decision["shortShare"] < 0.2
+        assert decision["replicaHours"] > 0
+    assert rows["foresail"] != rows["seasonal-naive-day"]
+
+
+def test_the_table_has_both_sides_and_what_was_assumed(foresail, load):
+    said = foresail("backtest", "--trace", load, "--series", "web", *FAST)
+    assert said.code == 0
+    for words in ("loss ÷ base", "MASE", "peak≤Q0.95", "step≤Q0.95", "conformal", "web, windows of 1 h"):
+        assert words in said.out, words
+
+
+def test_the_page_holds_everything_in_one_file(foresail, load, tmp_path):
+    said = foresail("backtest", "--trace", load, "--series", "all", *FAST, "-o", "html", "--out", "new/test.html")
+    assert said.code == 0
+    assert "backtest: new/test.html" in said.out
+    text = (tmp_path / "new" / "test.html").read_text(encoding="utf-8")
+    assert text.count("<svg") > 10
+    for words in ("All 2 series", "web, windows of 1 h", "api, windows of 1 h", "seasonal-naive-day at 95"):
+        assert words in text, words
+    assert not re.search(r"(src|href)=\"(?!data:)", text)
+    assert "<script" not in text
+
+
+def test_a_library_that_is_not_there_is_said_loudly(foresail, load, monkeypatch):
+    monkeypatch.setattr("autoscaler.learning.backtest.references.importlib.util.find_spec", lambda _: None)
+    said = foresail("backtest", "--trace", load, "--series", "web", *FAST[2:], "--models", "foresail,prophet")
+    assert said.code == 0
+    assert said.out.startswith("! prophet does not take part: prophet is not installed (uv sync --group bench")
+    alone = foresail("backtest", "--trace", load, "--series", "web", "--models", "prophet")
+    assert alone.code == 2
+    assert "nothing is left to test" in alone.err
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (("--models", "fourseail"), "no model 'fourseail'; did you mean 'foresail'?"),
+        (("--models", ","), "--models names no model"),
+        (("-o", "csv"), "--output 'csv' is not known; use table, json, yaml or html"),
+        (("--out", "a.html"), "--out is the place of the HTML file"),
+        (("-o", "html", "--out", "a.txt"), "the page is HTML"),
+        (("--lead", "soon"), "--lead 'soon'"),
+        (("--horizon", "-3m"), "--horizon '-3m'"),
+        (("--risk", "150%"), "--risk '150%'"),
+        (("--capacity", "0"), "--capacity 0 must be a positive number"),
+        (("--days", "0"), "--days 0 must be"),
+        (("--workers", "0"), "--workers 0 must be 1 or more"),
+        (("--warmup", "20d"), "no longer than the warm-up"),
+        (("--warmup", "2h"), "holds too few windows"),
+        (("--horizon", "2d"), "longer than 24 hours"),
+        (("--query", "up"), "--query needs --prometheus URL"),
+        (("--prometheus", "http://x"), "name the recorded demand"),
+        (("--series", "all", "--since", "3d"), "--since and --trace are two sources"),
+        (("--series", "nobody"), "no series 'nobody'"),
+    ],
+)
+def test_what_is_refused_names_the_option_and_the_way_out(foresail, load, args, words):
+    series = () if "--series" in args else ("--series", "web")
+    said = foresail("backtest", "--trace", load, *series, *args)
+    assert said.code == 2
+    assert words in said.err
+    assert said.out == ""
+
+
+def test_nothing_observed_is_refused(foresail, tmp_path):
+    ts = pd.date_range("2026-05-04", periods=400, freq="1h")
+    pd.DataFrame({"ts": ts, "value": np.nan}).to_csv(tmp_path / "dark.csv", index=False)
+    said = foresail("backtest", "--trace", "dark.csv")
+    assert said.code == 2
+    assert "dark" in said.err
+
+
+def test_no_source_is_exit_3(foresail):
+    said = foresail("backtest", "--prometheus", "http://127.0.0.1:9", "--query", "up", "--since", "20d")
+    assert said.code == 3
+
+
+def test_every_option_and_key_is_documented(foresail, load):
+    text = (Path(__file__).parents[3] / "docs" / "backtest.md").read_text()
+    options = set(re.findall(r"--[a-z-]+", foresail("backtest", "--help").out)) - {"--help", "--output"}
+    assert len(options) > 15
+    assert not [option for option in options if option not in text]
+    found = json.loads(foresail("backtest", "--trace", load, "--series", "all", *FAST, "-o", "json").out)
+    keys = set(found) | set(found["series"][0]) | set(found["series"][0]["models"][0]) | set(found["pooled"][0])
+    assert not [key for key in keys if f"`{key}`" not in text]
