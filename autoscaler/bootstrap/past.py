@@ -10,7 +10,7 @@ import numpy as np
 
 from autoscaler.adapters.demand_store import DemandStore
 from autoscaler.domain.fleet import Fleet
-from autoscaler.domain.series import DataVerdict, SeriesBatch
+from autoscaler.domain.series import DataVerdict, Panel, SeriesBatch
 from autoscaler.intake.backfill import Backfill
 from autoscaler.intake.backfill_progress import BackfillLimits, BackfillProgress
 from autoscaler.intake.history import History
@@ -69,6 +69,19 @@ class Past:
         known = np.flatnonzero(kept.asked.any(axis=0))
         if len(known):
             self.suspicions.prime(fleet.demands[:rows], batch.upto(batch.first_step + int(known[-1]) + 1))
+
+    def kept(self, fleet: Fleet, now_step: int, steps: int) -> Panel | None:
+        """What is kept of all rows over at most `steps` steps, up to the newest one before now_step of which something
+        is; None where nothing is kept, as without a server.
+        """
+        if self._store is None:
+            return None
+        kept = self._store.load(fleet.row_keys(), self.history.step_s, now_step - steps, now_step)
+        known = np.flatnonzero(kept.asked.any(axis=0))
+        if not len(known):
+            return None
+        end = int(known[-1]) + 1
+        return Panel(self.history.step_s, kept.first_step, kept.values[:, :end], kept.verdicts[:, :end])
 
     @property
     def progress(self) -> BackfillProgress | None:

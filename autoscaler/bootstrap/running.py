@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from autoscaler.adapters.store import DecisionStore
 from autoscaler.adapters.telemetry import SourceFacts, Telemetry
 from autoscaler.bootstrap.engine_state_keeper import EngineStateKeeper
+from autoscaler.bootstrap.engine_state_relived import lived_again
 from autoscaler.bootstrap.fleet_files import FleetFiles
 from autoscaler.bootstrap.live_sources import LiveSources, in_words
 from autoscaler.bootstrap.past import Past
@@ -62,10 +63,12 @@ class Service:
         """Before the first tick: take the sources in, ask the servers for their time, remember what was learned."""
         self._announce()
         if self.memory is not None:
-            restored = self.memory.restore(self.files.fleet, self.clock.now())
-            self.pipeline.state = restored.state
-            word = "restored" if restored.state is not None else "begins_anew"
-            log.info("engine_state_%s %s", word, restored.words)
+            now, fleet = self.clock.now(), self.files.fleet
+            self.pipeline.state = self.memory.restore(fleet, now).state
+            if self.pipeline.state is None:
+                self.pipeline.state, words = lived_again(self.past, fleet, step_at(now, self.settings.step_s))
+                self.memory.restored += f"; {words}"
+            log.info("engine_state %s", self.memory.restored)
 
     def tick(self) -> Decisions | None:
         """One tick at the clock's now; None when it failed, which is logged and counted and holds nothing up."""

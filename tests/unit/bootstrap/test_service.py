@@ -90,7 +90,8 @@ def test_a_tick_that_raises_is_counted_logged_seen_and_followed_by_a_good_one(
         "specProblems": [], "sourceErrors": {}, "recordsDropped": 0, "clock": {"skewSeconds": None, "ok": True},
         "sources": {"rec": {"up": True, "clockSkewSeconds": None, "failures": {}}}, "backfill": None,
         "engineState": {
-            "restored": f"{running.settings.state_folder}: nothing was kept there yet",
+            "restored": f"{running.settings.state_folder}: nothing was kept there yet; no demand is kept that could be "
+            "lived through again: margins begin at the first one",
             "savedAt": None, "trouble": None,
         },
     }  # fmt: skip
