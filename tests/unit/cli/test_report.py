@@ -9,6 +9,10 @@ import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
+from autoscaler.adapters.traces import Trace
+from autoscaler.bootstrap.comparing import Judged, judge
+from autoscaler.bootstrap.worlds import World
+from autoscaler.domain.workload import Workload
 from autoscaler.spec.reader import parse_text
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -36,10 +40,32 @@ def web(tmp_path) -> Path:
     return tmp_path / "web.csv"
 
 
+@pytest.fixture(scope="module")
+def known() -> dict[str, Judged]:
+    return {}
+
+
+@pytest.fixture
+def judged_once(monkeypatch: pytest.MonkeyPatch, known: dict[str, Judged]) -> None:
+    """The same record in the same world is judged once for all tests of this file: it is most of their time."""
+
+    def once(trace: Trace, workload: Workload, world: World, progress: object = None) -> Judged:
+        key = f"{trace.name} {hash(trace.values.tobytes())} {workload} {world}"
+        if key not in known:
+            known[key] = judge(trace, workload, world)
+        return known[key]
+
+    monkeypatch.setattr("autoscaler.cli.report.judge", once)
+
+
+FLOOR = ("--actuation", "HpaFloor", "--hpa-target", 60, *CHEAP)
+
+
 @pytest.mark.slow
+@pytest.mark.usefixtures("judged_once")
 def test_the_file_is_whole_and_the_terminal_says_the_answer(foresail, tmp_path):
     write(tmp_path / "web.csv", NASTY)
-    said = foresail("report", "--trace", "web.csv", "--actuation", "HpaFloor", "--out", "new/r.html", *CHEAP)
+    said = foresail("report", "--trace", "web.csv", "--out", "new/r.html", *FLOOR)
     assert said.code == 0
     assert said.err == "foresail: --out: made the folder new\n"
     html = (tmp_path / "new" / "r.html").read_text()
@@ -49,15 +75,17 @@ def test_the_file_is_whole_and_the_terminal_says_the_answer(foresail, tmp_path):
     assert "<script" not in html
     assert not re.search(r"https?:", html)
     assert "report: new/r.html" in said.out
-    assert "your HPA as set (70 %)" in said.out
+    assert "your HPA as set (60 %)" in said.out
     assert "than your HPA as set" in said.out
     assert sorted(p.name for p in tmp_path.iterdir()) == ["new", "web.csv"]
     assert sorted(p.name for p in (tmp_path / "new").iterdir()) == ["r.html"]
 
 
 @pytest.mark.slow
-def test_plain_values_have_the_documented_keys_and_agree_with_simulate(foresail, web):
-    asked = ("--trace", "web.csv", "--actuation", "HpaFloor", "--hpa-target", 60, *CHEAP)
+@pytest.mark.usefixtures("judged_once")
+def test_plain_values_have_the_documented_keys_and_agree_with_simulate(foresail, tmp_path):
+    write(tmp_path / "web.csv", NASTY)
+    asked = ("--trace", "web.csv", *FLOOR)
     found = json.loads(foresail("report", *asked, "-o", "json").out)
     text = DOC.read_text()
     assert not [key for key in found if f"`{key}`" not in text]
