@@ -101,25 +101,28 @@ def test_the_target_that_realises_the_saving_keeps_the_risk_beside_our_floor(jud
         assert all(targets[t].scores.short_share > 0.01 for t in hotter)
 
 
-def test_under_scale_there_is_no_hpa_to_run_hotter():
-    one = judge(recorded(4), workload(), WORLD, knobs=KNOBS)
+@pytest.fixture(scope="module")
+def under_scale():
+    """(what was judged, what was told of the progress)."""
+    told: dict[str, float] = {}
+    return judge(recorded(4), workload(), WORLD, told.__setitem__, knobs=KNOBS), told
+
+
+def test_under_scale_there_is_no_hpa_to_run_hotter(under_scale):
+    one, _ = under_scale
     assert one.hotter == ()
     assert one.saving_target is None
 
 
-def test_progress_names_the_part_and_ends_at_all_of_it():
-    told: dict[str, float] = {}
-    judge(recorded(3), workload(), replace(WORLD, warmup_s=86400), told.__setitem__, knobs=KNOBS)
+def test_progress_names_the_part_and_ends_at_all_of_it(under_scale):
+    _, told = under_scale
     assert set(told) == {"simulating", "rivals", "our curve"}
     assert all(share == 1.0 for share in told.values())
 
 
-def test_in_a_world_of_varying_starts_rivals_wait_like_us():
-    world = replace(WORLD, spread=ReadySpread(600.0, 1200.0), seed=4)
-    steady, varying = (
-        judge(recorded(4), workload(), WORLD, knobs=KNOBS),
-        judge(recorded(4), workload(), world, knobs=KNOBS),
-    )
+def test_in_a_world_of_varying_starts_rivals_wait_like_us(under_scale):
+    steady, _ = under_scale
+    varying = judge(recorded(4), workload(), replace(WORLD, spread=ReadySpread(600.0, 1200.0), seed=4), knobs=KNOBS)
     name = "max15"
     before, after = (j.comparison.entry(name, Tuning.DEFAULT) for j in (steady, varying))
     assert before is not None
