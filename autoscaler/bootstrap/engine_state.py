@@ -67,11 +67,12 @@ def arrays_of(state: LoopState) -> Arrays:
 
 
 def state_of(arrays: Arrays, template: LoopState) -> LoopState:
-    """The state as it was saved, for the lanes that it was saved for. template: any state of this Foresail's.
+    """The state as it was saved, for the lanes that it was saved for. template: a fresh state of this Foresail's.
 
     Raises NotOurs when names, dimensions or numbers are not those of a state.
     """
     leaves = {leaf.name: leaf for leaf in _leaves(template)}
+    per_lane = _per_lane(template)
     if set(arrays) != {LANES, *leaves}:
         raise NotOurs(f"it holds other fields: {', '.join(sorted(set(arrays) ^ {LANES, *leaves}))}")
     lanes = tuple(_ref(name) for name in arrays[LANES].tolist())
@@ -82,7 +83,7 @@ def state_of(arrays: Arrays, template: LoopState) -> LoopState:
         shape, dtype = np.shape(leaf.value), np.asarray(leaf.value).dtype
         array = arrays[name].T
         fits = array.ndim == len(shape) and (array.dtype.kind == dtype.kind)
-        if not fits or (shape[-1:] == (len(template.lanes),) and array.shape[-1] != len(lanes)):
+        if not fits or (name in per_lane and array.shape[-1] != len(lanes)):
             raise NotOurs(f"{name} is {array.dtype} {list(array.shape)} for {len(lanes)} workloads")
         values[name] = np.ascontiguousarray(array, dtype=dtype) if shape else array.astype(dtype).item()
     found: LoopState = _rebuilt(template, values, ())
@@ -118,6 +119,12 @@ def resumed(saved: LoopState, fleet: Fleet, now_s: float, step_s: int) -> LoopSt
         low=np.where(outrun, NO_LIMIT, state.low),
         counts=np.where(outrun, -1, state.counts),
     )
+
+
+def _per_lane(template: LoopState) -> set[str]:
+    """Names of arrays whose last axis is the lanes: it is another one for a fleet of none."""
+    none = {leaf.name: np.shape(leaf.value) for leaf in _leaves(LoopState.fresh(Fleet(()), 60))}
+    return {leaf.name for leaf in _leaves(template) if np.shape(leaf.value)[-1:] != none[leaf.name][-1:]}
 
 
 def _leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[_Leaf]:

@@ -91,7 +91,7 @@ class EngineStateKeeper:
         state, now = offered
         try:
             self._write(state, now)
-        except (Refused, OSError, ValueError) as why:
+        except Exception as why:  # noqa: BLE001 - whatever it is, it must stop neither ticks nor the end of the service
             if self.trouble is None:
                 log.warning(
                     "engine_state_not_saved %s: %s; a restart now would begin with older margins", self.folder, why
@@ -134,17 +134,20 @@ class EngineStateKeeper:
         generations = self._generations()
         if not generations:
             return Restored(None, f"{self.folder}: nothing was kept there yet")
-        template = LoopState.fresh(fleet, self.step_s)
-        expected = Expected(KIND, NAME, versions=self._versions(template))
         faults: list[str] = []
         for generation in reversed(generations):
             try:
+                template = LoopState.fresh(fleet, self.step_s)
+                expected = Expected(KIND, NAME, versions=self._versions(template))
                 artefact = read_artefact(self.folder / str(generation), expected, now)
                 _must_be_fresh(artefact.manifest, now)
                 saved = state_of(artefact.arrays, template)
                 state = resumed(saved, fleet, now.timestamp(), self.step_s)
-            except (Refused, NotOurs, OSError, ValueError, IndexError, TypeError) as why:
+            except (Refused, NotOurs) as why:
                 faults.append(str(why))
+                continue
+            except Exception as why:  # noqa: BLE001 - nothing that was kept may stop a start
+                faults.append(f"{self.folder}/{generation}: {type(why).__name__}: {why}")
                 continue
             known = len(set(saved.lanes).intersection(state.lanes))
             at = moment_text(artefact.manifest.created)

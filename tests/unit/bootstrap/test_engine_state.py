@@ -250,6 +250,34 @@ def test_sound_files_with_nonsense_in_them_are_passed_over(what: str, keeper: En
     assert keeper.restore(fleet, NOW).state is None
 
 
+def test_what_cannot_be_packed_or_read_stops_neither_ticks_nor_a_start(
+    keeper: EngineStateKeeper, fleet: Fleet, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    saved(keeper, lived(fleet))
+
+    def fail(*args: Any) -> None:
+        raise MemoryError("no room")
+
+    monkeypatch.setattr("autoscaler.bootstrap.engine_state_keeper.layout", fail)
+    found = keeper.restore(fleet, NOW)
+    assert found.state is None
+    assert "MemoryError: no room" in found.words
+    keeper.offer(lived(fleet), NOW)
+    keeper.close()
+    assert keeper.trouble == "no room"
+    assert "engine_state_not_saved" in caplog.text
+
+
+@pytest.mark.parametrize("lanes", [0, 1, 3, 17, 20])
+def test_a_fleet_of_any_size_takes_what_one_of_any_other_size_kept(lanes: int, fleet: Fleet) -> None:
+    """Sizes that are those of a window or of the lead too: no axis is taken for another."""
+    for other in (1, 3, 17, 20):
+        names = [f"w{k}" for k in range(other)]
+        state = lived(fleet_of(*names), ticks=20)
+        template = LoopState.fresh(fleet_of(*[f"v{k}" for k in range(lanes)]), STEP_S)
+        assert same(state_of(arrays_of(state), template), state)
+
+
 def test_nothing_kept_is_said(keeper: EngineStateKeeper, fleet: Fleet) -> None:
     found = keeper.restore(fleet, NOW)
     assert (found.state, found.words) == (None, f"{keeper.folder}: nothing was kept there yet")
