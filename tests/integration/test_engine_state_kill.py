@@ -137,5 +137,31 @@ def test_whatever_is_in_the_state_folder_the_service_starts(folder: Path) -> Non
     assert 0 < restored < 40
 
 
+@pytest.mark.slow
+def test_foresail_run_takes_up_what_it_had_learned(tmp_path: Path) -> None:
+    """The command itself, ended by SIGTERM and begun again: its log and /healthz's words say what came back."""
+    (tmp_path / "fleet").mkdir()
+    now = datetime.now(UTC).replace(second=0, microsecond=0)
+    MADE["Estate"](tmp_path / "fleet").record("web.csv", "web", steps=300, end=now + timedelta(minutes=30))
+    MADE["Estate"](tmp_path / "fleet").write(MADE["_source"](), MADE["_workload"]("web"))
+    command = [str(Path(sys.executable).with_name("foresail")), "run", "fleet", "--listen", "off", "--tick", "200ms"]
+    logs = []
+    for _ in range(2):
+        log = tmp_path / "log.txt"
+        with log.open("w") as out, subprocess.Popen(command, cwd=tmp_path, stdout=out, stderr=out) as running:
+            end = time.monotonic() + 60
+            while "decision workload=" not in log.read_text() and time.monotonic() < end:
+                assert running.poll() is None, log.read_text()
+                time.sleep(0.1)
+            running.send_signal(signal.SIGTERM)
+            assert running.wait(timeout=30) == 0
+        logs.append(log.read_text())
+    assert "engine_state foresail-state: nothing was kept there yet; no demand is kept" in logs[0]
+    assert "engine_state foresail-state/1: of " in logs[1]
+    assert ", 1 of 1 workloads" in logs[1]
+    assert sorted(p.name for p in (tmp_path / "foresail-state").iterdir()) == ["1", "2"]
+    assert "Traceback" not in "".join(logs)
+
+
 if __name__ == "__main__":
     tick_until_killed(*sys.argv[1:])
