@@ -17,7 +17,7 @@ MAY_IMPORT = {"autoscaler", "IPython", "pandas"}
 
 
 def test_there_are_notebooks():
-    assert [path.name for path in PATHS] == ["one_load.ipynb"]
+    assert [path.name for path in PATHS] == ["calibration_tour.ipynb", "model_evaluation.ipynb", "one_load.ipynb"]
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
@@ -61,4 +61,42 @@ def test_the_load_is_judged_from_top_to_bottom(tmp_path):
     )
     assert "granted" in shown["decisions"]
     assert "<svg" in shown["page"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def _run(name, tmp_path):
+    """What each cell shows, by its id."""
+    notebook = nbformat.read(NOTEBOOKS / name, as_version=4)
+    NotebookClient(
+        notebook, timeout=280, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
+    ).execute()
+    return {
+        cell.id: "".join(str(value) for output in cell.outputs for value in output.get("data", {}).values())
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_models_stand_beside_each_other(tmp_path):
+    shown = _run("model_evaluation.ipynb", tmp_path)
+    for model in ("foresail", "seasonal-naive-day", "ets", "theta"):
+        assert model in shown["sizing-window"], model
+        assert model in shown["hour"], model
+    assert "decision.overBound" in shown["sizing-window"]
+    assert ("prophet" in shown["hour"]) != ("prophet does not take part" in shown["absent"])
+    assert "<svg" in shown["page"]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_the_tour_counts_what_is_promised(tmp_path):
+    shown = _run("calibration_tour.ipynb", tmp_path)
+    assert "0.95" in shown["kept"]
+    assert "2026-06" in shown["days"]
+    assert "peakCoverage.0.9" in shown["all"]
+    assert "<svg" in shown["picture"]
+    assert "decision.shortShare" in shown["margin"]
     assert list(tmp_path.iterdir()) == []
