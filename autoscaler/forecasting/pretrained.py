@@ -1,8 +1,7 @@
 """The global model: quantiles of the coming peak for any workload, learned over many others.
 
-It needs no history of its own of the workload, and so speaks from the first sample on. As a PeakForecaster it gives one
-of its quantiles, which others calibrate; `quantiles` gives all of them as they are, for a workload that is too new for any
-calibration.
+It needs no history of the workload itself, and so speaks from the first sample on. As a PeakForecaster it gives one of
+its quantiles, which others calibrate; `quantiles` gives all of them as they are, for a workload too new for that.
 """
 
 from __future__ import annotations

@@ -23,7 +23,8 @@ PROOF: Final = 2000
 @dataclass(frozen=True, slots=True)
 class TreePlan:
     """rounds: trees of one quantile. leaves: most of one tree. rate: what each tree adds of its answer. least: samples
-    of a leaf. share: of the features that a split looks at. seed: of that choice.
+    of a leaf. share: of the features that a split looks at. seed: of that choice. threads: more than one only where
+    cores are free; beside other work they wait for each other.
     """
 
     rounds: int = 100
@@ -32,23 +33,26 @@ class TreePlan:
     least: int = 100
     share: float = 0.5
     seed: int = 0
+    threads: int = 1
 
 
 class NotTheSame(RuntimeError):
     """The export answers otherwise than the original: this scikit-learn keeps its trees in another form."""
 
 
-def fit_quantile(table: NDArray[np.float32], target: Floats, weight: Floats, level: float, plan: TreePlan) -> Trees:
-    """Trees of one quantile. table: [sample, feature], NaN = missing. target, weight: [sample]."""
+def fit_quantile(table: NDArray[np.float32], target: Floats, level: float, plan: TreePlan) -> Trees:
+    """Trees of one quantile. table: [sample, feature], NaN = missing. target: [sample]."""
     from sklearn.ensemble import HistGradientBoostingRegressor
+    from threadpoolctl import threadpool_limits
 
     model = HistGradientBoostingRegressor(
         loss="quantile", quantile=level, max_iter=plan.rounds, learning_rate=plan.rate, max_leaf_nodes=plan.leaves,
         min_samples_leaf=plan.least, l2_regularization=1.0, max_features=plan.share, early_stopping=False,
         random_state=plan.seed,
     )  # fmt: skip
-    model.fit(table, target, sample_weight=weight)
-    return exported(model, table[:PROOF])
+    with threadpool_limits(limits=plan.threads):
+        model.fit(table, target)
+        return exported(model, table[:PROOF])
 
 
 def exported(model: Any, proof: NDArray[np.float32]) -> Trees:
