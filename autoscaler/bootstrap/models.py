@@ -11,7 +11,7 @@ from pathlib import Path
 import autoscaler
 from autoscaler.adapters.artefacts import ModelFolder
 from autoscaler.adapters.artefacts.promotions import Promotion
-from autoscaler.domain.artefact import Artefact, BadArtefact, Expected, Fault, Manifest
+from autoscaler.domain.artefact import BadArtefact, Fault, Manifest
 from autoscaler.domain.errors import Refused
 from autoscaler.ports.artefacts import Signer, Verifier
 
@@ -91,7 +91,10 @@ class ModelView:
 
 @dataclass(frozen=True, slots=True)
 class Models:
-    """The installation's own models and the packaged ones; an own one of the same name comes first."""
+    """The installation's own models and the packaged ones; an own one of the same name comes first.
+
+    What of them serves is `models_serving.ServedModel`.
+    """
 
     own: ModelFolder
     packaged: ModelFolder
@@ -99,22 +102,6 @@ class Models:
     @staticmethod
     def at(root: Path, trust: Sequence[Path] = ()) -> Models:
         return Models(own_models(root, trust), packaged_models())
-
-    def in_force(self, expected: Expected, now: datetime) -> tuple[Artefact, tuple[BadArtefact, ...]]:
-        """What serves: our own promoted model, else the packaged one, and what was wrong with those passed over.
-
-        Raises BadArtefact when there is none of either.
-        """
-        faults: list[BadArtefact] = []
-        for folder in (self.own, self.packaged):
-            try:
-                artefact, more = folder.in_force(expected, now)
-            except BadArtefact as why:
-                if why.fault != Fault.MISSING or folder is self.packaged:
-                    faults.append(why)
-                continue
-            return artefact, (*faults, *more)
-        raise faults[0]
 
     def views(self, now: datetime, name: str | None = None) -> tuple[ModelView, ...]:
         """Every generation, each checked as if it were loaded; own ones first, newest first."""

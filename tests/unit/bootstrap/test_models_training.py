@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from autoscaler.adapters.artefacts import write_artefact
-from autoscaler.bootstrap.models import Models, own_models, own_signer
+from autoscaler.bootstrap.models import own_models, own_signer
 from autoscaler.bootstrap.models_training import TrainingLimits, train_limited
 from autoscaler.domain.artefact import Expected, Manifest
 from autoscaler.learning.process import End
@@ -45,7 +45,7 @@ def test_what_is_made_is_published_signed_and_not_yet_in_force(tmp_path: Path) -
         assert models.load("global", generation, NOW, TREES).arrays["leaves"].sum() == 50_000
     assert models.promoted("global") is None
     models.promote("global", 2, by="rule", at=NOW)
-    assert Models(models, own_models(tmp_path / "none")).in_force(TREES, NOW)[0].manifest.generation == 2
+    assert models.in_force(TREES, NOW)[0].manifest.generation == 2
 
 
 @pytest.mark.parametrize(
