@@ -67,13 +67,14 @@ class Terms:
 @dataclass(frozen=True, slots=True, eq=False)
 class Tested:
     """One series. row: of the backtest that it shares with the others of its grid. sized: model → what its sizing
-    cost.
+    cost; unsized: why there is none, None = it was sized, or not asked for.
     """
 
     trace: Trace
     backtest: Backtest
     row: int
     sized: dict[str, Scores]
+    unsized: str | None = None
 
 
 def known_models() -> tuple[str, ...]:
@@ -150,8 +151,8 @@ def run_backtests(
         for row, trace in enumerate(batch):
             begin = before + weight * (share + (1 - share) * row / len(batch))
             tell = _part(progress, begin, weight * (1 - share) / len(batch))
-            scores = _sized(trace, plans[members[0]], terms, tell) if terms.decisions else {}
-            found[members[row]] = Tested(trace, result, row, scores)
+            scores, why = _sized(trace, plans[members[0]], terms, tell) if terms.decisions else ({}, None)
+            found[members[row]] = Tested(trace, result, row, scores, why)
     return tuple(found[at] for at in range(len(traces)))
 
 
@@ -173,14 +174,16 @@ def _panel(batch: Sequence[Trace]) -> Panel:
     return Panel.of(SeriesBatch(first.step_s, first.first_step, values, verdicts.astype(np.uint8)))
 
 
-def _sized(trace: Trace, plan: Plan, terms: Terms, progress: Progress | None) -> dict[str, Scores]:
-    """Each of SIZED as the only source of Q.95 in the live pipeline, its margin kept by the same risk control."""
+def _sized(trace: Trace, plan: Plan, terms: Terms, progress: Progress | None) -> tuple[dict[str, Scores], str | None]:
+    """Each of SIZED as the only source of Q.95 in the live pipeline, its margin kept by the same risk control; or why
+    nothing is sized.
+    """
     world = World(warmup_s=float((plan.scored_step - trace.first_step) * trace.step_s))
     warm = plan.scored_step - trace.first_step
     try:
         capacity = derived_capacity(trace, warm) if terms.capacity is None else terms.capacity
-    except Refused:  # nothing above zero in the warm-up: nothing to size
-        return {}
+    except Refused as error:
+        return {}, str(error)
     load = typed_workload(capacity, lead_s=terms.leads_s[0], risk=terms.risk, actuation=Actuation.SCALE)
     servers = {ENGINE: PeakServer(serving_models()), BASELINE: PeakServer((baseline().model,))}
     scores = {}
@@ -188,7 +191,7 @@ def _sized(trace: Trace, plan: Plan, terms: Terms, progress: Progress | None) ->
         tell = _part(progress, at / len(servers), 1 / len(servers))
         told = None if tell is None else (lambda part, tell=tell, name=name: tell(f"sizing by {name}", part))
         scores[name] = simulate(trace, load, world, told, server=server).scores
-    return scores
+    return scores, None
 
 
 def _part(progress: Progress | None, begin: float, weight: float) -> Progress | None:

@@ -147,7 +147,8 @@ def _notes(tested: Sequence[Tested], choice: Choice, terms: Terms) -> tuple[str,
             f"{', '.join(choice.references)}: on steps of {duration(grid)}, fitted once a day (theta at each origin), "
             f"in processes of their own with {limits.processor_s} s and {limits.memory_bytes / 2**20:,.0f} MiB each"
         )
-    if terms.decisions and tested[0].sized:
+    notes += [f"not sized: {one.unsized}" for one in tested if one.unsized is not None]
+    if any(one.sized for one in tested):
         notes.append(
             f"sizing: the live pipeline with Q.95 of that model alone, its margin kept by the risk control; a lead of "
             f"{duration(terms.leads_s[0])}, accepted risk {terms.risk:.3g}, from the same scored step on"

@@ -53,6 +53,10 @@ def _peaks(job: PathJob) -> Floats:
         known = _known(points, origin - first, season, origin, step_s)
         if known is None or len(known.points) < needed:
             continue
+        if np.ptp(known.points) == 0:
+            # libraries fail on it in ways of their own: statsmodels' Theta takes the series for its regression's constant
+            out[:, at] = known.points[-1]
+            continue
         if origin // season != fitted_day:
             fitted, fitted_day = model.fit(known, season + reach[-1]), origin // season
         path = model.path(fitted, known, reach[-1])
