@@ -17,6 +17,18 @@ from autoscaler.learning.training_samples import Learnable
 
 CARD: Final = "CARD.md"
 MOST_SOURCES: Final = 50
+INTRO: Final = (
+    "Quantiles of the coming peak of demand over a lead window, for any workload, from its own recent past alone: "
+    "gradient-boosted trees over {features} features that are relative to the series' own level. Meant for a "
+    "workload's first day, while nothing of its own is calibrated yet; a calibration of its own errors is better as "
+    "soon as it has a day behind it."
+)
+MEASURED: Final = (
+    "Coverage: share of peaks at or below the quantile. Loss: pinball loss of the logarithm of the peak to the recent "
+    "level, over that of the best constant factor on the recent level (below 1 is better). *Young*: with a history of "
+    "a minute to a day only. Held out: the newest part of each series, learned before it and asked after. Left out: "
+    "all of a source, asked of a model that learned from the others."
+)
 
 
 def manifest_of(found: Learned, series: Sequence[Learnable], now: datetime) -> Manifest:
@@ -25,34 +37,35 @@ def manifest_of(found: Learned, series: Sequence[Learnable], now: datetime) -> M
         min(each.first_step * each.step_s for each in series),
         max((each.first_step + len(each.values)) * each.step_s for each in series),
     )
+    levels = " ".join(f"{level:g}" for level in found.model.levels)
     return Manifest(
-        kind=KIND, name=NAME, created=now, versions={"features": VERSION},
+        kind=KIND,
+        name=NAME,
+        created=now,
+        versions={"features": VERSION, "levels": levels},
         window=(datetime.fromtimestamp(window[0], UTC), datetime.fromtimestamp(window[1], UTC)),
-        data_hash=hash_of(*(each.values for each in series)), metrics=found.metrics, limits=found.model.limits(),
+        data_hash=hash_of(*(each.values for each in series)),
+        metrics=found.metrics | {"pairs": float(found.pairs)},
+        limits=found.model.limits(),
         features=found.features,
-    )  # fmt: skip
+    )
 
 
-def card_text(made: Manifest, found: Learned, sources: Sequence[str], *, notices: Sequence[str] = ()) -> str:
+def card_text(made: Manifest, sources: Sequence[str], *, notices: Sequence[str] = ()) -> str:
     """Markdown. sources: a line each, of what was learned from, in whose words and under which terms."""
     told, limits = made.metrics, made.limits
     first, last = (moment_text(each) for each in made.window) if made.window else ("unknown", "unknown")
     lines = [
         f"# {made.name}, generation {made.generation}",
         "",
-        (
-            "Quantiles of the coming peak of demand over a lead window, for any workload, from its own recent past alone: "
-            f"gradient-boosted trees over {len(made.features)} features that are relative to the series' own level. Meant "
-            "for a workload's first day, while nothing of its own is calibrated yet; a calibration of its own errors is "
-            "better as soon as it has a day behind it."
-        ),
+        INTRO.format(features=len(made.features)),
         "",
         (
-            f"- made {moment_text(made.created)} from {found.pairs:,} pairs of history and peak; half of them with a "
-            "history of a minute to a day only"
+            f"- made {moment_text(made.created)} from {told['pairs']:,.0f} pairs of history and peak; half of them "
+            "with a history of a minute to a day only"
         ),
         f"- data from {first} to {last} ({made.data_hash})",
-        f"- levels {', '.join(f'{level:g}' for level in found.model.levels)}; features version {VERSION}",
+        f"- levels {made.versions['levels']}; features version {VERSION}",
         (
             f"- limits: steps of {limits['least_step_s']:g} to {limits['most_step_s']:g} s, leads up to "
             f"{limits['most_lead_s']:g} s; outside them it says nothing"
@@ -65,12 +78,7 @@ def card_text(made: Manifest, found: Learned, sources: Sequence[str], *, notices
         "",
         "## Measured",
         "",
-        (
-            "Coverage: share of peaks at or below the quantile. Loss: pinball loss of the logarithm of the peak to the "
-            "recent level, over that of the best constant factor on the recent level (below 1 is better). *Young*: with a "
-            "history of a minute to a day only. Held out: the newest part of each series, learned before it and asked "
-            "after. Left out: all of a source, asked of a model that learned from the others."
-        ),
+        MEASURED,
         "",
         *_table(told),
         "",

@@ -13,6 +13,7 @@ import typer
 
 from autoscaler.cli import options
 from autoscaler.cli.models_app import models_app
+from autoscaler.cli.train_app import train
 
 app = typer.Typer(
     name="foresail",
@@ -23,6 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(models_app)
+app.command()(train)
 
 DEFAULT_STORE = Path("foresail.db")
 

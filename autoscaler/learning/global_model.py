@@ -78,7 +78,7 @@ def learn_globally(series: Sequence[Learnable], plan: GlobalPlan, say: Say = lam
             f"{MOST_STEP_S} s; at least {LEAST_PAIRS} are needed: give more workloads, or longer records"
         )
     apart = [each for each in series if each.source in plan.leave_out and each.step_s <= MOST_STEP_S]
-    left_out = _pairs(apart, plan, rng, (0.0, 1.0))
+    left_out = _pairs(apart, replace(plan, pairs=plan.pairs // 8), rng, (0.0, 1.0))
     metrics: dict[str, float] = {}
     if len(after) >= LEAST_TESTED and len(before) >= LEAST_PAIRS:
         trial = _fitted(before, usable, plan, lambda words: say(f"to be measured: {words}"))
@@ -139,6 +139,5 @@ def _fitted(pairs: Samples, series: Sequence[Learnable], plan: GlobalPlan, say: 
         say(f"quantile {level:g} over {len(pairs)} pairs")
         trees.append(fit_quantile(pairs.table, pairs.relative, level, small))
     steps = [each.step_s for each in series]
-    return GlobalPeaks(
-        plan.levels, tuple(trees), min(*steps, 60), max(*steps, 300), max(plan.leads_s) * 2, point=plan.levels[-1]
-    )
+    most_lead_s = 2 * max(plan.leads_s)
+    return GlobalPeaks(plan.levels, tuple(trees), min(steps) // 2, max(steps) * 2, most_lead_s, point=plan.levels[-1])

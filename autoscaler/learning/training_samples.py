@@ -22,6 +22,7 @@ from autoscaler.forecasting.features_view import DAY_S
 YOUNG_S: Final = (60, 120, 300, 600, 1200, 2400, 4800, 9600, 21600, 43200, 86400)
 """Ages at which a series that begins anew is looked at."""
 BLOCK: Final = 2000
+PIECES: Final = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,6 +108,8 @@ def _young(
     ages = [age for age in sorted({max(1, age // step_s) for age in YOUNG_S}) if age + lead + 1 <= steps]
     if not ages or most < 1:
         return
+    if most < PIECES * len(ages):  # a few pieces at a few ages, instead of one at each
+        ages = sorted(rng.choice(ages, max(1, most // PIECES), replace=False).tolist())
     long = ages[-1] + lead + 1
     each = max(1, BIN_S // step_s)
     room = (steps - long) // each

@@ -50,13 +50,18 @@ def fit_quantile(table: NDArray[np.float32], target: Floats, level: float, plan:
         min_samples_leaf=plan.least, l2_regularization=1.0, max_features=plan.share, early_stopping=False,
         random_state=plan.seed,
     )  # fmt: skip
+    telling = _telling(table)
     with threadpool_limits(limits=plan.threads):
-        model.fit(table, target)
-        return exported(model, table[:PROOF])
+        model.fit(table[:, telling], target)
+        return exported(model, table[:PROOF], telling)
 
 
-def exported(model: Any, proof: NDArray[np.float32]) -> Trees:
-    """The trees of a fitted HistGradientBoostingRegressor without categories. proof: [sample, feature]."""
+def exported(model: Any, proof: NDArray[np.float32], columns: NDArray[np.int64] | None = None) -> Trees:
+    """The trees of a fitted HistGradientBoostingRegressor without categories.
+
+    proof: [sample, feature]. columns: which of those features the model was fitted on, None = all.
+    """
+    asked = np.arange(proof.shape[1]) if columns is None else columns
     nested = []
     for (predictor,) in model._predictors:  # noqa: SLF001 - scikit-learn has no public access to its trees
         nodes = predictor.nodes
@@ -64,13 +69,19 @@ def exported(model: Any, proof: NDArray[np.float32]) -> Trees:
             raise NotTheSame("a split by categories cannot be exported")
         nested.append(
             NestedTree(
-                nodes["feature_idx"], nodes["num_threshold"], nodes["missing_go_to_left"].astype(bool),
+                asked[nodes["feature_idx"]], nodes["num_threshold"], nodes["missing_go_to_left"].astype(bool),
                 nodes["left"], nodes["right"], nodes["is_leaf"].astype(bool), nodes["value"],
             )
         )  # fmt: skip
     trees = laid_out(float(np.ravel(model._baseline_prediction)[0]), nested)  # noqa: SLF001 - as above
-    expected, found = model.predict(proof), trees.predict(np.ascontiguousarray(proof.T))
+    expected, found = model.predict(proof[:, asked]), trees.predict(np.ascontiguousarray(proof.T))
     if not np.allclose(found, expected, rtol=1e-12, atol=1e-12):
         worst = float(np.abs(found - expected).max())
         raise NotTheSame(f"the exported trees differ from scikit-learn's by up to {worst:g}")
     return trees
+
+
+def _telling(table: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Columns with at least two different values: of others scikit-learn refuses those that are all missing."""
+    low, high = np.fmin.reduce(table, axis=0), np.fmax.reduce(table, axis=0)
+    return np.flatnonzero(high > low)
