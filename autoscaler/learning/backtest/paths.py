@@ -54,7 +54,7 @@ def _peaks(job: PathJob) -> Floats:
         if known is None or len(known.points) < needed:
             continue
         if np.ptp(known.points) == 0:
-            # libraries fail on it in ways of their own: statsmodels' Theta takes the series for its regression's constant
+            # libraries fail on it, each in its way: statsmodels' Theta takes it for the constant of its regression
             out[:, at] = known.points[-1]
             continue
         if origin // season != fitted_day:

@@ -1,8 +1,8 @@
 """Which origins a backtest asks at, and which of them count.
 
 Every model is asked at the same origins. Those before `scored_step` belong to the warm-up: errors are learned from them
-and nothing is scored; there is a window of them, as older errors are forgotten. The origins are multiples of their spacing in absolute time, so that a longer record adds origins and
-moves none.
+and nothing is scored; there is a window of them, as older errors are forgotten. The origins are multiples of their
+spacing in absolute time, so that a longer record adds origins and moves none.
 """
 
 from __future__ import annotations
