@@ -56,7 +56,8 @@ def test_every_model_has_figures_at_every_lead():
     assert {name for _, name in found.lost} <= {"seasonal-naive-week", "seasonal-difference-week"}, found.lost
 
 
-@settings(max_examples=12, deadline=None)
+@pytest.mark.slow
+@settings(max_examples=6, deadline=None)
 @given(cut=st.integers(5 * DAY + 10, DAYS * DAY - 10), seed=st.integers(0, 1000))
 def test_the_future_of_an_origin_does_not_matter_to_it(cut, seed):
     before = demand()
