@@ -47,7 +47,7 @@ def in_bins(values: Floats, steps: int) -> tuple[Floats, Floats, Floats]:
 
     The largest is NaN where nothing of a bin is known. The number of columns must be a multiple of `steps`.
     """
-    whole = values.reshape(values.shape[0], -1, steps)
+    whole = values.reshape(values.shape[0], values.shape[1] // steps, steps)
     known = ~np.isnan(whole)
     everything = bool(known.all())
     filled = whole if everything else np.where(known, whole, 0.0)

@@ -117,6 +117,8 @@ def _young(
     first = low + int(rng.integers(min(each, steps - long + 1)))
     starts = first + each * rng.integers(0, room + 1, size=pieces)
     starts = starts[starts + long <= high]
+    if not len(starts):
+        return
     shift = (series.first_step + first) % each  # a piece stays where it was within its bin
     values = np.full((len(starts), shift + long), np.nan)
     for row, start in enumerate(starts.tolist()):
