@@ -6,17 +6,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from autoscaler.bootstrap.policies_in_force import PoliciesInForce
 from autoscaler.domain.errors import Problem
 from autoscaler.domain.fleet import Fleet
-from autoscaler.domain.workload import Workload, WorkloadRef
+from autoscaler.domain.workload import WorkloadRef
 from autoscaler.spec.compile import PrometheusSource, Recording, Source
+from autoscaler.spec.fleet import PartialLoad
+from autoscaler.spec.kinds import PredictiveAutoscaler
+from autoscaler.spec.policy_merge import OwnPlaces
 from autoscaler.spec.reader import load_valid
+
+Placed = tuple[PredictiveAutoscaler, OwnPlaces]
 
 
 @dataclass(slots=True)
 class FleetFiles:
     """generation: how often what is in force has changed. problems: what is wrong in the files now.
 
+    policies_in: further paths, from which a broken document may be a policy. site: where we run, for selectors.
     refused: workloads that are written down and not valid now. unnamed: some document tells no name at all.
     A refused object is not a deleted one: its last valid form stays in force until it is mended or removed. While
     some document does not even tell which object it is, every object that is missing may be that one, and stays.
@@ -29,6 +36,10 @@ class FleetFiles:
     sources: dict[str, Source] = field(default_factory=dict)
     refused: frozenset[WorkloadRef] = frozenset()
     unnamed: bool = False
+    policies_in: Sequence[Path] = ()
+    site: str | None = None
+    policies: PoliciesInForce = field(default_factory=PoliciesInForce)
+    _autoscalers: dict[WorkloadRef, Placed] = field(default_factory=dict)
     _stamp: tuple[tuple[str, int, int], ...] | None = None
 
     @property
@@ -40,30 +51,48 @@ class FleetFiles:
         return {n: s for n, s in self.sources.items() if isinstance(s, PrometheusSource)}
 
     def refresh(self) -> bool:
-        """Read the files if they have changed; True if what is in force or what is wrong did."""
-        stamp = tuple(sorted(_stamps(self.paths)))
+        """Read the files if they have changed; True if what is in force or what is wrong did.
+
+        All of it takes effect at once: a tick sees the policies and workloads of one reading, never half of it.
+        """
+        paths = (*self.paths, *self.policies_in)
+        stamp = tuple(sorted(_stamps(paths)))
         if stamp == self._stamp:
             return False
         self._stamp = stamp
-        loaded = load_valid(self.paths)
-        valid = {w.ref: w for w in loaded.fleet.compile()}
-        refused = {(r.namespace, r.name) for r in loaded.refused if r.kind == "PredictiveAutoscaler"}
-        kept: dict[WorkloadRef, Workload] = {
-            w.ref: w
-            for w in self.fleet.workloads
-            if w.ref not in valid and (loaded.unnamed or (w.ref.namespace, w.ref.name) in refused)
-        }
+        loaded = load_valid(paths)
+        self.policies = self.policies.after(loaded, self.policies_in)
+        self._autoscalers = self._standing(loaded)
         sources = {s.name: s for s in loaded.fleet.compiled_sources}
         lost = {r.name for r in loaded.refused if r.kind == "MetricsSource"}
         stay = {n: s for n, s in self.sources.items() if n not in sources and (loaded.unnamed or n in lost)}
         self.sources = stay | sources
         self.problems = (*loaded.problems, *loaded.knock_on)
+        refused = {(r.namespace, r.name) for r in loaded.refused if r.kind == "PredictiveAutoscaler"}
         self.refused, self.unnamed = frozenset(WorkloadRef(*r) for r in refused), loaded.unnamed
-        workloads = tuple(sorted((*valid.values(), *kept.values()), key=lambda w: w.ref))
+        workloads = tuple(
+            self.policies.applied(autoscaler, places, self.site)
+            for _, (autoscaler, places) in sorted(self._autoscalers.items())
+        )
         if workloads != self.fleet.workloads:
             self.fleet = Fleet(workloads)
         self.generation += 1
         return True
+
+    def _standing(self, loaded: PartialLoad) -> dict[WorkloadRef, Placed]:
+        """The valid ones, and of those that are refused the last valid form."""
+        fleet = loaded.fleet
+        valid = {
+            WorkloadRef(a.metadata.namespace, a.metadata.name): (a, places)
+            for a, places in zip(fleet.autoscalers, fleet.places, strict=True)
+        }
+        refused = {(r.namespace, r.name) for r in loaded.refused if r.kind == "PredictiveAutoscaler"}
+        kept = {
+            ref: placed
+            for ref, placed in self._autoscalers.items()
+            if ref not in valid and (loaded.unnamed or (ref.namespace, ref.name) in refused)
+        }
+        return kept | valid
 
 
 def _stamps(paths: Sequence[Path]) -> list[tuple[str, int, int]]:

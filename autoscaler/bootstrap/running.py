@@ -15,6 +15,7 @@ from autoscaler.bootstrap.engine_state_relived import lived_again
 from autoscaler.bootstrap.fleet_files import FleetFiles
 from autoscaler.bootstrap.live_sources import LiveSources, in_words
 from autoscaler.bootstrap.past import Past
+from autoscaler.bootstrap.policies_in_force import PoliciesInForce
 from autoscaler.bootstrap.server_time import TOLERATED_S, ServerClock
 from autoscaler.bootstrap.settings import ServiceSettings
 from autoscaler.bootstrap.source_news import SourceNews
@@ -57,6 +58,7 @@ class Service:
     _last_ok_s: float | None = None
     _news: SourceNews = field(default_factory=SourceNews)
     _served: dict[str, Source] = field(default_factory=dict)
+    _policies: PoliciesInForce = field(default_factory=PoliciesInForce)
     _alarmed: bool = False
 
     def begin(self) -> None:
@@ -125,6 +127,7 @@ class Service:
             "lastError": self.last_error,
             "workloads": len(self.files.fleet),
             "specProblems": [str(p) for p in self.files.problems],
+            "policies": self.files.policies.told(),
             "sources": {
                 each.name: {"up": each.up, "clockSkewSeconds": each.skew_s, "failures": dict(each.failures)}
                 for each in self._source_facts()
@@ -153,6 +156,9 @@ class Service:
         for problem in self.files.problems:
             log.error("spec_problem %s", problem)
         log.info("fleet generation=%d workloads=%d", self.files.generation, len(fleet))
+        for words in self.files.policies.news(self._policies):
+            log.info("policy generation=%d %s", self.files.generation, words)
+        self._policies = self.files.policies
         changed = {name: source for name, source in sources.items() if self._served.get(name) != source}
         for name, source in sorted(changed.items()):
             log.info("source name=%s %s", name, in_words(source))

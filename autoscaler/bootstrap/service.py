@@ -43,7 +43,7 @@ def service(settings: ServiceSettings, clock: Clock | None = None, opener: OpenS
 
     Raises InvalidSpec or Refused if not one valid workload is in the files: there would be nothing to run.
     """
-    files = FleetFiles(settings.fleet)
+    files = FleetFiles(settings.fleet, policies_in=settings.policies, site=settings.site)
     files.refresh()
     if not len(files.fleet):
         if files.problems:

@@ -40,7 +40,8 @@ class ServiceSettings:
     `speed` times as fast as time passes. history_days: demand kept in memory. beside: history of servers comes beside
     the ticks, from our own store and a back-fill; False: every tick asks for all it needs, however long that takes.
     cluster: where replicas are read and written; None = a simulated cluster. state_every_s: seconds of machine time
-    between two savings of what the loop has learned; None = it is neither saved nor restored.
+    between two savings of what the loop has learned; None = it is neither saved nor restored. policies: further files
+    and folders, of GuardPolicies. site: where we run, for their selectors.
     """
 
     fleet: tuple[Path, ...]
@@ -55,6 +56,8 @@ class ServiceSettings:
     backfill: BackfillLimits = field(default_factory=BackfillLimits)
     cluster: ClusterSettings | None = None
     state_every_s: float | None = 60.0
+    policies: tuple[Path, ...] = ()
+    site: str | None = None
 
     @property
     def real_tick_s(self) -> float:

@@ -13,6 +13,7 @@ import typer
 
 from autoscaler.cli import options
 from autoscaler.cli.models_app import models_app
+from autoscaler.cli.policy import policy
 from autoscaler.cli.train_app import train
 
 app = typer.Typer(
@@ -26,10 +27,13 @@ app = typer.Typer(
 app.add_typer(models_app)
 app.command()(train)
 
+app.add_typer(policy, name="policy")
 DEFAULT_STORE = Path("foresail.db")
 
 FleetPaths = Annotated[list[Path], typer.Argument(help="YAML files or folders with PredictiveAutoscalers.")]
 Store = Annotated[Path, typer.Option(help="File of the decision record (SQLite).")]
+Policies = Annotated[list[Path] | None, typer.Option(help="Files or folders with GuardPolicies (repeat).")]
+Site = Annotated[str | None, typer.Option(help="Site that we run in, for the selectors of policies.")]
 Output = Annotated[str, typer.Option("--output", "-o", help="table or json.")]
 Kubeconfig = Annotated[Path | None, typer.Option(help="Act in the cluster of this kubeconfig; without: simulated.")]
 Context = Annotated[str | None, typer.Option(help="Context of the kubeconfig (default: its current one).")]
@@ -253,6 +257,8 @@ def backtest(
 @app.command()
 def run(
     fleet: FleetPaths,
+    policies: Policies = None,
+    site: Site = None,
     store: Store = DEFAULT_STORE,
     step: Annotated[
         str | None, typer.Option(help="Grid of the demand (default: the sources' longest, or 60s).")
@@ -270,12 +276,15 @@ def run(
     from autoscaler.cli.run import RunOptions, cluster_of, run_service
 
     cluster = cluster_of(kubeconfig, context, installation, in_cluster=in_cluster)
-    run_service(RunOptions(tuple(fleet), store, step, tick, listen, replay_from, speed, cluster))
+    guards = (tuple(policies or ()), site)
+    run_service(RunOptions(tuple(fleet), store, step, tick, listen, replay_from, speed, cluster, *guards))
 
 
 @app.command()
 def once(
     fleet: FleetPaths,
+    policies: Policies = None,
+    site: Site = None,
     store: Store = DEFAULT_STORE,
     step: Annotated[
         str | None, typer.Option(help="Grid of the demand (default: the sources' longest, or 60s).")
@@ -291,7 +300,7 @@ def once(
     from autoscaler.cli.run import cluster_of, decide_once
 
     cluster = cluster_of(kubeconfig, context, installation, in_cluster=in_cluster)
-    decide_once(tuple(fleet), store, step, at, output, cluster)
+    decide_once(tuple(fleet), store, step, at, output, cluster, tuple(policies or ()), site)
 
 
 @app.command()

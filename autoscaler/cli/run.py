@@ -36,6 +36,8 @@ class RunOptions:
     replay_from: str | None
     speed: float
     cluster: ClusterSettings | None = None
+    policies: tuple[Path, ...] = ()
+    site: str | None = None
 
 
 def run_service(options: RunOptions) -> None:
@@ -58,6 +60,8 @@ def run_service(options: RunOptions) -> None:
         replay_from=moment("--replay-from", options.replay_from),
         speed=options.speed,
         cluster=options.cluster,
+        policies=options.policies,
+        site=options.site,
     )
     _log_to_stderr()
     running = service(settings)
@@ -101,7 +105,7 @@ def cluster_of(
 
 def decide_once(
     fleet: tuple[Path, ...], store: Path, step: str | None, at: str | None, output: str,
-    cluster: ClusterSettings | None = None,
+    cluster: ClusterSettings | None = None, policies: tuple[Path, ...] = (), site: str | None = None,
 ) -> None:  # fmt: skip
     """One tick; exit code 1 when something in the files is wrong or a workload is held."""
     from autoscaler.bootstrap.service import service
@@ -112,8 +116,9 @@ def decide_once(
     step_s = _grid(fleet, step)
     when = None if at == "newest" else moment("--at", at)
     settings = ServiceSettings(
-        fleet, store, step_s, float(step_s), listen=None, beside=False, cluster=cluster, state_every_s=None
-    )
+        fleet, store, step_s, float(step_s), listen=None, beside=False, cluster=cluster, state_every_s=None,
+        policies=policies, site=site,
+    )  # fmt: skip
     clock = VirtualClock(datetime.now(UTC))
     _log_to_stderr(logging.WARNING)
     running = service(settings, clock)

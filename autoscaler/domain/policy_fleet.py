@@ -14,6 +14,7 @@ from autoscaler.domain.policy import UNGUARDED, Freeze, Growth, Guarded, PolicyP
 from autoscaler.domain.series import Bools, Codes, Floats, Ints
 from autoscaler.domain.workload import PauseDirection, Workload
 
+_MOST = np.iinfo(np.int32).max
 FREEZE_CODE = {None: 0, Growth.ANY: 1, Growth.OBSERVED_NEED: 2, Growth.NONE: 3}
 """Of several freezes that are open the strictest counts: the highest code."""
 
@@ -118,7 +119,7 @@ class FleetRules:
     def surviving(self, need: Ints) -> Ints:
         """[lane], what a need of so many replicas becomes with room for the loss; zero stays zero."""
         zoned = np.where(self.zones > 1, -(-need * self.zones // np.maximum(self.zones - 1, 1)), need)
-        return np.where(need > 0, zoned + self.spare, need)
+        return np.minimum(np.where(need > 0, zoned + self.spare, need), _MOST)
 
 
 _Rule = TypeVar("_Rule")

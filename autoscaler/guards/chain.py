@@ -1,12 +1,16 @@
 """The guards in the order in which they speak. Order is meaning: see docs/architecture.md."""
 
 from autoscaler.guards.bad_data import BadData
+from autoscaler.guards.change_freeze import ChangeFreeze
 from autoscaler.guards.contract import Guard
 from autoscaler.guards.disruption_budget import DisruptionBudget
+from autoscaler.guards.fallback import Fallback
+from autoscaler.guards.limits_clash import LimitsClash
 from autoscaler.guards.lower_bound import LowerBound
 from autoscaler.guards.min_max import MinMax
 from autoscaler.guards.no_room import NoRoom
 from autoscaler.guards.pause import Pause
+from autoscaler.guards.policy_known import PolicyKnown
 from autoscaler.guards.rise_spacing import RiseSpacing
 from autoscaler.guards.scaled_to_zero import ScaledToZero
 from autoscaler.guards.stabilization import Stabilization
@@ -21,9 +25,13 @@ CHAIN: tuple[Guard, ...] = (
     Yielded(),
     Pause(),
     ScaledToZero(),
+    LimitsClash(),
+    PolicyKnown(),
     BadData(),
     LowerBound(),
     StaleData(),
+    Fallback(),
+    ChangeFreeze(),
     Stabilization(),
     StepUp(),
     StepDown(),

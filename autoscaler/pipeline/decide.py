@@ -10,6 +10,7 @@ from autoscaler.domain.decision import Decisions, GuardTrace
 from autoscaler.domain.fleet import Fleet
 from autoscaler.domain.forecast import LEVELS, ForesightAt
 from autoscaler.domain.notes import Condition, Note
+from autoscaler.domain.policy_fleet import InForce
 from autoscaler.domain.proposals import Proposals, Verdicts
 from autoscaler.domain.reasons import Reason
 from autoscaler.domain.replicas import ReplicaStatus
@@ -39,10 +40,11 @@ def decide(
     state = _learned(fleet, seen, state)
     current = _written(fleet, status)
     margin = state.margin.margin
-    planned = plan(fleet, seen, LEVELS, margin, current)
+    rules = fleet.rules.at(now_s, fleet.lead_s + seen.step_s, fleet.min_replicas, fleet.max_replicas)
+    planned = plan(fleet, seen, LEVELS, margin, current, least=rules.min_replicas)
     state = state.noted(now_s, _recommended(fleet, planned, current), current, status.known, fleet.horizon_s)
     state = state.learned(remember(state.margin, seen.step, planned.shadow))
-    proposals = _propose(fleet, planned, status, current, state, now_s=now_s)
+    proposals = _propose(fleet, planned, status, current, state, rules=rules, now_s=now_s)
     trace, last = run_chain(guards, proposals)
     decisions = Decisions(
         fleet=fleet,
@@ -151,7 +153,7 @@ def _written(fleet: Fleet, status: ReplicaStatus) -> Ints:
 
 
 def _propose(
-    fleet: Fleet, planned: Plan, status: ReplicaStatus, current: Ints, state: LoopState, *, now_s: float
+    fleet: Fleet, planned: Plan, status: ReplicaStatus, current: Ints, state: LoopState, *, rules: InForce, now_s: float
 ) -> Proposals:
     paused = fleet.pause_until_s > now_s
     hold_level = current
@@ -159,6 +161,9 @@ def _propose(
         running = np.maximum(status.floor, np.minimum(status.desired, status.ceiling))
         hold_level = np.where(fleet.is_floor, running, current)
     nobody = np.zeros(len(fleet), dtype=np.bool_)
+    high = rules.max_replicas
+    if anywhere(rules.freeze > 0):  # a freeze forbids every shrink, that into a lowered max too
+        high = np.where(rules.freeze > 0, np.maximum(high, hold_level), high)
     return Proposals(
         now_s=now_s,
         target_known=status.known,
@@ -172,14 +177,14 @@ def _propose(
         verdict=planned.verdict,
         data_age_s=planned.data_age_s,
         max_data_age_s=fleet.max_data_age_s,
-        min_replicas=np.maximum(fleet.min_replicas, status.own_floor),
-        max_replicas=np.maximum(np.minimum(fleet.max_replicas, status.ceiling), 1),
+        min_replicas=np.maximum(rules.min_replicas, status.own_floor),
+        max_replicas=np.maximum(np.minimum(high, status.ceiling), 1),
         recent_high=state.recent_high(now_s, fleet.down),
         recent_low=state.recent_low(now_s, fleet.up),
-        up_limit=state.step_limit(now_s, fleet.up, current, upward=True),
-        down_limit=state.step_limit(now_s, fleet.down, current, upward=False),
-        pause_up=fleet.pause_up & paused,
-        pause_down=fleet.pause_down & paused,
+        up_limit=_up_limit(fleet, state, current, now_s),
+        down_limit=_down_limit(fleet, state, current, now_s),
+        pause_up=fleet.pause_up & paused | rules.pause_up,
+        pause_down=fleet.pause_down & paused | rules.pause_down,
         wanted=planned.wanted,
         held=nobody,
         frozen=nobody,
@@ -188,4 +193,24 @@ def _propose(
         least_replicas=status.least,
         raised_s=status.raised_s,
         rises_spaced=fleet.is_floor,
+        change_freeze=rules.freeze,
+        clash=rules.clash,
+        policy_unknown=rules.unknown,
+        fallback_least=rules.fallback_least,
+        fallback_after_s=rules.fallback_after_s,
     )
+
+
+def _up_limit(fleet: Fleet, state: LoopState, current: Ints, now_s: float) -> Ints:
+    """The workload's own step limit and those of its policies: each binds."""
+    own = state.step_limit(now_s, fleet.up, current, upward=True)
+    if fleet.up_cap.free:
+        return own
+    return np.minimum(own, state.step_limit(now_s, fleet.up_cap, current, upward=True))
+
+
+def _down_limit(fleet: Fleet, state: LoopState, current: Ints, now_s: float) -> Ints:
+    own = state.step_limit(now_s, fleet.down, current, upward=False)
+    if fleet.down_cap.free:
+        return own
+    return np.maximum(own, state.step_limit(now_s, fleet.down_cap, current, upward=False))

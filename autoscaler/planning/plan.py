@@ -31,8 +31,16 @@ class Plan:
     data_age_s: Floats
 
 
-def plan(fleet: Fleet, seen: ForesightAt, levels: tuple[float, ...], margin: Floats, current: Ints) -> Plan:
-    """Size every lane.
+def plan(
+    fleet: Fleet,
+    seen: ForesightAt,
+    levels: tuple[float, ...],
+    margin: Floats,
+    current: Ints,
+    *,
+    least: Ints | None = None,
+) -> Plan:
+    """Size every lane. least: [lane], the minimum in force; None = the fleet's own.
 
     A floor actuation wants the predicted need alone (the HPA under it is the reactive part); without a forecast it
     keeps what is written, down to observed need. Scale wants the larger of observed and predicted need. Where
@@ -54,10 +62,15 @@ def plan(fleet: Fleet, seen: ForesightAt, levels: tuple[float, ...], margin: Flo
         observed_with_room = fleet.most_over_rows(replicas_for(roomy, fleet.capacity))
         predicted_need = fleet.most_over_rows(replicas_for(roomy_peak, fleet.capacity))
 
+    if fleet.rules.survives:
+        observed_with_room = fleet.rules.surviving(observed_with_room)
+        predicted_need = fleet.rules.surviving(predicted_need)
+
+    least = fleet.min_replicas if least is None else least
     reactive = observed = np.where(need_known, observed_with_room, current)
     if anywhere(fleet.is_floor):
-        kept = np.maximum(fleet.min_replicas, np.minimum(current, observed))  # only observed load takes a floor down
-        floor = np.where(predicted, fleet.min_replicas, kept)
+        kept = np.maximum(least, np.minimum(current, observed))  # only observed load takes a floor down
+        floor = np.where(predicted, least, kept)
         reactive = np.where(fleet.is_floor, floor, observed)
     predicted_need = np.where(predicted, predicted_need, 0)
     wanted = np.maximum(predicted_need, reactive)

@@ -50,6 +50,9 @@ def _lines(run: RecordedRun, at: datetime | None, counterfactuals: Mapping[str, 
     yield f"  granted {d.granted}"
     for guard, count in _differing(d, counterfactuals).items():
         yield f"  without {guard}: {count}"
+    if d.rules:
+        yield "rules in force"
+        yield from (f"  {field}: {rule}" for field, rule in d.rules)
     if d.notes:
         yield "cluster"
         yield from (f"  {note.condition}: {note.words}" for note in d.notes)
@@ -105,6 +108,7 @@ def decision_dict(decision: Decision) -> dict[str, Any]:
         "demands": [_demand_dict(v) for v in d.demands],
         "guards": [_effect_dict(e) for e in d.effects],
         "notes": [{"condition": n.condition.value, "words": n.words} for n in d.notes],
+        "rules": [{"field": field, "rule": rule} for field, rule in d.rules],
         "inputs": {name: _json(value) for name, value in d.inputs.items()},
     }
 

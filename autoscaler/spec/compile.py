@@ -21,7 +21,8 @@ from autoscaler.domain.workload import (
 )
 from autoscaler.spec.behavior import BehaviorSpec, StepPolicySpec
 from autoscaler.spec.endpoints import proxy_of, url_of
-from autoscaler.spec.kinds import LeadSpec, MetricsSource, ObjectiveSpec, PauseSpec, PredictiveAutoscaler
+from autoscaler.spec.kinds import LeadSpec, MetricsSource, ObjectiveSpec, PredictiveAutoscaler
+from autoscaler.spec.metadata import PauseSpec
 from autoscaler.spec.scalars import (
     checked_risk,
     duration_s,
@@ -93,7 +94,7 @@ def to_workload(autoscaler: PredictiveAutoscaler) -> Workload:
         scale_up=_scale_up(spec.behavior, spec.actuation),
         scale_down=_scale_down(spec.behavior),
         max_data_age_s=duration_s(spec.max_data_age),
-        pause=_pause(spec.pause) if spec.pause else None,
+        pause=to_pause(spec.pause) if spec.pause else None,
     )
 
 
@@ -163,5 +164,5 @@ def _scale_down(behavior: BehaviorSpec) -> ScalingRule:
     return ScalingRule(rules.stabilization_window_seconds, _steps(rules.policies), rules.select_policy)
 
 
-def _pause(pause: PauseSpec) -> Pause:
+def to_pause(pause: PauseSpec) -> Pause:
     return Pause(pause.direction, pause.owner, pause.reason, instant_of(pause.until))

@@ -6,7 +6,7 @@ A rule between documents looks at what is written, valid or not: a rival's slip 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -15,10 +15,13 @@ from pydantic import ValidationError
 
 from autoscaler.domain.errors import Problem
 from autoscaler.domain.workload import Workload
-from autoscaler.spec.compile import PrometheusSource, Recording, Source, to_source, to_workload
+from autoscaler.spec.compile import PrometheusSource, Recording, Source, to_source
 from autoscaler.spec.complaints import complaints, problem_at
-from autoscaler.spec.kinds import API_VERSION, KINDS, MetricsSource, PredictiveAutoscaler
+from autoscaler.spec.kinds import API_VERSION, KINDS, GuardPolicy, Kind, MetricsSource, PredictiveAutoscaler
 from autoscaler.spec.nodes import Document, Table, plain
+from autoscaler.spec.policy_match import Matcher, PlacedPolicy
+from autoscaler.spec.policy_merge import OwnPlaces, merged
+from autoscaler.spec.selector import SelectorSpec
 from autoscaler.spec.words import did_you_mean, path_words, printable, shown
 
 _TOP = ("apiVersion", "kind", "metadata", "spec")
@@ -38,11 +41,13 @@ class ObjectRef(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LoadedFleet:
-    """Objects that are valid each and together, in the order of the files."""
+    """Objects that are valid each and together, in the order of the files. places: of the autoscalers, in order."""
 
     autoscalers: tuple[PredictiveAutoscaler, ...] = ()
     sources: tuple[MetricsSource, ...] = ()
     compiled_sources: tuple[Source, ...] = ()
+    policies: tuple[PlacedPolicy, ...] = ()
+    places: tuple[OwnPlaces, ...] = field(default=(), compare=False)
 
     @property
     def recordings(self) -> tuple[Recording, ...]:
@@ -52,8 +57,11 @@ class LoadedFleet:
     def servers(self) -> tuple[PrometheusSource, ...]:
         return tuple(s for s in self.compiled_sources if isinstance(s, PrometheusSource))
 
-    def compile(self) -> tuple[Workload, ...]:
-        return tuple(to_workload(autoscaler) for autoscaler in self.autoscalers)
+    def compile(self, site: str | None = None) -> tuple[Workload, ...]:
+        """The workloads under the policies of the same fleet."""
+        matcher = Matcher(self.policies, site)
+        places = self.places or tuple(OwnPlaces() for _ in self.autoscalers)
+        return tuple(merged(a, matcher.of(a), own) for a, own in zip(self.autoscalers, places, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +69,8 @@ class PartialLoad:
     """What holds, what is wrong, and which objects are refused.
 
     knock_on: why objects without a problem of their own are refused: what they name is refused.
-    unnamed: some document is so broken that it cannot be told which object it is.
+    unnamed: some document is so broken that it cannot be told which object it is; unnamed_files: where.
+    refused_policies: by name, where each stands and whom it selects, where at least that can be read.
     A refused object is not a deleted one: whoever runs keeps its last valid form in force.
     """
 
@@ -70,13 +79,15 @@ class PartialLoad:
     knock_on: tuple[Problem, ...] = ()
     refused: tuple[ObjectRef, ...] = ()
     unnamed: bool = False
+    unnamed_files: tuple[str, ...] = ()
+    refused_policies: Mapping[str, tuple[str, SelectorSpec | None]] = field(default_factory=dict)
 
 
 @dataclass(slots=True, eq=False)
 class _Candidate:
     document: Document
     ref: ObjectRef | None = None
-    model: PredictiveAutoscaler | MetricsSource | None = None
+    model: Kind | None = None
     problems: list[Problem] = field(default_factory=list)
     knock_on: list[Problem] = field(default_factory=list)
 
@@ -216,9 +227,44 @@ def _gather(candidates: Sequence[_Candidate]) -> PartialLoad:
         autoscalers,
         tuple(source for source, _ in placed),
         tuple(to_source(source, folder) for source, folder in placed),
+        tuple(PlacedPolicy(c.model, c.document) for c in valid if isinstance(c.model, GuardPolicy)),
+        tuple(_places(c.document) for c in valid if isinstance(c.model, PredictiveAutoscaler)),
     )
     refused = dict.fromkeys(c.ref for c in candidates if not c.holds and c.ref is not None)
     problems = tuple(p for c in candidates for p in c.problems)
     knock_on = tuple(p for c in candidates for p in c.knock_on)
-    unnamed = any(c.ref is None for c in candidates)
-    return PartialLoad(fleet, problems, knock_on, tuple(refused), unnamed)
+    unnamed = tuple(dict.fromkeys(c.document.file for c in candidates if c.ref is None))
+    policies = [c for c in candidates if not c.holds and c.ref is not None and c.ref.kind == "GuardPolicy"]
+    broken = {c.ref.name: (c.place, _selector(c)) for c in policies if c.ref is not None}
+    return PartialLoad(fleet, problems, knock_on, tuple(refused), bool(unnamed), unnamed, broken)
+
+
+def _selector(candidate: _Candidate) -> SelectorSpec | None:
+    """Whom a refused policy is about, if that part of it is whole."""
+    node, _ = candidate.document.find(("spec", "selector"))
+    if node is None:
+        return None
+    try:
+        return SelectorSpec.model_validate(plain(node))
+    except ValidationError:
+        return None
+
+
+_PLACED = (
+    ("replicas", "min"), ("replicas", "max"), ("headroom",), ("objective",), ("maxDataAge",),
+    *(("behavior", d, f) for d in ("scaleUp", "scaleDown")
+      for f in ("stabilizationWindowSeconds", "policies", "selectPolicy")),
+)  # fmt: skip
+
+
+def _places(document: Document) -> OwnPlaces:
+    """The lines that an explanation may name; the document itself is not kept."""
+    lines = {}
+    for index in document.items("spec", "demands"):
+        _, place = document.find(("spec", "demands", index, "query"))
+        lines[f"demands[{index}].query"] = place.line
+    for path in _PLACED:
+        node, place = document.find(("spec", *path))
+        if node is not None:
+            lines[".".join(path)] = place.line
+    return OwnPlaces(document.file, lines)

@@ -8,38 +8,26 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from autoscaler.domain.workload import Actuation, Mode, PauseDirection
+from autoscaler.domain.workload import Actuation, Mode
 from autoscaler.spec import scalars
 from autoscaler.spec.behavior import INT32_MAX, BehaviorSpec, Part
-from autoscaler.spec.sources import MetricsSourceSpec, without_nulls
+from autoscaler.spec.metadata import API_VERSION, ClusterMetadata, Metadata, PauseSpec
+from autoscaler.spec.policy import GuardPolicy
+from autoscaler.spec.sources import MetricsSourceSpec
 
-API_VERSION = "foresail.dev/v1alpha1"
-
-
-Labels = Annotated[dict[str, str], BeforeValidator(without_nulls), AfterValidator(scalars.check_label_values)]
-Annotations = Annotated[dict[str, str], BeforeValidator(without_nulls), AfterValidator(scalars.check_metadata_keys)]
-
-
-class ClusterMetadata(Part):
-    """Metadata of a cluster-scoped object: it has a name and no namespace."""
-
-    name: scalars.Subdomain = Field(description="Name of the object, unique in the cluster.", examples=["prod"])
-    labels: Labels = Field(default={}, description="Labels, as on any object.", examples=[{"team": "platform"}])
-    annotations: Annotations = Field(
-        default={}, description="Annotations, as on any object.", examples=[{"example.com/owner": "platform"}]
-    )
-
-
-class Metadata(ClusterMetadata):
-    """Metadata of a namespaced object."""
-
-    name: scalars.Subdomain = Field(description="Name of the object, unique in its namespace.", examples=["web"])
-    namespace: scalars.Label = Field(
-        default="default", description="Namespace of the object and of its target.", examples=["shop"]
-    )
+__all__ = [
+    "API_VERSION",
+    "KINDS",
+    "GuardPolicy",
+    "Kind",
+    "LeadSpec",
+    "MetricsSource",
+    "ObjectiveSpec",
+    "PredictiveAutoscaler",
+]
 
 
 class TargetSpec(Part):
@@ -149,19 +137,6 @@ class LeadSpec(Part):
     )
 
 
-class PauseSpec(Part):
-    """A human stop with an owner and an end."""
-
-    direction: Annotated[PauseDirection, Field(strict=False)] = Field(
-        default=PauseDirection.BOTH, description="Which moves stop: Both, Down or Up.", examples=["Down"]
-    )
-    owner: scalars.OneLine = Field(description="Who paused it.", examples=["mia@example.com"])
-    reason: scalars.OneLine = Field(description="Why it is paused.", examples=["load test"])
-    until: scalars.Instant = Field(
-        description="When the pause ends by itself: RFC 3339 with a zone, in quotes.", examples=["2026-03-01T06:00:00Z"]
-    )
-
-
 Demands = Annotated[tuple[DemandSpec, ...], Field(strict=False, min_length=1, max_length=8)]
 Acknowledgements = Annotated[tuple[Literal["NoReactiveBackup"], ...], Field(strict=False, max_length=8)]
 
@@ -268,7 +243,10 @@ class MetricsSource(Part):
     spec: MetricsSourceSpec = Field(description="How to reach it.", examples=[{"file": {"path": "demand/web.csv"}}])
 
 
-KINDS: dict[str, type[PredictiveAutoscaler | MetricsSource]] = {
+Kind = PredictiveAutoscaler | MetricsSource | GuardPolicy
+
+KINDS: dict[str, type[Kind]] = {
     "PredictiveAutoscaler": PredictiveAutoscaler,
     "MetricsSource": MetricsSource,
+    "GuardPolicy": GuardPolicy,
 }

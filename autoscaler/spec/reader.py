@@ -13,6 +13,8 @@ from autoscaler.spec.nodes import Document
 
 MAX_BYTES = 1 << 20
 _SUFFIXES = frozenset({".yaml", ".yml"})
+TEST_ENDINGS = ("_test.yaml", "_test.yml")
+"""Files of `policy test`: in a folder they stand beside what they test, and are no part of a fleet."""
 
 
 def load(paths: Sequence[Path], known_sources: Sequence[str] = ()) -> LoadedFleet:
@@ -35,6 +37,11 @@ def parse_text_valid(text: str, filename: str, known_sources: Sequence[str] = ()
     return judge(_composed(text, filename), known_sources)
 
 
+def documents_of(file: Path) -> Iterator[Document]:
+    """The documents of one file, with the limits on size and encoding that hold for all."""
+    yield from _read(file)
+
+
 def _strict(result: PartialLoad) -> LoadedFleet:
     if result.problems:
         raise InvalidSpec(result.problems)
@@ -53,19 +60,24 @@ def _documents(paths: Sequence[Path]) -> Iterator[Document]:
 
 
 def _files(path: Path) -> Iterable[Path | Document]:
-    """A file itself; of a folder its own YAML files by name, without hidden ones."""
+    """A file itself; of a folder its own YAML files by name, without hidden ones and tests."""
     try:
         if not path.is_dir():
             path.resolve()
             return [path]
         home = path.resolve()
-        names = sorted(p for p in path.iterdir() if p.suffix.lower() in _SUFFIXES and not p.name.startswith("."))
+        names = sorted(p for p in path.iterdir() if _is_fleet_file(p))
         found = [_inside(p, home) for p in names if not p.is_dir()]
     except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: a loop of symlinks
         return [_unread(str(path), f"cannot be read: {_reason(error)}")]
     if not found:
         return [_unread(str(path), "the folder holds no .yaml or .yml file", "name a file, or another folder")]
     return found
+
+
+def _is_fleet_file(path: Path) -> bool:
+    name = path.name.lower()
+    return path.suffix.lower() in _SUFFIXES and not name.startswith(".") and not name.endswith(TEST_ENDINGS)
 
 
 def _inside(path: Path, home: Path) -> Path | Document:

@@ -161,7 +161,7 @@ def instant_of(text: str) -> datetime:
         raise slip("is no date and time of the calendar", "check month, day, hour and offset") from None
 
 
-def _subdomain(text: str) -> str:
+def check_subdomain(text: str) -> str:
     if len(text) > 253 or not all(_LABEL.fullmatch(part) for part in text.split(".")):
         raise _bad_name(text, 253, "-.")
     return text
@@ -187,7 +187,7 @@ def _api_version(text: str) -> str:
     group, slash, version = text.rpartition("/")
     if not _VERSION.fullmatch(version) or (slash and not group):
         raise slip("is not an API version", 'write group/version such as "apps/v1"')
-    return f"{_subdomain(group)}/{version}" if slash else version
+    return f"{check_subdomain(group)}/{version}" if slash else version
 
 
 def _kind(text: str) -> str:
@@ -262,7 +262,7 @@ Quantity = Annotated[
     PlainValidator(lambda value: (quantity_of(value), value)[1]),
     WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string"}]}),
 ]
-Subdomain = Annotated[str, AfterValidator(_subdomain)]
+Subdomain = Annotated[str, AfterValidator(check_subdomain)]
 Label = Annotated[str, AfterValidator(_label)]
 ApiVersion = Annotated[str, AfterValidator(_api_version)]
 KindName = Annotated[str, AfterValidator(_kind)]

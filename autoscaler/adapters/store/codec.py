@@ -88,6 +88,7 @@ def to_dict(decision: Decision) -> dict[str, Any]:
         **({} if d.lead is None else {"lead": lead_dict(d.lead)}),
         **({"data_delay_s": _plain(d.data_delay_s)} if d.data_delay_s else {}),
         **({"tick_s": _plain(d.tick_s)} if d.tick_s else {}),
+        **({"rules": [list(pair) for pair in d.rules]} if d.rules else {}),
     }
 
 
@@ -117,6 +118,7 @@ def from_dict(plain: dict[str, Any]) -> Decision:
         lead=lead_of(p["lead"]) if "lead" in p else None,
         data_delay_s=_number(p.get("data_delay_s", 0.0)),
         tick_s=_number(p.get("tick_s", 0.0)),
+        rules=tuple((field, rule) for field, rule in p.get("rules", [])),
     )
 
 

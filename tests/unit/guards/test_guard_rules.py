@@ -13,6 +13,7 @@ from autoscaler.domain.proposals import Proposals, Verdicts
 from autoscaler.domain.reasons import Reason
 from autoscaler.domain.series import Bools, DataVerdict
 from autoscaler.guards.chain import CHAIN
+from autoscaler.guards.change_freeze import NOTHING
 from autoscaler.guards.contract import Guard
 from autoscaler.pipeline.decide import run_chain
 
@@ -54,6 +55,11 @@ def _drawn(seed: int) -> Proposals:
         wanted=wanted,
         held=np.zeros(LANES, dtype=np.bool_),
         frozen=np.zeros(LANES, dtype=np.bool_),
+        change_freeze=rng.choice([0, 1, 2, 3], LANES, p=[0.8, 0.08, 0.08, 0.04]).astype(np.uint8),
+        clash=flags(0.04),
+        policy_unknown=flags(0.05),
+        fallback_least=np.where(flags(0.5), counts(), 0),
+        fallback_after_s=rng.choice([60.0, 600.0, np.inf], LANES),
     )
 
 
@@ -61,11 +67,18 @@ PROPOSALS = st.builds(_drawn, st.integers(0, 2**32 - 1))
 
 
 def _untouchable(p: Proposals) -> Bools:
-    return ~p.target_known | (p.pause_up & p.pause_down) | ((p.desired == 0) & (p.min_replicas > 0))
+    stopped = ~p.target_known | (p.pause_up & p.pause_down) | ((p.desired == 0) & (p.min_replicas > 0))
+    return stopped | p.clash
+
+
+def _still(p: Proposals) -> Bools:
+    """A freeze without any growth: people and clashes apart, the lane stays where it runs."""
+    return np.asarray(p.change_freeze == NOTHING) & ~_untouchable(p)
 
 
 def _holds(p: Proposals) -> Bools:
-    return (p.verdict != DataVerdict.OK) | ~(p.data_age_s <= p.max_data_age_s)
+    dark = (p.verdict != DataVerdict.OK) | ~(p.data_age_s <= p.max_data_age_s)
+    return dark | p.policy_unknown | (p.change_freeze > 0)
 
 
 @settings(max_examples=150, deadline=None)
@@ -81,7 +94,7 @@ def test_M06_every_result_is_a_whole_number_that_no_arithmetic_wrapped(p: Propos
 @given(p=PROPOSALS)
 def test_D18_inside_the_limits_or_one_permitted_step_nearer(p: Proposals) -> None:
     got = run_chain(CHAIN, p)[1].wanted
-    free = ~_untouchable(p) & ~p.pause_up & ~p.pause_down
+    free = ~_untouchable(p) & ~_still(p) & ~p.pause_up & ~p.pause_down
     high, low = p.max_replicas, np.minimum(p.min_replicas, p.max_replicas)
     above = free & (got > high)
     assert (p.current[above] > high[above]).all()
@@ -95,7 +108,7 @@ def test_D18_inside_the_limits_or_one_permitted_step_nearer(p: Proposals) -> Non
 @given(p=PROPOSALS)
 def test_step_limits_bind_except_for_observed_need_holds_and_max(p: Proposals) -> None:
     got = run_chain(CHAIN, p)[1].wanted
-    free = ~_untouchable(p) & ~p.pause_up & ~p.pause_down
+    free = ~_untouchable(p) & ~_still(p) & ~p.pause_up & ~p.pause_down
     most = np.maximum(p.up_limit, np.where(p.need_known, p.observed_need, 0))
     most = np.maximum(most, np.where(_holds(p), p.hold_level, 0))
     assert (got <= most)[free].all()
@@ -107,9 +120,9 @@ def test_step_limits_bind_except_for_observed_need_holds_and_max(p: Proposals) -
 def test_observed_need_is_cut_by_max_and_by_people_only(p: Proposals) -> None:
     got = run_chain(CHAIN, p)[1].wanted
     need = np.minimum(np.minimum(p.trusted_need, p.wanted), p.max_replicas)
-    free = ~_untouchable(p) & ~p.pause_up
+    free = ~_untouchable(p) & ~_still(p) & ~p.pause_up
     assert (got >= need)[free].all()
-    paused = ~_untouchable(p) & p.pause_up
+    paused = ~_untouchable(p) & ~_still(p) & p.pause_up
     assert (got >= np.minimum(need, p.current))[paused].all()
 
 
@@ -120,6 +133,17 @@ def test_M03_M04_M05_a_held_lane_never_shrinks_but_into_a_lowered_max(p: Proposa
     held = _holds(p) & ~_untouchable(p)
     assert (got >= np.minimum(p.hold_level, p.max_replicas))[held & ~p.pause_up].all()
     assert (got >= np.minimum(p.current, p.max_replicas))[held].all()
+
+
+@settings(max_examples=200, deadline=None)
+@given(p=PROPOSALS)
+def test_D11_a_freeze_without_growth_keeps_what_runs_and_any_freeze_keeps_at_least_that(p: Proposals) -> None:
+    got = run_chain(CHAIN, p)[1].wanted
+    free = ~p.pause_up & ~p.pause_down
+    still = _still(p) & free
+    np.testing.assert_array_equal(got[still], p.hold_level[still])
+    frozen = np.asarray(p.change_freeze > 0) & ~_untouchable(p) & free
+    assert (got >= np.minimum(p.hold_level, p.max_replicas))[frozen].all()
 
 
 @settings(max_examples=200, deadline=None)
@@ -165,9 +189,13 @@ def test_the_order_is_people_then_data_then_smoothing_then_limits() -> None:
         Reason.YIELDED,
         Reason.PAUSED,
         Reason.SCALED_TO_ZERO,
+        Reason.LIMITS_CLASH,
+        Reason.POLICY_UNKNOWN,
         Reason.BAD_DATA,
         Reason.LOWER_BOUND,
         Reason.STALE_DATA,
+        Reason.FALLBACK,
+        Reason.CHANGE_FREEZE,
         Reason.STABILIZING,
         Reason.STEP_UP_LIMITED,
         Reason.STEP_DOWN_LIMITED,
@@ -276,7 +304,7 @@ def test_M06_an_answer_that_is_no_whole_number_a_lane_holds(how: str) -> None:
 @pytest.mark.parametrize("value", [-(2**62), -1, 0, 2**62])
 def test_M06_an_absurd_answer_neither_wraps_nor_cuts_below_need_or_hold(value: int) -> None:
     p = _drawn(6)
-    p = run_chain(CHAIN[:5], p)[1]
+    p = run_chain(CHAIN[:7], p)[1]
     after = p.after(Verdicts(Reason.STABILIZING, np.full(LANES, value), p.held, p.frozen))
     free = ~p.frozen & ~p.pause_up
     assert (after.wanted >= np.minimum(p.wanted, p.trusted_need))[free].all()
@@ -286,7 +314,7 @@ def test_M06_an_absurd_answer_neither_wraps_nor_cuts_below_need_or_hold(value: i
 
 
 def test_a_hold_cannot_be_undone_by_a_later_guard() -> None:
-    p = run_chain(CHAIN[:5], _drawn(7))[1]
+    p = run_chain(CHAIN[:7], _drawn(7))[1]
     assert p.held.any()
     nobody = np.zeros(LANES, dtype=np.bool_)
     after = p.after(Verdicts(Reason.STABILIZING, np.zeros(LANES, dtype=np.int64), nobody, nobody))

@@ -11,12 +11,16 @@ from autoscaler.domain.reasons import Reason
 from autoscaler.domain.series import DataVerdict
 from autoscaler.guards.bad_data import BadData
 from autoscaler.guards.chain import CHAIN
+from autoscaler.guards.change_freeze import ANY, NOTHING, OBSERVED_NEED, ChangeFreeze
 from autoscaler.guards.contract import Guard
 from autoscaler.guards.disruption_budget import DisruptionBudget
+from autoscaler.guards.fallback import Fallback
+from autoscaler.guards.limits_clash import LimitsClash
 from autoscaler.guards.lower_bound import LowerBound
 from autoscaler.guards.min_max import MinMax
 from autoscaler.guards.no_room import NoRoom
 from autoscaler.guards.pause import Pause
+from autoscaler.guards.policy_known import PolicyKnown
 from autoscaler.guards.rise_spacing import RiseSpacing
 from autoscaler.guards.scaled_to_zero import ScaledToZero
 from autoscaler.guards.stabilization import Stabilization
@@ -64,6 +68,38 @@ CASES: list[Case] = [
         "wanted": 40, "observed_need": 12, "verdict": DataVerdict.PARTIAL}, 40, True),
     (LowerBound(), Reason.LOWER_BOUND, "M09 a floor keeps what runs", {
         "wanted": 2, "current": 2, "hold_level": 10, "verdict": DataVerdict.PARTIAL}, 10, True),
+    (LimitsClash(), Reason.LIMITS_CLASH, "room", {"wanted": 4}, 4, False),
+    (LimitsClash(), Reason.LIMITS_CLASH, "D01 none, stays", {"wanted": 4, "clash": True}, 10, True),
+    (LimitsClash(), Reason.LIMITS_CLASH, "D01 none, stays below need too", {
+        "wanted": 40, "observed_need": 40, "clash": True}, 10, True),
+    (PolicyKnown(), Reason.POLICY_UNKNOWN, "known", {"wanted": 4}, 4, False),
+    (PolicyKnown(), Reason.POLICY_UNKNOWN, "P05 unknown holds", {"wanted": 4, "policy_unknown": True}, 10, True),
+    (PolicyKnown(), Reason.POLICY_UNKNOWN, "P05 unknown grows to need", {
+        "wanted": 40, "observed_need": 13, "policy_unknown": True}, 13, True),
+    (Fallback(), Reason.FALLBACK, "M01 not long enough", {
+        "held": True, "fallback_least": 20, "fallback_after_s": 600.0, "data_age_s": 600.0}, 10, False),
+    (Fallback(), Reason.FALLBACK, "M01 long enough", {
+        "held": True, "fallback_least": 20, "fallback_after_s": 600.0, "data_age_s": 601.0}, 20, False),
+    (Fallback(), Reason.FALLBACK, "M01 never seen", {
+        "held": True, "fallback_least": 20, "fallback_after_s": 600.0, "data_age_s": np.inf}, 20, False),
+    (Fallback(), Reason.FALLBACK, "M01 the last plan is larger", {
+        "held": True, "fallback_least": 5, "fallback_after_s": 600.0, "data_age_s": np.inf}, 10, False),
+    (Fallback(), Reason.FALLBACK, "no rule", {"held": True, "data_age_s": np.inf}, 10, False),
+    (Fallback(), Reason.FALLBACK, "data is well", {
+        "wanted": 4, "fallback_least": 20, "fallback_after_s": 0.0, "data_age_s": 60.0}, 4, False),
+    (ChangeFreeze(), Reason.CHANGE_FREEZE, "open", {"wanted": 4}, 4, False),
+    (ChangeFreeze(), Reason.CHANGE_FREEZE, "D11 any growth, no shrink", {"wanted": 4, "change_freeze": ANY}, 10, True),
+    (ChangeFreeze(), Reason.CHANGE_FREEZE, "D11 any growth", {"wanted": 14, "change_freeze": ANY}, 14, True),
+    (ChangeFreeze(), Reason.CHANGE_FREEZE, "D11 growth to need", {
+        "wanted": 40, "observed_need": 13, "change_freeze": OBSERVED_NEED}, 13, True),
+    (ChangeFreeze(), Reason.CHANGE_FREEZE, "D11 no shrink to need", {
+        "wanted": 4, "observed_need": 4, "change_freeze": OBSERVED_NEED}, 10, True),
+    (ChangeFreeze(), Reason.CHANGE_FREEZE, "D11 no growth at all", {
+        "wanted": 40, "observed_need": 40, "change_freeze": NOTHING}, 10, True),
+    (ChangeFreeze(), Reason.CHANGE_FREEZE, "D11 a floor keeps what runs", {
+        "wanted": 2, "current": 2, "hold_level": 10, "change_freeze": NOTHING}, 10, True),
+    (ChangeFreeze(), Reason.CHANGE_FREEZE, "D11 a hold is kept", {
+        "wanted": 20, "held": True, "change_freeze": ANY}, 20, False),
     (StaleData(), Reason.STALE_DATA, "at the limit", {"wanted": 4, "data_age_s": 180.0}, 4, False),
     (StaleData(), Reason.STALE_DATA, "past it", {"wanted": 4, "data_age_s": 180.1}, 10, True),
     (StaleData(), Reason.STALE_DATA, "never seen", {"wanted": 4, "data_age_s": np.inf}, 10, True),

@@ -1,0 +1,141 @@
+"""What an edit of policies changes, for which workloads, and what it would have done to a recorded demand."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from autoscaler.bootstrap.policies_limits import limit_words, pause_words
+from autoscaler.domain.calendar import DAY_MINUTES, Once, Window
+from autoscaler.domain.errors import Refused
+from autoscaler.domain.policy import UNGUARDED, ReplicaWindow
+from autoscaler.domain.workload import Workload
+from autoscaler.spec.reader import load
+from autoscaler.spec.when import DAYS
+
+LARGE = 2.0
+"""A limit that moves by this factor is worth a second look."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Difference:
+    """One field of some workloads. before, after: in words, "" = not there. risky: why it deserves a second look."""
+
+    field: str
+    before: str
+    after: str
+    rule: str
+    risky: str
+    workloads: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """One set of policies over a recorded demand."""
+
+    replica_hours: float
+    short_minutes: float
+    hours: float
+
+
+def loads_of(paths: Sequence[Path], workloads: Sequence[Path], site: str | None) -> Mapping[str, Workload]:
+    """The workloads of all paths under the policies of `paths`; raises InvalidSpec for any problem."""
+    found = load([*paths, *workloads])
+    return {str(w.ref): w for w in found.compile(site)}
+
+
+def differences(before: Mapping[str, Workload], after: Mapping[str, Workload]) -> tuple[Difference, ...]:
+    """What changes for workloads that are in both, alike changes of several as one."""
+    grouped: dict[tuple[str, str, str, str, str], list[str]] = defaultdict(list)
+    for name in sorted(before.keys() & after.keys()):
+        was, now = _fields(before[name]), _fields(after[name])
+        rules = dict((after[name].guarded or UNGUARDED).origins)
+        for field in dict.fromkeys((*was, *now)):
+            old, new = was.get(field, ""), now.get(field, "")
+            if old != new:
+                rule = str(rules.get(field, "")) if new else ""
+                grouped[field, old, new, rule, _risk(field, before[name], after[name])].append(name)
+    return tuple(Difference(*key, tuple(names)) for key, names in grouped.items())
+
+
+def only_in(before: Mapping[str, Workload], after: Mapping[str, Workload]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Names of workloads that are only in the first, and only in the second."""
+    return tuple(sorted(before.keys() - after.keys())), tuple(sorted(after.keys() - before.keys()))
+
+
+def effect(load_: Workload, trace: Path) -> Effect:
+    """The live pipeline over a recorded demand, starting with a week of warm-up, or a third of a shorter record."""
+    from autoscaler.adapters.traces import read_trace
+    from autoscaler.bootstrap.simulate import check_trace, simulate
+    from autoscaler.bootstrap.worlds import World
+
+    if len(load_.demands) != 1:
+        raise Refused(f"{load_.ref} has {len(load_.demands)} demands; a trace shows one")
+    record = read_trace(trace)
+    check_trace(record)
+    whole_s = len(record.values) * record.step_s
+    outcome = simulate(record, load_, World(warmup_s=min(7 * 86400.0, whole_s / 3)))
+    return Effect(outcome.scores.replica_hours, outcome.scores.short_minutes, outcome.scores.hours)
+
+
+def _fields(load_: Workload) -> dict[str, str]:
+    guarded = load_.guarded or UNGUARDED
+    found = {"min": str(load_.min_replicas), "max": str(load_.max_replicas)}
+    if guarded.clash is not None:
+        found["clash"] = "min above max: keeps what it has"
+    found |= dict(limit_words(load_))
+    found |= {f"window {w.name}": _window(w) for w in guarded.windows}
+    found |= {
+        f"freeze {f.name}": f"{_when(f.window)}: nothing shrinks, growth {f.growth} ({f.reason})"
+        for f in guarded.freezes
+    }
+    found |= {f"pause by {p.pause.owner}": pause_words(p.pause) for p in guarded.pauses}
+    if guarded.survive is not None:
+        found["surviveLossOf"] = f"{guarded.survive.replicas} replicas, one of {guarded.survive.zones} zones"
+    if guarded.fallback is not None:
+        found["fallback"] = f"{guarded.fallback.least} after {guarded.fallback.after_s:g} s"
+    return found
+
+
+def _window(window: ReplicaWindow) -> str:
+    bounds = [f"min {window.least}"] * (window.least is not None) + [f"max {window.most}"] * (window.most is not None)
+    return f"{_when(window.window)}: {', '.join(bounds)}"
+
+
+def _when(window: Window) -> str:
+    if isinstance(window, Once):
+        start, end = (datetime.fromtimestamp(t, UTC) for t in (window.start_s, window.end_s))
+        return f"{start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC"
+    days = " ".join(DAYS[d] for d in window.days) or ", ".join(str(d) for d in window.dates)
+    start_, end_ = (f"{m // 60:02}:{m % 60:02}" for m in (window.start_min, window.end_min % (DAY_MINUTES + 1)))
+    return f"{days} {start_} to {end_} {window.zone}"
+
+
+def _risk(field: str, before: Workload, after: Workload) -> str:
+    """Why a change deserves a second look, "" where it does not."""
+    pairs = {
+        "min": (before.min_replicas, after.min_replicas),
+        "max": (before.max_replicas, after.max_replicas),
+    }
+    if field in pairs:
+        old, new = pairs[field]
+        if new >= LARGE * old or old >= LARGE * new:
+            return f"{max(old, new) / min(old, new):.3g} times"
+    was, now = before.guarded or UNGUARDED, after.guarded or UNGUARDED
+    gone = {w.name for w in was.windows if w.least is not None} - {w.name for w in now.windows}
+    if field.removeprefix("window ") in gone:
+        return "a floor is removed"
+    if field == "fallback" and now.fallback is None:
+        return "nothing is left for the dark"
+    if field == "clash" and now.clash is not None:
+        return "the workload would not move"
+    if field.endswith(".limit") and not _caps(after, field):
+        return "a step limit is removed"
+    return ""
+
+
+def _caps(load_: Workload, field: str) -> bool:
+    return field in dict(limit_words(load_))

@@ -1,0 +1,215 @@
+"""What is wrong with policies before they are in force: broken files, rules that contradict, rules that do nothing.
+
+Looks at files alone: no server is asked. Workloads among the files make the answers sharper; without any, only what
+is wrong whatever the workload is said.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from autoscaler.bootstrap.policies_queries import query_findings
+from autoscaler.domain.calendar import Hours, Once, Window
+from autoscaler.domain.policy import Guarded, Origin
+from autoscaler.domain.workload import Workload
+from autoscaler.reporting.lint import Level, LintFinding, at_origin, of_problem
+from autoscaler.spec.fleet import LoadedFleet
+from autoscaler.spec.policy_match import Matcher, PlacedPolicy, disjoint, specificity
+from autoscaler.spec.policy_merge import merged
+from autoscaler.spec.reader import load_valid
+
+DAY_S = 86400.0
+WEEKS_AHEAD_S = 15 * DAY_S
+YEAR_AHEAD_S = 400 * DAY_S
+LONG_FREEZE_S = 31 * DAY_S
+LONG_PAUSE_S = 14 * DAY_S
+DEFAULT_LEAVES = (
+    ("replicas", "min"), ("headroom",), ("risk",), ("maxDataAge",), ("surviveLossOf",), ("fallback",),
+    *(("behavior", d, f) for d in ("scaleUp", "scaleDown")
+      for f in ("stabilizationWindowSeconds", "policies", "selectPolicy")),
+)  # fmt: skip
+
+
+def lint(paths: Sequence[Path], now: datetime, site: str | None = None) -> tuple[LintFinding, ...]:
+    """All findings, in the order of files and lines; empty = nothing is wrong."""
+    loaded = load_valid(paths)
+    found = [of_problem(p) for p in (*loaded.problems, *loaded.knock_on)]
+    found += _Look(loaded.fleet, now.timestamp(), site).findings()
+    found += query_findings(loaded.fleet)
+    return tuple(sorted(dict.fromkeys(found), key=lambda f: (f.file, f.line, f.column, f.rule, f.message)))
+
+
+@dataclass(slots=True)
+class _Look:
+    fleet: LoadedFleet
+    now_s: float
+    site: str | None
+    loads: dict[str, Workload] = field(default_factory=dict)
+    selected: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+
+    def findings(self) -> Iterator[LintFinding]:
+        matcher = Matcher(self.fleet.policies, self.site)
+        for autoscaler, places in zip(self.fleet.autoscalers, self.fleet.places, strict=True):
+            policies = matcher.of(autoscaler)
+            load = merged(autoscaler, policies, places)
+            self.loads[str(load.ref)] = load
+            for policy in policies:
+                self.selected[policy.name].append(str(load.ref))
+        yield from self._clashes()
+        yield from self._pairs()
+        for policy in self.fleet.policies:
+            yield from self._selects_nothing(policy)
+            yield from self._over(policy)
+            yield from self._long(policy)
+        yield from self._unreachable()
+        yield from self._above_max()
+
+    def _clashes(self) -> Iterator[LintFinding]:
+        """Min above max, always or while windows are open."""
+        found: dict[tuple[Origin, Origin, str], list[str]] = defaultdict(list)
+        for name, load in self.loads.items():
+            guarded = load.guarded
+            if guarded is None:
+                continue
+            if guarded.clash is not None:
+                found[*guarded.clash, ""].append(name)
+                continue
+            for moment, low, high in _window_clashes(guarded, (load.min_replicas, load.max_replicas), self.now_s):
+                found[low, high, f" from {datetime.fromtimestamp(moment).astimezone():%Y-%m-%d %H:%M %Z}"].append(name)
+        for (low, high, when), names in found.items():
+            words = f"min of {low} is above max of {high}{when}: {_some(names)} would keep what it has"
+            yield at_origin(Level.ERROR, "clash", low if low.owner.startswith("Guard") else high, words,
+                            "raise max, lower min, or let their selectors not overlap")  # fmt: skip
+
+    def _pairs(self) -> Iterator[LintFinding]:
+        """Two policies that may speak about one workload and do not agree."""
+        policies = sorted(self.fleet.policies, key=lambda p: p.name)
+        for k, one in enumerate(policies):
+            for other in policies[k + 1 :]:
+                if disjoint(one.model.spec.selector, other.model.spec.selector):
+                    continue
+                yield from self._ambiguous(one, other)
+                if not self.loads:
+                    yield from _may_clash(one, other)
+                    yield from _may_clash(other, one)
+
+    def _ambiguous(self, one: PlacedPolicy, other: PlacedPolicy) -> Iterator[LintFinding]:
+        """Equally specific defaults of one field."""
+        if specificity(one.model.spec.selector) != specificity(other.model.spec.selector):
+            return
+        if self.loads and not set(self.selected[one.name]) & set(self.selected[other.name]):
+            return
+        for path in DEFAULT_LEAVES:
+            ours, theirs = one.default(path), other.default(path)
+            if ours is not None and theirs is not None and ours != theirs:
+                where = other.origin("defaults", *path)
+                words = f"{'.'.join(path)} is also a default of {one.origin('defaults', *path)}, as specific as this"
+                remedy = f"the first name wins, {one.name}; make one selector more specific"
+                yield at_origin(Level.WARNING, "ambiguous", where, words, remedy)
+
+    def _selects_nothing(self, policy: PlacedPolicy) -> Iterator[LintFinding]:
+        needs_site = policy.model.spec.selector.sites is not None and self.site is None
+        if self.loads and not self.selected[policy.name] and not needs_site:
+            words = f"selects none of the {len(self.loads)} workloads among the files"
+            yield at_origin(Level.WARNING, "selects-nothing", policy.origin("selector"), words, "check its spelling")
+
+    def _over(self, policy: PlacedPolicy) -> Iterator[LintFinding]:
+        """Rules whose time has passed."""
+        for window, name, origin in _windows(policy):
+            if not window.spans(self.now_s, self.now_s + YEAR_AHEAD_S):
+                words = f"{name} is over: it never opens again"
+                yield at_origin(Level.WARNING, "over", origin, words, "remove it, or give it a new date")
+        for pause in policy.pauses:
+            if not pause.active(self.now_s):
+                words = f"the pause ended at {pause.pause.until:%Y-%m-%d %H:%M} UTC"
+                yield at_origin(Level.WARNING, "over", pause.origin, words, "remove it")
+
+    def _long(self, policy: PlacedPolicy) -> Iterator[LintFinding]:
+        """Stops that last longer than people remember them."""
+        for freeze in policy.freezes:
+            if isinstance(freeze.window, Once) and freeze.window.end_s - freeze.window.start_s > LONG_FREEZE_S:
+                words = f"freeze {freeze.name} lasts longer than a month: nothing shrinks for all that time"
+                yield at_origin(Level.WARNING, "long-freeze", freeze.origin, words, "split it, or shorten it")
+        for pause in policy.pauses:
+            if pause.pause.until.timestamp() - self.now_s > LONG_PAUSE_S:
+                words = f"the pause ends only at {pause.pause.until:%Y-%m-%d}, more than two weeks from now"
+                yield at_origin(Level.WARNING, "long-pause", pause.origin, words, "choose an earlier until")
+
+    def _unreachable(self) -> Iterator[LintFinding]:
+        """Defaults that every selected workload, or a more specific policy, says otherwise."""
+        used = {str(o) for load in self.loads.values() if load.guarded for o in _origins(load.guarded)}
+        for policy in self.fleet.policies:
+            for path in DEFAULT_LEAVES if self.selected[policy.name] else ():
+                if policy.default(path) is None or str(policy.origin("defaults", *path)) in used:
+                    continue
+                names = self.selected[policy.name]
+                words = f"is never used: {_some(names)} and more specific policies say {path[-1]} themselves"
+                yield at_origin(Level.WARNING, "unreachable", policy.origin("defaults", *path), words, "remove it")
+
+    def _above_max(self) -> Iterator[LintFinding]:
+        """Floors that the max of a workload cuts."""
+        found: dict[tuple[Origin, int], list[str]] = defaultdict(list)
+        for name, load in self.loads.items():
+            guarded = load.guarded or Guarded()
+            floors = [(w.origin, w.least) for w in guarded.windows if w.bounded and w.least is not None]
+            if guarded.fallback is not None:
+                floors.append((guarded.fallback.origin, guarded.fallback.least))
+            for origin, floor in floors:
+                if floor > load.max_replicas:
+                    found[origin, floor].append(f"{name} (max {load.max_replicas})")
+        for (origin, floor), names in found.items():
+            words = f"{floor} replicas are above the max of {_some(names)}, which cuts them"
+            yield at_origin(Level.WARNING, "above-max", origin, words, "raise that max, or lower this floor")
+
+
+def _windows(policy: PlacedPolicy) -> Iterator[tuple[Window, str, Origin]]:
+    for w in policy.windows:
+        yield w.window, w.name, w.origin
+    for f in policy.freezes:
+        yield f.window, f"freeze {f.name}", f.origin
+
+
+def _origins(guarded: Guarded) -> Iterator[Origin]:
+    yield from (origin for _, origin in guarded.origins)
+    if guarded.survive is not None:
+        yield guarded.survive.origin
+    if guarded.fallback is not None:
+        yield guarded.fallback.origin
+
+
+def _window_clashes(guarded: Guarded, own: tuple[int, int], now_s: float) -> Iterator[tuple[float, Origin, Origin]]:
+    """Moments at which windows leave no room: each pair of rules once, with the first such moment."""
+    seen: set[tuple[Origin, Origin]] = set()
+    edges = {now_s}
+    for w in guarded.windows:
+        ahead_s = WEEKS_AHEAD_S if isinstance(w.window, Hours) and w.window.days else YEAR_AHEAD_S
+        edges |= {max(start, now_s) for start, _ in w.window.spans(now_s, now_s + ahead_s)}
+    base = dict(guarded.origins)
+    fixed = Guarded(windows=tuple(w for w in guarded.windows if not w.bounded), origins=guarded.origins)
+    for moment in sorted(edges):
+        (low, low_by), (high, high_by) = fixed.limits_at(moment, 0.0, own, base)
+        if low > high and low_by is not None and high_by is not None and (low_by, high_by) not in seen:
+            seen.add((low_by, high_by))
+            yield moment, low_by, high_by
+
+
+def _may_clash(low: PlacedPolicy, high: PlacedPolicy) -> Iterator[LintFinding]:
+    """No workload is known that both select, but there may be one."""
+    least = low.limits.replicas.min if low.limits.replicas else None
+    most = high.limits.replicas.max if high.limits.replicas else None
+    if least is not None and most is not None and least > most:
+        words = (
+            f"min {least} is above max {most} of {high.origin('limits', 'replicas', 'max')}, for any workload of both"
+        )
+        yield at_origin(Level.ERROR, "clash", low.origin("limits", "replicas", "min"), words,
+                        "raise max, lower min, or let their selectors not overlap")  # fmt: skip
+
+
+def _some(names: Iterable[str]) -> str:
+    listed = sorted(names)
+    more = f" and {len(listed) - 3} more" if len(listed) > 3 else ""
+    return ", ".join(listed[:3]) + more

@@ -1,0 +1,77 @@
+"""`foresail policy diff`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from autoscaler.cli.inputs import output_kind
+from autoscaler.domain.errors import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from autoscaler.bootstrap.policies_diff import Difference, Effect
+    from autoscaler.domain.workload import Workload
+
+
+def run_diff(
+    old: Path, new: Path, workloads: tuple[Path, ...], site: str | None, trace: Path | None, workload: str | None,
+    output: str,
+) -> None:  # fmt: skip
+    """Print what changes; exit code 1 if something does."""
+    from autoscaler.bootstrap.policies_diff import differences, loads_of, only_in
+
+    output_kind(output)
+    before, after = loads_of([old], workloads, site), loads_of([new], workloads, site)
+    found = differences(before, after)
+    gone, come = only_in(before, after)
+    if not before.keys() & after.keys():
+        raise Refused("no workload is on both sides, so nothing can be compared; name their files with --workloads")
+    effects = None if trace is None else _effects(before, after, workload, trace)
+    if output == "json":
+        told: dict[str, Any] = {"changes": [asdict(d) for d in found], "onlyBefore": gone, "onlyAfter": come}
+        if effects is not None:
+            told["effect"] = {"workload": effects[0], "before": asdict(effects[1]), "after": asdict(effects[2])}
+        print(json.dumps(told, indent=2))  # noqa: T201
+    else:
+        print("\n".join(_lines(found, gone, come)))  # noqa: T201
+        if effects is not None:
+            print("\n".join(_effect_lines(*effects)))  # noqa: T201
+    if found or gone or come:
+        raise SystemExit(1)
+
+
+def _effects(
+    before: Mapping[str, Workload], after: Mapping[str, Workload], workload: str | None, trace: Path
+) -> tuple[str, Effect, Effect]:
+    from autoscaler.bootstrap.policies_diff import effect
+
+    both = sorted(before.keys() & after.keys())
+    fitting = [n for n in both if workload in {None, n, n.rpartition("/")[2]}]
+    if len(fitting) != 1:
+        raise Refused(f"--trace shows one workload; name it with --workload: {', '.join(both[:10])}")
+    return fitting[0], effect(before[fitting[0]], trace), effect(after[fitting[0]], trace)
+
+
+def _lines(found: tuple[Difference, ...], gone: tuple[str, ...], come: tuple[str, ...]) -> Iterator[str]:
+    yield from (f"{name} is only on the old side" for name in gone)
+    yield from (f"{name} is only on the new side" for name in come)
+    for d in found:
+        more = f" and {len(d.workloads) - 3} more" if len(d.workloads) > 3 else ""
+        yield f"{', '.join(d.workloads[:3])}{more}: {d.field}"
+        yield f"  was  {d.before or 'not set'}"
+        yield f"  now  {d.after or 'not set'}" + (f", by {d.rule}" if d.rule else "")
+        if d.risky:
+            yield f"  look twice: {d.risky}"
+    if not (found or gone or come):
+        yield "no workload gets another limit"
+
+
+def _effect_lines(name: str, before: Effect, after: Effect) -> Iterator[str]:
+    yield f"over {before.hours:.0f} h of recorded demand, {name} would have"
+    for label, effect in (("old", before), ("new", after)):
+        short = f"{effect.short_minutes:,.0f} minutes short of capacity"
+        yield f"  {label}  {effect.replica_hours:,.0f} replica-hours, {short}"

@@ -1,0 +1,31 @@
+"""A change freeze: nothing shrinks, and only so much grows."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from autoscaler.domain.proposals import Proposals, Verdicts
+from autoscaler.domain.reasons import Reason
+from autoscaler.domain.series import anywhere
+
+ANY, OBSERVED_NEED, NOTHING = 1, 2, 3
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeFreeze:
+    """Never below the hold level while a freeze window is open. Growth: any, up to observed need, or none."""
+
+    name: str = "change-freeze"
+    reason: Reason = Reason.CHANGE_FREEZE
+
+    def review(self, lanes: Proposals) -> Verdicts:
+        code = lanes.change_freeze
+        if not anywhere(code > 0):
+            return lanes.unchanged(self.reason)
+        level = lanes.hold_level
+        loose, needed, still = (np.asarray(code == kind) & ~lanes.held for kind in (ANY, OBSERVED_NEED, NOTHING))
+        wanted = np.where(loose, np.maximum(lanes.wanted, level), lanes.wanted)
+        wanted = np.where(needed, np.maximum(level, lanes.trusted_need), wanted)
+        still |= np.asarray(code == NOTHING)
+        wanted = np.where(still, level, wanted)
+        return Verdicts(self.reason, wanted, lanes.held | (code > 0), lanes.frozen | still)

@@ -1,0 +1,27 @@
+"""What is at least there while demand cannot be seen for long."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from autoscaler.domain.proposals import Proposals, Verdicts
+from autoscaler.domain.reasons import Reason
+from autoscaler.domain.series import anywhere
+
+
+@dataclass(frozen=True, slots=True)
+class Fallback:
+    """On a lane that holds and whose newest usable sample is older than `fallback.after`: at least `fallback.min`.
+
+    A hold keeps the last plan that was made on good data, so the larger of that plan and the policy's floor is there;
+    it comes down by the ordinary rules, on trusted load only.
+    """
+
+    name: str = "fallback"
+    reason: Reason = Reason.FALLBACK
+
+    def review(self, lanes: Proposals) -> Verdicts:
+        dark = lanes.held & ~(lanes.data_age_s <= lanes.fallback_after_s) & (lanes.fallback_least > 0)
+        if not anywhere(dark):
+            return lanes.unchanged(self.reason)
+        return lanes.at_least(np.where(dark, lanes.fallback_least, 0), self.reason)

@@ -1,0 +1,78 @@
+"""`GuardPolicy`: what SREs write down about many workloads at once. Cluster-scoped; files and cluster share it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from autoscaler.domain.policy import Growth
+from autoscaler.spec import scalars
+from autoscaler.spec.behavior import Part
+from autoscaler.spec.metadata import API_VERSION, ClusterMetadata, PauseSpec
+from autoscaler.spec.policy_rules import DefaultsSpec, LimitsSpec
+from autoscaler.spec.selector import SelectorSpec
+
+Risky = Literal["MayCauseShortage", "SelectsAll"]
+Acknowledgements = Annotated[tuple[Risky, ...], Field(strict=False, max_length=8)]
+
+
+class GuardPolicySpec(Part):
+    selector: SelectorSpec = Field(
+        description="Which workloads; {} selects all.", examples=[{"namespaces": ["shop"]}, {"names": ["shop/web"]}]
+    )
+    defaults: DefaultsSpec | None = Field(
+        default=None,
+        description="For workloads that do not say it themselves; the most specific selector wins, field by field.",
+        examples=[{"headroom": "20%"}],
+    )
+    limits: LimitsSpec | None = Field(
+        default=None,
+        description="Binding for all; of several the strictest counts, field by field.",
+        examples=[{"replicas": {"max": 40}}],
+    )
+    pause: PauseSpec | None = Field(
+        default=None,
+        description="Stops moves of all that are selected until a given time. Pauses of several policies add up.",
+        examples=[{"owner": "mia@example.com", "reason": "load test", "until": "2026-03-01T06:00:00Z"}],
+    )
+    acknowledge: Acknowledgements = Field(
+        default=(),
+        description=(
+            "What is accepted knowingly: MayCauseShortage, for a freeze with growth None; SelectsAll, for a pause or "
+            "a max over every workload."
+        ),
+        examples=[["MayCauseShortage"]],
+    )
+
+    @model_validator(mode="after")
+    def _something_and_knowingly(self) -> GuardPolicySpec:
+        if self.defaults is None and self.limits is None and self.pause is None:
+            message = "says nothing: there are no defaults, limits or pause"
+            raise scalars.slip(message, "write one of them, or delete the policy")
+        for index, freeze in enumerate(self.limits.freezes or () if self.limits else ()):
+            if freeze.growth is Growth.NONE and "MayCauseShortage" not in self.acknowledge:
+                message = "growth None leaves a workload short of what it needs now"
+                remedy = "write acknowledge: [MayCauseShortage], or growth: ObservedNeed"
+                raise scalars.slip(message, remedy, ("limits", "freezes", index, "growth"))
+        if self.selector.selects_all and "SelectsAll" not in self.acknowledge:
+            capped = (
+                self.limits is not None and self.limits.replicas is not None and self.limits.replicas.max is not None
+            )
+            what, at = ("a pause", "pause") if self.pause is not None else ("a max", "limits")
+            if self.pause is not None or capped:
+                message = f"{what} over every workload is easily written by mistake"
+                raise scalars.slip(message, "write acknowledge: [SelectsAll], or a narrower selector", (at,))
+        return self
+
+
+class GuardPolicy(Part):
+    """Guards over many workloads: proposals, limits and stops. Cluster-scoped."""
+
+    api_version: Literal["foresail.dev/v1alpha1"] = Field(description="API group and version.", examples=[API_VERSION])
+    kind: Literal["GuardPolicy"] = Field(description="This kind.", examples=["GuardPolicy"])
+    metadata: ClusterMetadata = Field(description="Name; there is no namespace.", examples=[{"name": "web-tier"}])
+    spec: GuardPolicySpec = Field(
+        description="Whom it is about, and what it says.",
+        examples=[{"selector": {"namespaces": ["shop"]}, "limits": {"replicas": {"max": 40}}}],
+    )

@@ -1,0 +1,165 @@
+"""`GuardPolicyTest`: what is given to a workload under its policies, and what must come out."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from autoscaler.domain.reasons import Reason
+from autoscaler.spec import scalars
+from autoscaler.spec.behavior import INT32_MAX, Part
+from autoscaler.spec.metadata import API_VERSION, ClusterMetadata
+from autoscaler.spec.sources import without_nulls
+
+Demand = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Replicas = Annotated[int, Field(ge=0, le=INT32_MAX)]
+FileNames = Annotated[tuple[scalars.OneLine, ...], Field(strict=False, min_length=1, max_length=100)]
+Reasons = Annotated[tuple[Annotated[Reason, Field(strict=False)], ...], Field(strict=False, max_length=20)]
+
+
+class QuantilesSpec(Part):
+    """The forecast of the peak over the lead window, in the unit of the demand."""
+
+    p50: Demand = Field(description="Median.", examples=[200])
+    p90: Demand = Field(description="90 %.", examples=[260])
+    p95: Demand = Field(description="95 %: the one that is sized for.", examples=[300])
+
+    @model_validator(mode="after")
+    def _rising(self) -> QuantilesSpec:
+        if not self.p50 <= self.p90 <= self.p95:
+            raise scalars.slip("must rise from p50 to p95", "sort them")
+        return self
+
+
+class DemandGivenSpec(Part):
+    """One demand at the moment of the case. What is not written is not known."""
+
+    observed: Demand | None = Field(default=None, description="Newest usable value; absent: no data.", examples=[150])
+    peak: Demand | None = Field(default=None, description="One number for all quantiles.", examples=[300])
+    quantiles: QuantilesSpec | None = Field(
+        default=None,
+        description="The forecast; absent: there is none.",
+        examples=[{"p50": 200, "p90": 260, "p95": 300}],
+    )
+    data_age: scalars.Duration | None = Field(
+        default=None, description="Age of the newest usable sample. Default 0s, without data endless.", examples=["4m"]
+    )
+
+    @model_validator(mode="after")
+    def _one_forecast(self) -> DemandGivenSpec:
+        if self.peak is not None and self.quantiles is not None:
+            raise scalars.slip("takes either peak or quantiles, not both", "remove one of them")
+        return self
+
+
+DemandsGiven = Annotated[dict[str, DemandGivenSpec], BeforeValidator(without_nulls), Field(max_length=8)]
+
+
+class GivenSpec(DemandGivenSpec):
+    """The situation. observed, peak, quantiles and dataAge are those of the only demand; of several, see demands."""
+
+    replicas: Replicas = Field(description="Replicas that run, and that were asked for.", examples=[4])
+    floor: Replicas | None = Field(
+        default=None,
+        description="Under a floor actuation: the minReplicas that is written now. Default: the workload's min.",
+        examples=[4],
+    )
+    hpa_max: Replicas | None = Field(
+        default=None, description="Under a floor actuation: the highest floor that the HPA's max leaves.", examples=[60]
+    )
+    demands: DemandsGiven = Field(
+        default={}, description="By name, for a workload with several demands.", examples=[{"requests": {"peak": 300}}]
+    )
+
+
+class ExpectSpec(Part):
+    """What must come out; only what is written is checked."""
+
+    replicas: Replicas | None = Field(default=None, description="Exactly so many (or a floor of it).", examples=[8])
+    at_least: Replicas | None = Field(default=None, description="No fewer.", examples=[8])
+    at_most: Replicas | None = Field(default=None, description="No more.", examples=[40])
+    holds: bool | None = Field(default=None, description="Whether some guard holds the workload.", examples=[True])
+    reasons: Reasons = Field(
+        default=(), description="Codes that must be among the decision's reasons.", examples=[["ChangeFreeze"]]
+    )
+    not_reasons: Reasons = Field(
+        default=(), description="Codes that must not be among them.", examples=[["StepUpLimited"]]
+    )
+    rules: Annotated[dict[str, str], BeforeValidator(without_nulls)] = Field(
+        default={},
+        description="Field → the GuardPolicy whose rule must be in force for it, as `policy explain` names fields.",
+        examples=[{"min": "business-hours"}],
+    )
+
+    @model_validator(mode="after")
+    def _something(self) -> ExpectSpec:
+        if not self.model_fields_set:
+            raise scalars.slip("expects nothing", "write replicas, atLeast, atMost, holds, reasons or rules")
+        return self
+
+
+class CaseSpec(Part):
+    """One situation, and what must come out of it."""
+
+    name: scalars.OneLine = Field(description="What is promised, in words.", examples=["Monday 09:00 has eight"])
+    workload: scalars.OneLine = Field(description="NAMESPACE/NAME, or NAME.", examples=["shop/web"])
+    at: scalars.Instant = Field(
+        description="When it is decided: RFC 3339 with a zone, in quotes.", examples=["2026-03-02T09:00:00+01:00"]
+    )
+    for_: scalars.Duration = Field(
+        default="0s",
+        alias="for",
+        description="How long the same was given before, each minute's decision carried out. Default 0s: a first look, "
+        "to which stabilisation has seen nothing less than what runs.",
+        examples=["10m"],
+    )
+    given: GivenSpec = Field(description="The situation.", examples=[{"replicas": 4, "observed": 100, "peak": 300}])
+    expect: ExpectSpec = Field(description="What must come out.", examples=[{"replicas": 8}])
+
+
+class PolicyTestSpec(Part):
+    files: FileNames = Field(
+        description="Files or folders with the workloads and policies, relative to this file.",
+        examples=[["web.yaml", "business-hours.yaml"]],
+    )
+    site: scalars.Label | None = Field(default=None, description="The site to run in.", examples=["berlin"])
+    cases: Annotated[tuple[CaseSpec, ...], Field(strict=False, min_length=1, max_length=1000)] = Field(
+        description="At least one.",
+        examples=[
+            [
+                {
+                    "name": "Monday 09:00 has eight",
+                    "workload": "shop/web",
+                    "at": "2026-03-02T09:00:00+01:00",
+                    "given": {"replicas": 4, "observed": 100},
+                    "expect": {"replicas": 8},
+                },
+            ],
+        ],
+    )
+
+
+class GuardPolicyTest(Part):
+    """Promises of policies, checked offline by `foresail policy test`."""
+
+    api_version: Literal["foresail.dev/v1alpha1"] = Field(description="API group and version.", examples=[API_VERSION])
+    kind: Literal["GuardPolicyTest"] = Field(description="This kind.", examples=["GuardPolicyTest"])
+    metadata: ClusterMetadata = Field(description="Name; there is no namespace.", examples=[{"name": "web-shop"}])
+    spec: PolicyTestSpec = Field(
+        description="The files, and the cases.",
+        examples=[
+            {
+                "files": ["web.yaml"],
+                "cases": [
+                    {
+                        "name": "Monday 09:00 has eight",
+                        "workload": "shop/web",
+                        "at": "2026-03-02T09:00:00+01:00",
+                        "given": {"replicas": 4, "observed": 100},
+                        "expect": {"replicas": 8},
+                    },
+                ],
+            },
+        ],
+    )

@@ -1,0 +1,192 @@
+"""A workload and the policies that select it, as one value in which every number knows who set it.
+
+Defaults fill what the PredictiveAutoscaler does not say itself; the most specific policy that says a field wins, of
+equals the first by name. Limits bind whatever it says: the strictest wins, field by field. A min that ends above max
+is no answer: the workload is marked, keeps what it has, and both rules are named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from autoscaler.domain.policy import Fallback, Guarded, Origin, Survive
+from autoscaler.domain.workload import ScalingRule, SelectPolicy, StepPolicy, Workload
+from autoscaler.spec.behavior import StepPolicySpec
+from autoscaler.spec.compile import to_workload
+from autoscaler.spec.kinds import PredictiveAutoscaler
+from autoscaler.spec.policy_match import PlacedPolicy
+from autoscaler.spec.scalars import duration_s, headroom_of, risk_of
+
+BUILT_IN = Origin("Foresail", "built-in default")
+_RULE_FIELDS = (
+    ("stabilizationWindowSeconds", "stabilization_window_seconds", "stabilization_s"),
+    ("policies", "policies", "policies"),
+    ("selectPolicy", "select_policy", "select"),
+)
+"""As written, in the model, in the domain."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnPlaces:
+    """Where a PredictiveAutoscaler's document says things: "replicas.max" → line."""
+
+    file: str = ""
+    lines: Mapping[str, int] = field(default_factory=dict)
+
+    def place(self, rule: str) -> str:
+        """file:line of a field of its spec; of one that is not written, of nothing."""
+        line = self.lines.get(rule)
+        return f"{self.file}:{line}" if line else self.file
+
+
+def merged(
+    autoscaler: PredictiveAutoscaler,
+    policies: Sequence[PlacedPolicy],
+    places: OwnPlaces | None = None,
+    unknown: Origin | None = None,
+) -> Workload:
+    """The workload under its policies, the most specific first. unknown: one that may speak and cannot be read."""
+    base = to_workload(autoscaler)
+    if not policies:
+        return base if unknown is None else replace(base, guarded=Guarded(unknown=unknown))
+    return _Merge(autoscaler, base, policies, places or OwnPlaces(), unknown).result()
+
+
+class _Merge:
+    def __init__(
+        self,
+        autoscaler: PredictiveAutoscaler,
+        base: Workload,
+        policies: Sequence[PlacedPolicy],
+        places: OwnPlaces,
+        unknown: Origin | None,
+    ) -> None:
+        self._spec = autoscaler.spec
+        self._owner = f"PredictiveAutoscaler {base.ref}"
+        self._base = base
+        self._policies = policies
+        self._places = places
+        self._unknown = unknown
+        self._origins: dict[str, Origin] = {}
+
+    def result(self) -> Workload:
+        base, spec = self._base, self._spec
+        said = spec.model_fields_set
+        up, up_cap = self._direction("scaleUp", base.scale_up)
+        down, down_cap = self._direction("scaleDown", base.scale_down)
+        headroom = self._bounded(
+            "headroom", base.headroom, own="headroom" in said, parse=headroom_of, stricter=lambda new, old: new > old
+        )
+        risk = self._bounded(
+            "risk", base.risk, own="objective" in said, parse=risk_of, stricter=lambda new, old: new < old
+        )
+        age = self._bounded(
+            "maxDataAge", base.max_data_age_s, own="max_data_age" in said, parse=duration_s,
+            stricter=lambda new, old: new < old,
+        )  # fmt: skip
+        low, high = self._replicas()
+        clash = (low[1], high[1]) if low[0] > high[0] else None
+        changed = replace(
+            base,
+            min_replicas=base.min_replicas if clash else low[0],
+            max_replicas=base.max_replicas if clash else high[0],
+            headroom=headroom,
+            risk=risk,
+            max_data_age_s=age,
+            scale_up=up,
+            scale_down=down,
+        )
+        guarded = Guarded(
+            windows=tuple(w for p in self._policies for w in p.windows),
+            freezes=tuple(f for p in self._policies for f in p.freezes),
+            pauses=tuple(q for p in self._policies for q in p.pauses),
+            fallback=self._fallback(),
+            survive=self._survive(),
+            up_cap=up_cap,
+            down_cap=down_cap,
+            clash=clash,
+            unknown=self._unknown,
+            origins=tuple(self._origins.items()),
+        )
+        return replace(changed, guarded=guarded)
+
+    def _own(self, rule: str) -> Origin:
+        """The PredictiveAutoscaler's own word."""
+        return Origin(self._owner, f"spec.{rule}", self._places.place(rule))
+
+    def _default(self, *path: str) -> tuple[Any, Origin] | None:
+        """The most specific policy's value of a field of `defaults`."""
+        return next(self._all("defaults", *path), None)
+
+    def _all(self, part: str, *path: str) -> Iterator[tuple[Any, Origin]]:
+        """(value, origin) of every policy that says the field; path in the names that users write."""
+        return (found for p in self._policies if (found := p.said(part, path)) is not None)
+
+    def _bounded(
+        self, name: str, value: float, *, own: bool,
+        parse: Callable[[str], float], stricter: Callable[[float, float], bool],
+    ) -> float:  # fmt: skip
+        """A field that defaults may fill and limits may tighten."""
+        if own:
+            self._origins[name] = self._own("objective" if name == "risk" else name)
+        elif (found := self._default(name)) is not None:
+            value, self._origins[name] = parse(found[0]), found[1]
+        for limit, origin in self._all("limits", name):
+            if stricter(parse(limit), value):
+                value, self._origins[name] = parse(limit), origin
+        return value
+
+    def _replicas(self) -> tuple[tuple[int, Origin], tuple[int, Origin]]:
+        """Min and max, each with who set it."""
+        own = self._spec.replicas
+        low = (own.min, self._own("replicas.min") if "min" in own.model_fields_set else BUILT_IN)
+        if "min" not in own.model_fields_set and (found := self._default("replicas", "min")) is not None:
+            low = found
+        high = (own.max, self._own("replicas.max"))
+        for limit, origin in self._all("limits", "replicas", "min"):
+            low = (limit, origin) if limit > low[0] else low
+        for limit, origin in self._all("limits", "replicas", "max"):
+            high = (limit, origin) if limit < high[0] else high
+        self._origins |= {"min": low[1], "max": high[1]}
+        return low, high
+
+    def _direction(self, name: str, rule: ScalingRule) -> tuple[ScalingRule, ScalingRule]:
+        """The workload's own rule of one direction, and what limits add."""
+        behavior = self._spec.behavior
+        own = (behavior.scale_up if name == "scaleUp" else behavior.scale_down).model_fields_set
+        for written, python, attribute in _RULE_FIELDS:
+            key = f"{name}.{written}"
+            if python in own:
+                self._origins[key] = self._own(f"behavior.{key}")
+            elif (found := self._default("behavior", name, written)) is not None:
+                said: dict[str, Any] = {attribute: steps(found[0]) if written == "policies" else found[0]}
+                rule = replace(rule, **said)
+                self._origins[key] = found[1]
+        for limit, origin in self._all("limits", "behavior", name, "stabilizationWindowSeconds"):
+            if limit > rule.stabilization_s:
+                rule = replace(rule, stabilization_s=limit)
+                self._origins[f"{name}.stabilizationWindowSeconds"] = origin
+        cap: dict[StepPolicy, None] = {}
+        for count, (limit, origin) in enumerate(self._all("limits", "behavior", name, "policies"), 1):
+            cap |= dict.fromkeys(steps(limit))
+            self._origins[f"{name}.limit" + (f"[{count}]" if count > 1 else "")] = origin
+        forbids = next(self._all("limits", "behavior", name, "selectPolicy"), None)
+        if forbids is not None:
+            self._origins[f"{name}.limit"] = forbids[1]
+        select = SelectPolicy.DISABLED if forbids is not None else SelectPolicy.MIN
+        return rule, ScalingRule(0, tuple(cap), select) if cap or forbids is not None else ScalingRule()
+
+    def _fallback(self) -> Fallback | None:
+        found = self._default("fallback")
+        return None if found is None else Fallback(duration_s(found[0].after), found[0].min, found[1])
+
+    def _survive(self) -> Survive | None:
+        found = self._default("surviveLossOf")
+        return None if found is None else Survive(found[1], found[0].replicas or 0, found[0].zone_of or 0)
+
+
+def steps(policies: Iterable[StepPolicySpec]) -> tuple[StepPolicy, ...]:
+    """The domain's step policies."""
+    return tuple(StepPolicy(p.type, p.value, p.period_seconds) for p in policies)

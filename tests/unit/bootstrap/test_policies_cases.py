@@ -1,0 +1,140 @@
+"""`policy test`: the examples hold, a broken promise is found, and a slip in a test file names its place."""
+
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from autoscaler.bootstrap.policies_cases import CaseResult, run_cases
+from autoscaler.cli.policy_cases import junit_xml
+from autoscaler.domain.errors import InvalidSpec, Refused
+
+EXAMPLES = Path(__file__).parents[3] / "policies" / "examples"
+HEAD = "apiVersion: foresail.dev/v1alpha1\nkind: GuardPolicyTest\nmetadata: {name: t}\n"
+
+
+@pytest.mark.parametrize("folder", sorted(p.parent for p in EXAMPLES.glob("*/policy_test.yaml")), ids=lambda p: p.name)
+def test_the_promises_of_the_examples_hold(folder: Path) -> None:
+    results = list(run_cases([folder]))
+    assert len(results) >= 3
+    assert {r.name: r.failures for r in results if r.failures} == {}
+
+
+@pytest.fixture
+def suite(tmp_path, workload, source):
+    """Cases about shop/web (2 to 60, ten a replica, Scale) under a policy with a window, a freeze and a pause."""
+
+    def made(*cases: str, limits: str = "{replicas: {max: 20}}", fleet: str | None = None) -> list[CaseResult]:
+        (tmp_path / "fleet.yaml").write_text(f"{source()}---\n{fleet or workload('web')}")
+        policy = (
+            "apiVersion: foresail.dev/v1alpha1\nkind: GuardPolicy\nmetadata: {name: shop}\n"
+            f"spec: {{selector: {{namespaces: [shop]}}, limits: {limits}}}\n"
+        )
+        (tmp_path / "policy.yaml").write_text(policy)
+        lines = "".join(f"    - {case}\n" for case in cases)
+        (tmp_path / "t_test.yaml").write_text(f"{HEAD}spec:\n  files: [fleet.yaml, policy.yaml]\n  cases:\n{lines}")
+        return list(run_cases([tmp_path]))
+
+    return made
+
+
+def case(given: str, expect: str, **more: str) -> str:
+    fields = {"name": "c", "workload": "shop/web", "at": '"2026-06-10T09:00:00Z"'} | more
+    head = ", ".join(f"{key}: {value}" for key, value in fields.items())
+    return f"{{{head}, given: {given}, expect: {expect}}}"
+
+
+def failures(results: list[CaseResult]) -> list[str]:
+    return [f for r in results for f in r.failures]
+
+
+@pytest.mark.parametrize(
+    ("given", "expect", "told"),
+    [
+        ("{replicas: 4, observed: 90}", "{replicas: 10}", "9 replicas, not 10"),
+        ("{replicas: 4, observed: 90}", "{atLeast: 10}", "fewer than 10"),
+        ("{replicas: 4, observed: 90}", "{atMost: 8}", "more than 8"),
+        ("{replicas: 4, observed: 90}", "{holds: true}", "does not hold"),
+        ("{replicas: 4}", "{holds: false}", "holds: "),
+        ("{replicas: 4, observed: 90}", "{reasons: [StaleData]}", "StaleData is not among the reasons"),
+        ("{replicas: 4, observed: 90}", "{notReasons: [NoForecast]}", "NoForecast is among the reasons"),
+        ("{replicas: 4, observed: 90}", "{rules: {max: other}}", "max is set by GuardPolicy shop@"),
+        ("{replicas: 4, observed: 90}", "{rules: {min: shop}}", "min is set by PredictiveAutoscaler shop/web"),
+        ("{replicas: 4, observed: 90}", "{rules: {headroom: shop}}", "headroom is set by the built-in default"),
+    ],
+)
+def test_a_promise_that_is_not_kept_is_told_with_what_came_instead(suite, given, expect, told) -> None:
+    (failure,) = failures(suite(case(given, expect)))
+    assert told in failure
+
+
+def test_what_is_given_is_sized_without_a_margin_of_its_own(suite) -> None:
+    assert (
+        failures(suite(case("{replicas: 9, observed: 10, peak: 120}", "{replicas: 12, reasons: [ForecastPeak]}"))) == []
+    )
+
+
+def test_time_before_the_moment_counts_for_stabilisation_and_steps(suite) -> None:
+    given = "{replicas: 20, observed: 10, peak: 10}"
+    assert failures(suite(
+        case(given, "{replicas: 20, reasons: [Stabilizing]}"),
+        case(given, "{replicas: 20, reasons: [Stabilizing]}", **{"for": "4m"}),
+        case(given, "{replicas: 18, reasons: [StepDownLimited]}", **{"for": "5m"}),
+        case(given, "{replicas: 16}", **{"for": "6m"}),
+    )) == []  # fmt: skip
+
+
+def test_several_demands_are_given_by_name(suite, workload) -> None:
+    demand = '{{name: {0}, source: rec, query: {0}, capacity: {{perReplica: "{1}"}}}}'
+    two = f"[{demand.format('a', 10)}, {demand.format('b', 1)}]"
+    fleet = workload("web", demands=two)
+    good = case("{replicas: 9, demands: {a: {observed: 90}, b: {observed: 12, peak: 15}}}", "{replicas: 15}")
+    assert failures(suite(good, fleet=fleet)) == []
+    with pytest.raises(InvalidSpec, match="of which demand is this"):
+        suite(case("{replicas: 4, observed: 90}", "{replicas: 9}"), fleet=fleet)
+    with pytest.raises(InvalidSpec, match=r'no such demand.*did you mean "a"'):
+        suite(case("{replicas: 4, demands: {A: {observed: 90}}}", "{replicas: 9}"), fleet=fleet)
+
+
+SLIPS = [
+    (case("{replicas: 4, observed: 90}", "{}"), "expects nothing"),
+    (case("{replicas: 4, observed: 90}", "{replicas: 9}", workload="shop/wen"), 'did you mean "shop/web"'),
+    (case("{observed: 90}", "{replicas: 9}"), "replicas: is missing"),
+    (case("{replicas: 4, observed: -1}", "{replicas: 9}"), "must be at least 0"),
+    (case("{replicas: 4, peak: 1, quantiles: {p50: 1, p90: 2, p95: 3}}", "{replicas: 9}"), "either peak or quantiles"),
+    (case("{replicas: 4, quantiles: {p50: 5, p90: 2, p95: 3}}", "{replicas: 9}"), "must rise"),
+    (case("{replicas: 4}", "{reasons: [Stale]}"), 'did you mean "StaleData"'),
+    (case("{replicas: 4}", "{replica: 3}"), 'did you mean "replicas"'),
+    (case("{replicas: 4}", "{replicas: 3}", at='"2026-06-10T09:00:00"'), "has no time zone"),
+]
+
+
+@pytest.mark.parametrize(("text", "told"), SLIPS, ids=[s[1] for s in SLIPS])
+def test_P01_a_slip_in_a_test_file_names_its_place(suite, text, told) -> None:
+    with pytest.raises(InvalidSpec) as refused:
+        suite(text)
+    assert told in str(refused.value)
+    assert "t_test.yaml:7:" in str(refused.value)
+
+
+def test_a_broken_policy_is_no_failed_promise_but_an_error(suite) -> None:
+    with pytest.raises(InvalidSpec, match=r"policy\.yaml"):
+        suite(case("{replicas: 4}", "{replicas: 4}"), limits='{replicas: {max: "20"}}')
+
+
+def test_a_folder_without_tests_is_said(tmp_path) -> None:
+    with pytest.raises(Refused, match=r"no \*_test.yaml"):
+        list(run_cases([tmp_path]))
+
+
+def test_junit_counts_and_tells_what_failed(suite) -> None:
+    results = suite(
+        case("{replicas: 4, observed: 90}", "{replicas: 9}"), case("{replicas: 4}", "{atLeast: 9}", name="<b>")
+    )
+    root = ET.fromstring(junit_xml(results))  # noqa: S314 - our own
+    (found,) = root.findall("testsuite")
+    assert (found.get("name"), found.get("tests"), found.get("failures")) == ("t", "2", "1")
+    good, bad = found.findall("testcase")
+    assert good.find("failure") is None
+    assert (bad.get("name"), bad.get("line")) == ("<b>", "8")
+    assert "fewer than 9" in str(bad.find("failure").get("message"))  # type: ignore[union-attr]

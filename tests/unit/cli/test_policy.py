@@ -1,0 +1,180 @@
+"""`foresail policy …`, and policies in `run` and `once`: exit codes, output, and what the record says of a rule."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from autoscaler.spec import json_schema
+from autoscaler.spec.schema import SCHEMAS
+
+ROOT = Path(__file__).parents[3]
+AT = ("--at", "2026-06-10T09:00:00Z")
+
+
+def policy(name: str = "shop", selector: str = "{namespaces: [shop]}", **parts: str) -> str:
+    lines = "".join(f"  {key}: {value}\n" for key, value in ({"selector": selector} | parts).items())
+    return f"apiVersion: foresail.dev/v1alpha1\nkind: GuardPolicy\nmetadata: {{name: {name}}}\nspec:\n{lines}"
+
+
+@pytest.fixture
+def guarded(estate, source, workload):
+    """A fleet of one, and a folder with a policy beside it."""
+    estate.record("web.csv", "web")
+    estate.write(source(), workload("web"))
+    folder = estate.folder.parent / "policies"
+    folder.mkdir()
+
+    def write(*documents: str) -> Path:
+        (folder / "shop.yaml").write_text("---\n".join(documents))
+        return folder
+
+    return write
+
+
+def decided(said: Any) -> Any:
+    return json.loads(said.out)["decisions"][0]
+
+
+def test_once_decides_under_the_policies_and_the_decision_names_their_rules(guarded, foresail):
+    guarded(policy(limits="{replicas: {max: 12}}"))
+    free = decided(foresail("once", "fleet", *AT, "-o", "json"))
+    assert free["granted"] > 12
+    assert free["rules"] == []
+    said = foresail("once", "fleet", "--policies", "policies", *AT, "-o", "json")
+    assert (said.code, decided(said)["granted"]) == (0, 12)
+    rules = {r["field"]: r["rule"] for r in decided(said)["rules"]}
+    assert rules["max"].startswith("GuardPolicy shop@")
+    assert rules["max"].endswith("limits.replicas.max (policies/shop.yaml:6)")
+
+
+def test_the_record_explains_which_rule_set_the_number(guarded, foresail):
+    guarded(policy(limits="{replicas: {max: 12}}"))
+    assert foresail("once", "fleet", "--policies", "policies", *AT).code == 0
+    said = foresail("explain", "web")
+    assert "rules in force" in said.out
+    assert "max: GuardPolicy shop@" in said.out
+    assert "without min-max: " in said.out
+
+
+def test_D11_a_freeze_and_D12_a_pause_hold_in_once(guarded, foresail):
+    once = '{once: {from: "2026-06-10T00:00:00Z", until: "2026-06-11T00:00:00Z"}}'
+    guarded(policy(limits=f"{{freezes: [{{name: f, reason: stocktaking, growth: None, when: {once}}}]}}",
+                   acknowledge="[MayCauseShortage]"))  # fmt: skip
+    frozen = foresail("once", "fleet", "--policies", "policies", *AT, "-o", "json")
+    assert (frozen.code, decided(frozen)["granted"], decided(frozen)["state"]) == (1, 2, "Holding")
+    assert "ChangeFreeze" in decided(frozen)["reasons"]
+    guarded(policy(pause='{owner: mia, reason: incident, until: "2026-06-10T12:00:00Z"}'))
+    paused = decided(foresail("once", "fleet", "--policies", "policies", *AT, "-o", "json"))
+    assert (paused["granted"], paused["state"]) == (2, "Paused")
+    assert {r["field"] for r in paused["rules"]} >= {"pause"}
+
+
+def test_P05_a_broken_policy_without_a_last_good_form_holds_its_workloads(guarded, foresail):
+    guarded(policy(limits='{replicas: {max: "12"}}'))
+    said = foresail("once", "fleet", "--policies", "policies", *AT, "-o", "json")
+    assert said.code == 1
+    assert "PolicyUnknown" in decided(said)["reasons"]
+    assert decided(said)["state"] == "Holding"
+    assert "must be a whole number" in said.err
+
+
+def test_a_site_chooses_policies(guarded, foresail):
+    guarded(policy(selector="{sites: [berlin]}", limits="{replicas: {max: 12}}"))
+    assert decided(foresail("once", "fleet", "--policies", "policies", *AT, "-o", "json"))["granted"] > 12
+    here = foresail("once", "fleet", "--policies", "policies", "--site", "berlin", *AT, "-o", "json")
+    assert decided(here)["granted"] == 12
+
+
+def test_lint_exit_codes_and_outputs(guarded, foresail):
+    guarded(policy(limits="{replicas: {max: 12}}"))
+    fine = foresail("policy", "lint", "policies", "fleet", *AT)
+    assert (fine.code, fine.out.strip()) == (0, "nothing is wrong")
+    guarded(policy(selector="{namespaces: [shpo]}", limits="{replicas: {max: 12}}"))
+    warned = foresail("policy", "lint", "policies", "fleet", *AT)
+    assert warned.code == 1
+    assert "policies/shop.yaml:5:1: warning [selects-nothing]" in warned.out
+    assert "0 errors, 1 warnings" in warned.out
+    assert foresail("policy", "lint", "policies", "fleet", *AT, "--fail-on", "error").code == 0
+    as_json = json.loads(foresail("policy", "lint", "policies", "fleet", *AT, "-o", "json").out)
+    assert [(f["rule"], f["line"]) for f in as_json] == [("selects-nothing", 5)]
+    sarif = json.loads(foresail("policy", "lint", "policies", "fleet", *AT, "-o", "sarif").out)
+    assert sarif["runs"][0]["results"][0]["ruleId"] == "selects-nothing"
+    guarded(policy(limits="{replicas: {max: twelve}}"))
+    assert foresail("policy", "lint", "policies", *AT, "--fail-on", "error").code == 1
+    for args in (("-o", "xml"), ("--fail-on", "never"), ("--at", "today")):
+        assert foresail("policy", "lint", "policies", *args).code == 2
+
+
+def test_explain_in_words_and_json(guarded, foresail):
+    guarded(policy(limits="{replicas: {max: 12}}"))
+    said = foresail("policy", "explain", "shop/web", "policies", "fleet", *AT)
+    assert said.code == 0
+    assert "by GuardPolicy shop@" in said.out
+    assert "nothing changes by itself" in said.out
+    found = json.loads(foresail("policy", "explain", "web", "policies", "fleet", *AT, "-o", "json").out)
+    assert {limit["field"]: limit["value"] for limit in found["limits"]}["max"] == "12"
+    assert foresail("policy", "explain", "nobody", "policies", "fleet").code == 2
+
+
+def test_diff_exit_codes_and_words(guarded, foresail, tmp_path):
+    guarded(policy(limits="{replicas: {max: 12}}"))
+    new = tmp_path / "new.yaml"
+    new.write_text(policy(limits="{replicas: {max: 50}}"))
+    same = foresail("policy", "diff", "policies", "policies", "--workloads", "fleet")
+    assert (same.code, same.out.strip()) == (0, "no workload gets another limit")
+    said = foresail("policy", "diff", "policies", new, "--workloads", "fleet")
+    assert said.code == 1
+    assert "shop/web: max\n  was  12\n  now  50, by GuardPolicy shop@" in said.out
+    assert "look twice: 4.17 times" in said.out
+    assert foresail("policy", "diff", "policies", new).code == 2
+
+
+def test_diff_simulates_both_sides_on_a_recorded_demand(guarded, foresail, tmp_path, estate):
+    guarded(policy(limits="{replicas: {max: 50}}"))
+    new = tmp_path / "new.yaml"
+    new.write_text(policy(limits="{replicas: {max: 12}}"))
+    said = foresail("policy", "diff", "policies", new, "--workloads", "fleet", "--trace", "fleet/web.csv", "-o", "json")
+    told = json.loads(said.out)["effect"]
+    assert told["workload"] == "shop/web"
+    assert told["after"]["replica_hours"] < told["before"]["replica_hours"]
+    assert told["after"]["short_minutes"] > told["before"]["short_minutes"]
+
+
+def test_test_exit_codes_outputs_and_junit(foresail, tmp_path):
+    fine = foresail("policy", "test", ROOT / "policies" / "examples" / "batch", "--junit", "out.xml")
+    assert fine.code == 0
+    assert "6 hold, 0 do not" in fine.out
+    assert (tmp_path / "out.xml").read_text().count("<testcase") == 6
+    broken = tmp_path / "t_test.yaml"
+    text = (ROOT / "policies" / "examples" / "batch" / "policy_test.yaml").read_text()
+    broken.write_text(text.replace("files: [", f"files: [{ROOT}/policies/examples/batch/").replace(
+        ", policy", f", {ROOT}/policies/examples/batch/policy").replace("replicas: 80}", "replicas: 81}"))  # fmt: skip
+    failed = foresail("policy", "test", broken)
+    assert failed.code == 1
+    assert "80 replicas, not 81" in failed.out
+    assert foresail("policy", "test", tmp_path / "nowhere_test.yaml").code == 2
+
+
+@pytest.mark.parametrize("kind", sorted(SCHEMAS))
+def test_the_published_schemas_are_those_of_the_models(kind, foresail):
+    said = foresail("policy", "schema", kind)
+    assert said.code == 0
+    assert json.loads(said.out) == json_schema(kind)
+    published = ROOT / "policies" / "schema" / f"{kind}.json"
+    assert json.loads(published.read_text()) == json_schema(kind), "foresail policy schema --out policies/schema"
+
+
+def test_schema_of_an_unknown_kind_names_the_nearest(foresail):
+    said = foresail("policy", "schema", "GardPolicy")
+    assert said.code == 2
+    assert 'did you mean "GuardPolicy"' in said.err
+
+
+def test_help_of_policy_loads_no_numeric_library(foresail):
+    code = "import sys; from autoscaler.cli.app import app; print('numpy' in sys.modules, 'pydantic' in sys.modules)"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert out.stdout.split() == ["False", "False"]
