@@ -43,8 +43,11 @@ class View:
         self.low, self.high = int(origins[0]), int(origins[-1])
 
     def columns(self, first: int, end: int) -> Floats:
-        """[row, step] over absolute steps [first, end)."""
-        return self.panel.columns(first, end)
+        """[row, step] over absolute steps [first, end); not to be written to."""
+        panel = self.panel
+        if panel.first_step <= first and end <= panel.end_step:
+            return panel.values[:, first - panel.first_step : end - panel.first_step]
+        return panel.columns(first, end)
 
     def steps(self, seconds: int) -> int:
         return max(1, round(seconds / self.step_s))
