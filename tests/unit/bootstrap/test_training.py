@@ -1,7 +1,12 @@
 """What is gathered to learn from, what is passed over and why, and what a training leaves behind."""
 
+import json
+import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qsl
 
 import numpy as np
 import pytest
@@ -68,6 +73,47 @@ def test_what_is_no_kept_demand_is_refused_and_left_alone(tmp_path, body) -> Non
     with pytest.raises(Refused, match=r"x\.db"):
         of_kept_demand(place)
     assert (place.read_bytes() if place.exists() else None) == body
+
+
+class _Prometheus(BaseHTTPRequestHandler):
+    """Answers ranges of `web`; of anything else it has no series."""
+
+    def do_POST(self) -> None:
+        form = dict(parse_qsl(self.rfile.read(int(self.headers["Content-Length"])).decode()))
+        result = []
+        if self.path.endswith("query_range") and form["query"] == "web":
+            first, end, step = (float(form[k]) for k in ("start", "end", "step"))
+            result = [{"metric": {}, "values": [[t, "7"] for t in np.arange(first, end + 1, step).tolist()]}]
+        kind = "matrix" if self.path.endswith("query_range") else "vector"
+        body = json.dumps({"status": "success", "data": {"resultType": kind, "result": result}}).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_GET = do_POST  # noqa: N815 - the server's own naming
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def prometheus() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Prometheus)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_each_query_is_a_series_and_one_without_an_answer_costs_only_itself(prometheus: str) -> None:
+    found = of_queries(prometheus, [("shop/gone", "gone"), ("shop/web", "web")], 3 * 3600, 60, 1.78e9)
+    (web,) = found.series
+    assert (web.source, web.name, web.step_s, len(web.values)) == ("prometheus", "shop/web", 60, 180)
+    assert found.passed_over[0].startswith("shop/gone: ")
 
 
 def test_a_source_that_is_down_is_said_at_once() -> None:
