@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from autoscaler.cli import options
+from autoscaler.cli.import_app import import_app
 from autoscaler.cli.models_app import models_app
 from autoscaler.cli.policy import policy
 from autoscaler.cli.train_app import train
@@ -28,6 +29,7 @@ app.add_typer(models_app)
 app.command()(train)
 
 app.add_typer(policy, name="policy")
+app.add_typer(import_app, name="import")
 DEFAULT_STORE = Path("foresail.db")
 
 FleetPaths = Annotated[list[Path], typer.Argument(help="YAML files or folders with PredictiveAutoscalers.")]

@@ -1,0 +1,155 @@
+"""The metrics of an HPA and the triggers of a ScaledObject as demands, or as the reason why they are none."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from autoscaler.bootstrap.checkup.queries import QUEUE_LIKE
+from autoscaler.spec.scalars import quantity_of
+
+CPU_TARGET = 80
+QUEUE_TRIGGERS = frozenset({
+    "activemq", "apache-kafka", "artemis-queue", "aws-sqs-queue", "azure-queue", "azure-servicebus", "beanstalkd",
+    "gcp-pubsub", "ibmmq", "kafka", "nats-jetstream", "pulsar", "rabbitmq", "redis", "redis-streams",
+    "solace-event-queue",
+})  # fmt: skip
+_CRON = re.compile(r"(\d{1,2})\s+(\d{1,2})\s+\*\s+\*\s+([*0-9,a-zA-Z-]+)")
+_DAYS = ("Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat")
+_WORD = re.compile(r"[a-zA-Z_:][\w:]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """source: the MetricsSource of the demands. cpu_request: of one pod, a quantity, for targets in percent of it."""
+
+    source: str = "prod"
+    cpu_request: str | None = None
+
+
+@dataclass(slots=True)
+class MetricsSeen:
+    """target: name of the workload. demands, schedule: what was understood; notes: what was not, what to look at."""
+
+    namespace: str
+    target: str
+    choices: Choices
+    demands: list[dict[str, Any]] = field(default_factory=list)
+    schedule: list[dict[str, Any]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def take_metric(self, metric: Mapping[str, Any], index: int) -> None:
+        """One of an HPA's spec.metrics (autoscaling/v2)."""
+        kind = str(metric.get("type"))
+        body = metric.get(kind[:1].lower() + kind[1:]) or {}
+        goal, where = body.get("target") or {}, f"metrics[{index}] ({kind})"
+        if kind in {"Resource", "ContainerResource"}:
+            self._resource(body, goal, where)
+            return
+        identity = body.get("metric") or {}
+        name = str(identity.get("name") or "")
+        if goal.get("averageValue") is None:
+            self.notes.append(
+                f"{where} {name}: a target of type Value is no capacity of one replica; write one by hand"
+            )
+        elif QUEUE_LIKE.search(name):
+            self._queue(where, name)
+        else:
+            labels = dict((identity.get("selector") or {}).get("matchLabels") or {})
+            if kind == "Pods":
+                labels["namespace"] = self.namespace
+            matchers = ",".join(f'{key}="{value}"' for key, value in sorted(labels.items()))
+            query = f"sum({name}{{{matchers}}})" if matchers else f"sum({name})"
+            self.notes.append(f"{where} {name}: the name is the metrics adapter's; check the query against your source")
+            self._demand(name, query, str(goal["averageValue"]))
+
+    def take_trigger(self, trigger: Mapping[str, Any], index: int) -> None:
+        """One of a ScaledObject's spec.triggers."""
+        kind, meta = str(trigger.get("type")), trigger.get("metadata") or {}
+        where = f"triggers[{index}] ({kind})"
+        if kind == "cron":
+            self._cron(meta, index, where)
+        elif kind in {"cpu", "memory"}:
+            average = (trigger.get("metricType") or meta.get("type")) == "AverageValue"
+            goal = {"averageValue" if average else "averageUtilization": meta.get("value")}
+            self._resource({"name": kind, "container": meta.get("containerName")}, goal, where)
+        elif kind in QUEUE_TRIGGERS and meta.get("mode") != "MessageRate":
+            self._queue(where, str(meta.get("queueName") or meta.get("topic") or kind))
+        elif kind != "prometheus":
+            self.notes.append(f"{where}: only a Prometheus query can be taken over; write one by hand")
+        else:
+            self._prometheus(trigger, meta, where)
+
+    def _prometheus(self, trigger: Mapping[str, Any], meta: Mapping[str, Any], where: str) -> None:
+        query = str(meta.get("query") or "")
+        if trigger.get("metricType") == "Value":
+            self.notes.append(f"{where}: a threshold of type Value is no capacity of one replica; write one by hand")
+        elif any(QUEUE_LIKE.search(word) for word in _WORD.findall(query)):
+            self._queue(where, query)
+        else:
+            self.notes.append(f"{where}: {meta.get('serverAddress')} must be the MetricsSource {self.choices.source}")
+            self._demand(str(trigger.get("name") or "requests"), query, str(meta.get("threshold")))
+
+    def _resource(self, body: Mapping[str, Any], goal: Mapping[str, Any], where: str) -> None:
+        if body.get("name") != "cpu":
+            self.notes.append(
+                f"{where} {body.get('name')}: memory does not fall with more replicas, so it is no demand"
+            )
+            return
+        if goal.get("averageValue") is not None:
+            capacity = str(goal["averageValue"])
+        elif self.choices.cpu_request is None:
+            self.notes.append(f"{where} cpu: a target in percent needs the request of one pod: --cpu-request 500m")
+            return
+        else:
+            share = float(goal.get("averageUtilization") or CPU_TARGET) / 100
+            capacity = f"{max(1, round(quantity_of(self.choices.cpu_request) * share * 1000))}m"
+        container = f'container="{body["container"]}"' if body.get("container") else 'container!=""'
+        pods = f'namespace="{self.namespace}",pod=~"{self.target}-.*",{container}'
+        self.notes.append(f"{where} cpu: its use stands for demand; requests per second would be a better one")
+        self._demand("cpu", f"sum(rate(container_cpu_usage_seconds_total{{{pods}}}[2m]))", capacity)
+
+    def _cron(self, meta: Mapping[str, Any], index: int, where: str) -> None:
+        """A window of the week; of a cron that means anything else, a note."""
+        start, end = (_CRON.fullmatch(str(meta.get(key)).strip()) for key in ("start", "end"))
+        days = None if start is None else _weekdays(start[3])
+        if start is None or end is None or days is None:
+            self.notes.append(f"{where}: not the same hours of days of the week; write its window by hand")
+            return
+        clock = [f"{int(m[2]):02}:{int(m[1]):02}" for m in (start, end)]
+        weekly = {"days": days, "from": clock[0], "to": clock[1], "timeZone": str(meta.get("timezone") or "UTC")}
+        least = int(meta.get("desiredReplicas") or 1)
+        self.schedule.append({"name": f"cron-{index}", "min": least, "when": {"weekly": weekly}})
+
+    def _queue(self, where: str, name: str) -> None:
+        self.notes.append(
+            f"{where} {name}: a queue's length is no demand, as scaling itself drains it; "
+            "use the rate of arrivals, e.g. sum(rate(..._received_total[1m]))"
+        )
+
+    def _demand(self, name: str, query: str, capacity: str) -> None:
+        short = re.sub(r"[^a-z0-9]+", "-", name.lower())[:50].strip("-") or "demand"
+        source = self.choices.source
+        self.demands.append({"name": short, "source": source, "query": query, "capacity": {"perReplica": capacity}})
+
+
+def _weekdays(text: str) -> list[str] | None:
+    """Names of the days that a cron's fifth field means, from Monday; None for what is not simple."""
+    if text == "*":
+        return [*_DAYS[1:], _DAYS[0]]
+    chosen: set[int] = set()
+    for part in text.split(","):
+        ends = [_day_number(p) for p in part.split("-")]
+        whole = [e for e in ends if e is not None]
+        if len(whole) != len(ends) or not 1 <= len(ends) <= 2 or whole[-1] < whole[0]:
+            return None
+        chosen |= {day % 7 for day in range(whole[0], whole[-1] + 1)}
+    return [_DAYS[day] for day in sorted(chosen, key=lambda d: (d - 1) % 7)]
+
+
+def _day_number(text: str) -> int | None:
+    if text.isdigit():
+        return int(text) if int(text) <= 7 else None
+    return next((k for k, day in enumerate(_DAYS) if day.lower() == text.lower()), None)
