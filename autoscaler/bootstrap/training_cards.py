@@ -25,9 +25,10 @@ INTRO: Final = (
 )
 MEASURED: Final = (
     "Coverage: share of peaks at or below the quantile. Loss: pinball loss of the logarithm of the peak to the recent "
-    "level, over that of the best constant factor on the recent level (below 1 is better). *Young*: with a history of "
-    "a minute to a day only. Held out: the newest part of each series, learned before it and asked after. Left out: "
-    "all of a source, asked of a model that learned from the others."
+    "level, over that of a rule without learning (the highest of the last hour times a factor, the right one over all "
+    "that was learned from); below 1 is better. *Young*: with a history of a minute to a day only. Held out: the "
+    "newest part of each series, learned before it and asked after. Left out: all of a source, asked of a model that "
+    "learned from the others."
 )
 
 

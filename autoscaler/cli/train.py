@@ -133,6 +133,6 @@ def _measured(metrics: dict[str, float]) -> list[str]:
             coverage = metrics.get(f"{group}.{part}q950.coverage")
             loss = metrics.get(f"{group}.{part}q950.loss-ratio")
             if coverage is not None and loss is not None:
-                better = f"loss {loss:.2f} of a constant factor's"
+                better = f"loss {loss:.2f} of the highest of the last hour's"
                 lines.append(f"  {group}{words}: p95 covers {coverage:.1%} of the peaks, {better}")
     return lines or ["  too little data to be measured"]

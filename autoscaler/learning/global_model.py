@@ -1,7 +1,7 @@
 """Trains the global model of the peak over many recorded demands, and measures it on what it has not seen.
 
 Two measures: the newest part of every series (rolling origin: learned before, asked after), and whole sources that are
-left out. Both beside a constant: the recent level times the factor that is right over all series.
+left out. Both beside a rule without learning: the highest of the last hour, times what is right over all series.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ LEAST_PAIRS: Final = 500
 LEAST_TESTED: Final = 50
 MOST_STEP_S: Final = 600
 """On a coarser grid a lead window is one step, and the same time yesterday says more than the last hour."""
+
+HIGHEST: Final = ("newest", "max-1800s", "max-60m")
 
 Say = Callable[[str], None]
 
@@ -91,25 +93,31 @@ def learn_globally(series: Sequence[Learnable], plan: GlobalPlan, say: Say = lam
 
 
 def measured(model: GlobalPeaks, learned: Samples, asked: Samples, name: str) -> dict[str, float]:
-    """Of each level: coverage, and pinball loss in logarithms of the recent level over that of the best constant.
+    """Of each level: coverage, pinball loss in logarithms of the recent level, and its ratio to the simple rule's.
 
-    young: the same for pairs of a short history alone. Below 1 is better than the constant.
+    young: the same for pairs of a short history alone. Below 1 is better than the rule.
     """
     found: dict[str, float] = {f"{name}.pairs": float(len(asked))}
     table = np.ascontiguousarray(asked.table.T)
     said: Floats = np.maximum.accumulate([trees.predict(table) for trees in model.trees], axis=0)
     for level, answer in zip(model.levels, said, strict=True):
+        simple = _highest(asked) + float(np.quantile(learned.relative - _highest(learned), level))
         for part, chosen in (("", np.ones(len(asked), dtype=np.bool_)), ("young.", asked.young)):
             if int(chosen.sum()) < LEAST_TESTED:
                 continue
-            constant = float(np.quantile(learned.relative, level))
             key = f"{name}.{part}q{round(level * 1000):03d}"
             found[f"{key}.coverage"] = float((asked.relative[chosen] <= answer[chosen] + 1e-9).mean())
-            theirs = _pinball(asked, np.full(len(asked), constant), chosen, level)
+            theirs = _pinball(asked, simple, chosen, level)
             found[f"{key}.loss"] = _pinball(asked, answer, chosen, level)
             if theirs > 0:
                 found[f"{key}.loss-ratio"] = found[f"{key}.loss"] / theirs
     return found
+
+
+def _highest(pairs: Samples) -> Floats:
+    """[sample], the highest value of the last hour, as what is learned is told."""
+    columns = [pairs.names.index(name) for name in HIGHEST]
+    return np.fmax.reduce(pairs.table[:, columns], axis=1).astype(np.float64)
 
 
 def _pinball(asked: Samples, answer: Floats, chosen: Bools, level: float) -> float:
