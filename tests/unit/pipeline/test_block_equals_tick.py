@@ -9,9 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from autoscaler.domain.calendar import Once
 from autoscaler.domain.decision import Decisions
 from autoscaler.domain.fleet import Fleet
 from autoscaler.domain.forecast import ForesightAt
+from autoscaler.domain.policy import Fallback, Freeze, Growth, Guarded, Origin, PolicyPause, ReplicaWindow, Survive
 from autoscaler.domain.series import Panel, SeriesBatch, time_of
 from autoscaler.domain.workload import (
     Actuation,
@@ -77,6 +79,40 @@ def _rule(rng: np.random.Generator) -> ScalingRule:
     return ScalingRule(int(rng.choice([0, 60, 300, 900])), policies, SelectPolicy(select))
 
 
+def _guarded(rng: np.random.Generator) -> Guarded | None:
+    """What policies may say of one workload, with windows that open and close inside the steps that are run."""
+    if rng.random() < 0.5:
+        return None
+    here = Origin("GuardPolicy p", "limits", "p.yaml:1", "00000000")
+    first_s = (FIRST + WARM) * STEP_S
+
+    def window() -> Once:
+        start_s = first_s + float(rng.integers(-600, STEPS * STEP_S))
+        return Once(start_s, start_s + float(rng.integers(1, STEPS * STEP_S)))
+
+    def count() -> int:
+        return int(rng.integers(1, 60))
+
+    windows = (
+        ReplicaWindow("min", window(), here, count()),
+        ReplicaWindow("max", window(), here, None, count()),
+        ReplicaWindow("event", window(), here, count(), bounded=True),
+    )
+    until = time_of(FIRST + WARM + int(rng.integers(0, STEPS)), STEP_S)
+    pause = PolicyPause(Pause(DIRECTIONS[int(rng.integers(3))], "sre", "incident", until), here)
+    return Guarded(
+        windows=tuple(w for w in windows if rng.random() < 0.4),
+        freezes=(Freeze("f", window(), here, list(Growth)[int(rng.integers(3))]),) if rng.random() < 0.3 else (),
+        pauses=(pause,) if rng.random() < 0.2 else (),
+        fallback=Fallback(float(rng.choice([60, 600])), count(), here) if rng.random() < 0.3 else None,
+        survive=Survive(here, int(rng.integers(0, 3)), 3) if rng.random() < 0.3 else None,
+        up_cap=_rule(rng) if rng.random() < 0.3 else ScalingRule(),
+        down_cap=_rule(rng) if rng.random() < 0.3 else ScalingRule(),
+        clash=(here, here) if rng.random() < 0.05 else None,
+        unknown=here if rng.random() < 0.05 else None,
+    )
+
+
 def _workload(rng: np.random.Generator, name: str) -> Workload:
     pause = None
     if rng.random() < 0.3:
@@ -100,6 +136,7 @@ def _workload(rng: np.random.Generator, name: str) -> Workload:
         scale_down=_rule(rng),
         max_data_age_s=float(rng.choice([30, 60, 180, 200, 900])),
         pause=pause,
+        guarded=_guarded(rng),
     )
 
 
