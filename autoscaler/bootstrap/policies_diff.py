@@ -93,6 +93,8 @@ def _fields(load_: Workload) -> dict[str, str]:
         for f in guarded.freezes
     }
     found |= {f"pause by {p.pause.owner}": pause_words(p.pause) for p in guarded.pauses}
+    found |= {f"brake of {b.origin.owner}": f"{b.share * 100:g} % may shrink in a tick" for b in guarded.brakes}
+    found |= {f"budget of {b.origin.owner}": f"{b.replicas} replicas" for b in guarded.budgets}
     if guarded.survive is not None:
         found["surviveLossOf"] = f"{guarded.survive.replicas} replicas, one of {guarded.survive.zones} zones"
     if guarded.fallback is not None:

@@ -107,6 +107,10 @@ def _open_rules(guarded: Guarded, now_s: float) -> Iterator[Limit]:
     for p in guarded.pauses:
         if p.active(now_s):
             yield Limit("pause", pause_words(p.pause), str(p.origin))
+    for b in guarded.brakes:
+        yield Limit("brake", f"at most {b.share * 100:g} % of the policy's workloads shrink in a tick", str(b.origin))
+    for g in guarded.budgets:
+        yield Limit("budget", f"{g.replicas} replicas with the policy's other workloads", str(g.origin))
     if guarded.survive is not None:
         s = guarded.survive
         room = [f"{s.replicas} replicas"] * bool(s.replicas) + [f"one of {s.zones} zones"] * bool(s.zones)

@@ -28,7 +28,7 @@ YEAR_AHEAD_S = 400 * DAY_S
 LONG_FREEZE_S = 31 * DAY_S
 LONG_PAUSE_S = 14 * DAY_S
 DEFAULT_LEAVES = (
-    ("replicas", "min"), ("headroom",), ("risk",), ("maxDataAge",), ("surviveLossOf",), ("fallback",),
+    ("replicas", "min"), ("headroom",), ("risk",), ("maxDataAge",), ("surviveLossOf",), ("fallback",), ("priority",),
     *(("behavior", d, f) for d in ("scaleUp", "scaleDown")
       for f in ("stabilizationWindowSeconds", "policies", "selectPolicy")),
 )  # fmt: skip
@@ -65,6 +65,7 @@ class _Look:
             yield from self._selects_nothing(policy)
             yield from self._over(policy)
             yield from self._long(policy)
+            yield from self._shared(policy)
         yield from self._unreachable()
         yield from self._above_max()
 
@@ -138,6 +139,19 @@ class _Look:
             if pause.pause.until.timestamp() - self.now_s > LONG_PAUSE_S:
                 words = f"the pause ends only at {pause.pause.until:%Y-%m-%d}, more than two weeks from now"
                 yield at_origin(Level.WARNING, "long-pause", pause.origin, words, "choose an earlier until")
+
+    def _shared(self, policy: PlacedPolicy) -> Iterator[LintFinding]:
+        """Brakes that stop everything, and budgets that the minima alone use up."""
+        names = self.selected[policy.name]
+        for brake in policy.brakes:
+            if names and brake.share > 0 and brake.share * len(names) < 1:
+                words = f"{brake.share * 100:g} % of {len(names)} workloads is none: nothing would ever shrink"
+                yield at_origin(Level.WARNING, "brake", brake.origin, words, "raise the share, or select more")
+        for budget in policy.budgets:
+            least = sum(self.loads[name].min_replicas for name in names)
+            if least > budget.replicas:
+                words = f"the minima of {len(names)} workloads are {least} already, and min beats a budget"
+                yield at_origin(Level.WARNING, "budget", budget.origin, words, "raise the budget, or lower minima")
 
     def _unreachable(self) -> Iterator[LintFinding]:
         """Defaults that every selected workload, or a more specific policy, says otherwise."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from autoscaler.domain.policy import UNGUARDED
 from autoscaler.domain.policy_fleet import FleetRules
+from autoscaler.domain.policy_shared import SharedRules
 from autoscaler.domain.series import Bools, Floats, Ints
 from autoscaler.domain.workload import Demand, PauseDirection, PolicyType, ScalingRule, SelectPolicy, Workload
 
@@ -89,7 +90,7 @@ class Fleet:
     Rows are the demands of all workloads, those of one lane side by side; lane l owns rows
     row_start[l] … row_start[l+1]-1. row_headroom: [row], None where no lane has any. horizon_s: seconds of ticks
     that some window or period of `behavior` still looks at. row_per_lane: every lane has one demand.
-    rules, up_cap, down_cap: what guard policies add; step limits there bind beside the workload's own.
+    rules, shared, up_cap, down_cap: what guard policies add; step limits there bind beside the workload's own.
     """
 
     workloads: tuple[Workload, ...]
@@ -113,6 +114,7 @@ class Fleet:
     horizon_s: float = field(init=False)
     row_per_lane: bool = field(init=False)
     rules: FleetRules = field(init=False)
+    shared: SharedRules = field(init=False)
     up_cap: StepLimits = field(init=False)
     down_cap: StepLimits = field(init=False)
     _lane_leads: dict[int, Ints] = field(init=False)
@@ -163,6 +165,7 @@ class Fleet:
                 *(limits.longest_period_s for limits in (up, down, up_cap, down_cap)),
             ),
             "rules": FleetRules.of(loads),
+            "shared": SharedRules.of(loads),
             "up_cap": up_cap,
             "down_cap": down_cap,
             "row_per_lane": bool((counts == 1).all()),

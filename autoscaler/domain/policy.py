@@ -95,6 +95,22 @@ class Survive:
             raise ValueError(f"replicas ≥ 1, or at least two zones, not {self.replicas} and {self.zones}")
 
 
+@dataclass(frozen=True, slots=True)
+class Brake:
+    """At most this share of the workloads that a policy selects shrinks in one tick; the others wait their turn."""
+
+    share: float
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Replicas that the workloads which a policy selects may have together, above what they must have."""
+
+    replicas: int
+    origin: Origin
+
+
 NO_CAP = ScalingRule()
 
 
@@ -104,7 +120,8 @@ class Guarded:
 
     up_cap, down_cap: step limits beside the workload's own; each of them binds. clash: the two rules that leave no
     room between min and max. unknown: why some policy that may speak about the workload cannot be read.
-    origins: field → the rule that set the workload's value.
+    origins: field → the rule that set the workload's value. brakes, budgets: shared with the other workloads that the
+    same policy selects; the higher priority is served first.
     """
 
     windows: tuple[ReplicaWindow, ...] = ()
@@ -117,6 +134,9 @@ class Guarded:
     clash: tuple[Origin, Origin] | None = None
     unknown: Origin | None = None
     origins: tuple[tuple[str, Origin], ...] = ()
+    brakes: tuple[Brake, ...] = ()
+    budgets: tuple[Budget, ...] = ()
+    priority: int = 100
 
     def rules_at(self, now_s: float, ahead_s: float, own: tuple[int, int]) -> tuple[tuple[str, str], ...]:
         """What is in force at a moment: field and rule, for records and faces. own: the workload's min and max."""
@@ -134,6 +154,8 @@ class Guarded:
             yield "fallback", self.fallback.origin
         if self.survive is not None:
             yield "surviveLossOf", self.survive.origin
+        yield from (("brake", b.origin) for b in self.brakes)
+        yield from (("budget", b.origin) for b in self.budgets)
         if self.unknown is not None:
             yield "unknown", self.unknown
         if self.clash is not None:

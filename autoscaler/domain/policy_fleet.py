@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 
 from autoscaler.domain.calendar import is_open
-from autoscaler.domain.policy import UNGUARDED, Freeze, Growth, Guarded, PolicyPause, ReplicaWindow
+from autoscaler.domain.policy import UNGUARDED, Freeze, Growth, PolicyPause, ReplicaWindow
+from autoscaler.domain.policy_lanes import lanes_of
 from autoscaler.domain.series import Bools, Codes, Floats, Ints
 from autoscaler.domain.workload import PauseDirection, Workload
 
@@ -66,9 +65,9 @@ class FleetRules:
         fallbacks = [g.fallback for g in each]
         survive = [g.survive for g in each]
         return FleetRules(
-            windows=_lanes_of(each, lambda g: g.windows),
-            freezes=_lanes_of(each, lambda g: g.freezes),
-            pauses=_lanes_of(each, lambda g: g.pauses),
+            windows=lanes_of(each, lambda g: g.windows),
+            freezes=lanes_of(each, lambda g: g.freezes),
+            pauses=lanes_of(each, lambda g: g.pauses),
             clash=np.array([g.clash is not None for g in each], dtype=np.bool_),
             unknown=np.array([g.unknown is not None for g in each], dtype=np.bool_),
             fallback_least=np.array([f.least if f else 0 for f in fallbacks], dtype=np.int64),
@@ -120,14 +119,3 @@ class FleetRules:
         """[lane], what a need of so many replicas becomes with room for the loss; zero stays zero."""
         zoned = np.where(self.zones > 1, -(-need * self.zones // np.maximum(self.zones - 1, 1)), need)
         return np.minimum(np.where(need > 0, zoned + self.spare, need), _MOST)
-
-
-_Rule = TypeVar("_Rule")
-
-
-def _lanes_of(each: Sequence[Guarded], rules: Callable[[Guarded], tuple[_Rule, ...]]) -> tuple[tuple[_Rule, Ints], ...]:
-    lanes: dict[_Rule, list[int]] = defaultdict(list)
-    for lane, guarded in enumerate(each):
-        for rule in rules(guarded):
-            lanes[rule].append(lane)
-    return tuple((rule, np.array(found, dtype=np.int64)) for rule, found in lanes.items())

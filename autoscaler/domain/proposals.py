@@ -17,7 +17,9 @@ from autoscaler.domain.fleet import NO_LIMIT
 from autoscaler.domain.reasons import Reason
 from autoscaler.domain.series import Bools, Codes, Floats, Ints, anywhere, everywhere
 
-POLICY_FIELDS = frozenset({"change_freeze", "clash", "policy_unknown", "fallback_least", "fallback_after_s"})
+POLICY_FIELDS = frozenset(
+    {"change_freeze", "clash", "policy_unknown", "fallback_least", "fallback_after_s", "braked", "budget_cap"}
+)
 """Fields that are blank on every lane that no guard policy selects."""
 
 
@@ -37,6 +39,8 @@ class Proposals:
     rises_spaced: the lane is a floor, whose rises keep apart.
     change_freeze: 0, or what a freeze still lets grow: 1 anything, 2 up to observed need, 3 nothing. clash: policies
     leave no room between min and max. policy_unknown: a policy that may speak about the lane cannot be read.
+    braked: too many of a policy's workloads would shrink in this tick, and it is not the lane's turn. budget_cap: the
+    lane's part of what a policy's workloads may have together.
     fallback_least: replicas that are there at least once the data is older than fallback_after_s; 0 = no such rule.
     wanted: the number under review. held, frozen: state of the chain so far.
     """
@@ -74,16 +78,19 @@ class Proposals:
     policy_unknown: Bools = field(default_factory=lambda: np.empty(0, dtype=np.bool_))
     fallback_least: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     fallback_after_s: Floats = field(default_factory=lambda: np.empty(0))
+    braked: Bools = field(default_factory=lambda: np.empty(0, dtype=np.bool_))
+    budget_cap: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
     def __post_init__(self) -> None:
         lanes = len(self.wanted)
-        if len(self.rises_spaced) == lanes and len(self.fallback_after_s) == lanes:
+        if len(self.rises_spaced) == lanes and len(self.budget_cap) == lanes:
             return
         nobody = np.zeros(lanes, dtype=np.bool_)
         blanks = {"yielded": nobody, "stuck": nobody, "rises_spaced": nobody}
         blanks |= {"least_replicas": np.zeros(lanes, dtype=np.int64), "raised_s": np.full(lanes, -np.inf)}
         blanks |= {"change_freeze": np.zeros(lanes, dtype=np.uint8), "clash": nobody, "policy_unknown": nobody}
         blanks |= {"fallback_least": np.zeros(lanes, dtype=np.int64), "fallback_after_s": np.full(lanes, np.inf)}
+        blanks |= {"braked": nobody, "budget_cap": np.full(lanes, NO_LIMIT, dtype=np.int64)}
         for name, blank in blanks.items():
             if len(getattr(self, name)) != lanes:
                 object.__setattr__(self, name, blank)

@@ -30,6 +30,8 @@ class Reason(StrEnum):
     POLICY_UNKNOWN = "PolicyUnknown"
     CHANGE_FREEZE = "ChangeFreeze"
     FALLBACK = "Fallback"
+    FLEET_BRAKE = "FleetBrake"
+    BUDGET_REACHED = "BudgetReached"
 
     def words(self, before: int, after: int, limit: float | None = None) -> str:
         """One plain sentence; `limit` is the number that the guard worked with, where it has one."""
@@ -60,6 +62,8 @@ _WORDS = {
     Reason.POLICY_UNKNOWN: "a policy that may be about this workload cannot be read: holding at {after}",
     Reason.CHANGE_FREEZE: "a change freeze holds: nothing shrinks, growth is limited ({before} → {after})",
     Reason.FALLBACK: "demand is in the dark for longer than the policy waits: its fallback floor ({before} → {after})",
+    Reason.FLEET_BRAKE: "too many workloads would shrink at once: waiting for its turn ({before} → {after})",
+    Reason.BUDGET_REACHED: "the budget that workloads share leaves {limit} here ({before} → {after})",
     Reason.GUARD_FAILED: "a guard raised: holding at {after}",
 }
 

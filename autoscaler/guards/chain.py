@@ -1,10 +1,12 @@
 """The guards in the order in which they speak. Order is meaning: see docs/architecture.md."""
 
 from autoscaler.guards.bad_data import BadData
+from autoscaler.guards.budget import Budget
 from autoscaler.guards.change_freeze import ChangeFreeze
 from autoscaler.guards.contract import Guard
 from autoscaler.guards.disruption_budget import DisruptionBudget
 from autoscaler.guards.fallback import Fallback
+from autoscaler.guards.fleet_brake import FleetBrake
 from autoscaler.guards.limits_clash import LimitsClash
 from autoscaler.guards.lower_bound import LowerBound
 from autoscaler.guards.min_max import MinMax
@@ -36,6 +38,8 @@ CHAIN: tuple[Guard, ...] = (
     StepUp(),
     StepDown(),
     DisruptionBudget(),
+    FleetBrake(),
+    Budget(),
     NoRoom(),
     RiseSpacing(),
     MinMax(),

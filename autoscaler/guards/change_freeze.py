@@ -27,5 +27,6 @@ class ChangeFreeze:
         wanted = np.where(loose, np.maximum(lanes.wanted, level), lanes.wanted)
         wanted = np.where(needed, np.maximum(level, lanes.trusted_need), wanted)
         still |= np.asarray(code == NOTHING)
-        wanted = np.where(still, level, wanted)
+        within = np.minimum(level, np.maximum(lanes.max_replicas, lanes.current))  # no later guard sees a frozen lane
+        wanted = np.where(still, within, wanted)
         return Verdicts(self.reason, wanted, lanes.held | (code > 0), lanes.frozen | still)

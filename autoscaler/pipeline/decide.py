@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from autoscaler.domain.fleet import Fleet
 from autoscaler.domain.forecast import LEVELS, ForesightAt
 from autoscaler.domain.notes import Condition, Note
 from autoscaler.domain.policy_fleet import InForce
+from autoscaler.domain.policy_shared import Offer
 from autoscaler.domain.proposals import Proposals, Verdicts
 from autoscaler.domain.reasons import Reason
 from autoscaler.domain.replicas import ReplicaStatus
@@ -46,6 +48,10 @@ def decide(
     state = state.learned(remember(state.margin, seen.step, planned.shadow))
     proposals = _propose(fleet, planned, status, current, state, rules=rules, now_s=now_s)
     trace, last = run_chain(guards, proposals)
+    shares = fleet.shared.bind(_offer(fleet, proposals, last), now_s) if fleet.shared.any else None
+    if shares is not None:
+        proposals = replace(proposals, braked=shares.braked, budget_cap=shares.cap)
+        trace, last = run_chain(guards, proposals)
     decisions = Decisions(
         fleet=fleet,
         now_s=now_s,
@@ -198,6 +204,19 @@ def _propose(
         policy_unknown=rules.unknown,
         fallback_least=rules.fallback_least,
         fallback_after_s=rules.fallback_after_s,
+    )
+
+
+def _offer(fleet: Fleet, proposals: Proposals, last: Proposals) -> Offer:
+    """What the lanes would get, for what they share."""
+    least = np.maximum(proposals.trusted_need, np.minimum(proposals.min_replicas, proposals.max_replicas))
+    outside = proposals.current > proposals.max_replicas  # a way into changed limits is nobody's failing metric
+    return Offer(
+        granted=last.wanted,
+        current=proposals.current,
+        running=np.where(fleet.is_floor, proposals.hold_level, 0),
+        least=np.maximum(least, proposals.down_limit),
+        fixed=last.held | last.frozen | outside,
     )
 
 

@@ -11,11 +11,12 @@ from typing import Any
 
 from pydantic.alias_generators import to_snake
 
-from autoscaler.domain.policy import Freeze, Origin, PolicyPause, ReplicaWindow
+from autoscaler.domain.policy import Brake, Budget, Freeze, Origin, PolicyPause, ReplicaWindow
 from autoscaler.spec.compile import to_pause
 from autoscaler.spec.kinds import GuardPolicy, PredictiveAutoscaler
 from autoscaler.spec.nodes import Document
 from autoscaler.spec.policy_rules import LimitsSpec
+from autoscaler.spec.policy_shared import share_of
 from autoscaler.spec.selector import ExpressionSpec, Operator, SelectorSpec
 from autoscaler.spec.when import window_of
 from autoscaler.spec.words import path_words
@@ -89,6 +90,16 @@ class PlacedPolicy:
             Freeze(f.name, window_of(f.when), self.origin("limits", "freezes", k), f.growth, f.reason)
             for k, f in enumerate(self.limits.freezes or ())
         )
+
+    @cached_property
+    def brakes(self) -> tuple[Brake, ...]:
+        brake = self.limits.brake
+        return () if brake is None else (Brake(share_of(brake.shrink), self.origin("limits", "brake")),)
+
+    @cached_property
+    def budgets(self) -> tuple[Budget, ...]:
+        budget = self.limits.budget
+        return () if budget is None else (Budget(budget.replicas, self.origin("limits", "budget")),)
 
     @cached_property
     def pauses(self) -> tuple[PolicyPause, ...]:

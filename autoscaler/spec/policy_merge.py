@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from autoscaler.domain.policy import Fallback, Guarded, Origin, Survive
+from autoscaler.domain.policy import UNGUARDED, Fallback, Guarded, Origin, Survive
 from autoscaler.domain.workload import ScalingRule, SelectPolicy, StepPolicy, Workload
 from autoscaler.spec.behavior import StepPolicySpec
 from autoscaler.spec.compile import to_workload
@@ -108,6 +108,9 @@ class _Merge:
             down_cap=down_cap,
             clash=clash,
             unknown=self._unknown,
+            brakes=tuple(b for p in self._policies for b in p.brakes),
+            budgets=tuple(b for p in self._policies for b in p.budgets),
+            priority=self._priority(),
             origins=tuple(self._origins.items()),
         )
         return replace(changed, guarded=guarded)
@@ -181,6 +184,13 @@ class _Merge:
     def _fallback(self) -> Fallback | None:
         found = self._default("fallback")
         return None if found is None else Fallback(duration_s(found[0].after), found[0].min, found[1])
+
+    def _priority(self) -> int:
+        found = self._default("priority")
+        if found is None:
+            return UNGUARDED.priority
+        self._origins["priority"] = found[1]
+        return int(found[0])
 
     def _survive(self) -> Survive | None:
         found = self._default("surviveLossOf")

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from autoscaler.domain.policy import Growth
 from autoscaler.spec import scalars
 from autoscaler.spec.behavior import INT32_MAX, Part, Policies, Select, Window
+from autoscaler.spec.policy_shared import BrakeSpec, BudgetSpec
 from autoscaler.spec.when import WhenSpec
 
 Count = Annotated[int, Field(ge=1, le=INT32_MAX)]
@@ -155,6 +156,11 @@ class DefaultsSpec(Saying):
     fallback: FallbackSpec | None = Field(
         default=None, description="What holds in the dark.", examples=[{"after": "10m", "min": 10}]
     )
+    priority: Annotated[int, Field(ge=0, le=1000)] | None = Field(
+        default=None,
+        description="Who is served first from a budget that does not reach: the higher. Default 100.",
+        examples=[500],
+    )
 
 
 class ScheduleSpec(Part):
@@ -228,6 +234,16 @@ class LimitsSpec(Saying):
         default=None,
         description="Step limits and stabilisation.",
         examples=[{"scaleDown": {"stabilizationWindowSeconds": 600}}],
+    )
+    brake: BrakeSpec | None = Field(
+        default=None,
+        description="How many of the selected workloads may shrink at once. Of several brakes each binds.",
+        examples=[{"shrink": "30%"}],
+    )
+    budget: BudgetSpec | None = Field(
+        default=None,
+        description="What the selected workloads may have together. Of several budgets each binds.",
+        examples=[{"replicas": 400}],
     )
     schedule: Schedule | None = Field(
         default=None,

@@ -60,6 +60,8 @@ def _drawn(seed: int) -> Proposals:
         policy_unknown=flags(0.05),
         fallback_least=np.where(flags(0.5), counts(), 0),
         fallback_after_s=rng.choice([60.0, 600.0, np.inf], LANES),
+        braked=flags(0.1) & (wanted < current),
+        budget_cap=np.where(flags(0.2), counts(), NO_LIMIT),
     )
 
 
@@ -78,7 +80,7 @@ def _still(p: Proposals) -> Bools:
 
 def _holds(p: Proposals) -> Bools:
     dark = (p.verdict != DataVerdict.OK) | ~(p.data_age_s <= p.max_data_age_s)
-    return dark | p.policy_unknown | (p.change_freeze > 0)
+    return dark | p.policy_unknown | (p.change_freeze > 0) | p.braked
 
 
 @settings(max_examples=150, deadline=None)
@@ -141,7 +143,8 @@ def test_D11_a_freeze_without_growth_keeps_what_runs_and_any_freeze_keeps_at_lea
     got = run_chain(CHAIN, p)[1].wanted
     free = ~p.pause_up & ~p.pause_down
     still = _still(p) & free
-    np.testing.assert_array_equal(got[still], p.hold_level[still])
+    runs = np.minimum(p.hold_level, np.maximum(p.max_replicas, p.current))
+    np.testing.assert_array_equal(got[still], runs[still])
     frozen = np.asarray(p.change_freeze > 0) & ~_untouchable(p) & free
     assert (got >= np.minimum(p.hold_level, p.max_replicas))[frozen].all()
 
@@ -200,6 +203,8 @@ def test_the_order_is_people_then_data_then_smoothing_then_limits() -> None:
         Reason.STEP_UP_LIMITED,
         Reason.STEP_DOWN_LIMITED,
         Reason.DISRUPTION_BUDGET,
+        Reason.FLEET_BRAKE,
+        Reason.BUDGET_REACHED,
         Reason.NO_ROOM,
         Reason.RISE_SPACED,
         Reason.OUTSIDE_LIMITS,

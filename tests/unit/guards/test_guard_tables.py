@@ -10,11 +10,13 @@ from autoscaler.domain.proposals import Proposals
 from autoscaler.domain.reasons import Reason
 from autoscaler.domain.series import DataVerdict
 from autoscaler.guards.bad_data import BadData
+from autoscaler.guards.budget import Budget
 from autoscaler.guards.chain import CHAIN
 from autoscaler.guards.change_freeze import ANY, NOTHING, OBSERVED_NEED, ChangeFreeze
 from autoscaler.guards.contract import Guard
 from autoscaler.guards.disruption_budget import DisruptionBudget
 from autoscaler.guards.fallback import Fallback
+from autoscaler.guards.fleet_brake import FleetBrake
 from autoscaler.guards.limits_clash import LimitsClash
 from autoscaler.guards.lower_bound import LowerBound
 from autoscaler.guards.min_max import MinMax
@@ -126,6 +128,14 @@ CASES: list[Case] = [
     (DisruptionBudget(), Reason.DISRUPTION_BUDGET, "none binds", {"wanted": 4}, 4, False),
     (DisruptionBudget(), Reason.DISRUPTION_BUDGET, "D10 binds", {"wanted": 4, "least_replicas": 9}, 9, False),
     (DisruptionBudget(), Reason.DISRUPTION_BUDGET, "D10 never raises", {"wanted": 4, "least_replicas": 30}, 10, False),
+    (FleetBrake(), Reason.FLEET_BRAKE, "free", {"wanted": 4}, 4, False),
+    (FleetBrake(), Reason.FLEET_BRAKE, "D07 waits", {"wanted": 4, "braked": True}, 10, True),
+    (FleetBrake(), Reason.FLEET_BRAKE, "D07 need grows", {"wanted": 4, "observed_need": 12, "braked": True}, 12, True),
+    (FleetBrake(), Reason.FLEET_BRAKE, "leaves a held lane", {"wanted": 11, "held": True, "braked": True}, 11, False),
+    (Budget(), Reason.BUDGET_REACHED, "free", {"wanted": 14}, 14, False),
+    (Budget(), Reason.BUDGET_REACHED, "D15 cut", {"wanted": 14, "budget_cap": 12}, 12, False),
+    (Budget(), Reason.BUDGET_REACHED, "D15 need is spared", {
+        "wanted": 14, "observed_need": 13, "budget_cap": 5}, 13, False),
     (NoRoom(), Reason.NO_ROOM, "room", {"wanted": 14}, 14, False),
     (NoRoom(), Reason.NO_ROOM, "D08 no more", {"wanted": 14, "stuck": True, "observed_need": 14}, 10, False),
     (NoRoom(), Reason.NO_ROOM, "D08 may shrink", {"wanted": 4, "stuck": True}, 4, False),

@@ -13,7 +13,18 @@ from autoscaler.domain.calendar import Once
 from autoscaler.domain.decision import Decisions
 from autoscaler.domain.fleet import Fleet
 from autoscaler.domain.forecast import ForesightAt
-from autoscaler.domain.policy import Fallback, Freeze, Growth, Guarded, Origin, PolicyPause, ReplicaWindow, Survive
+from autoscaler.domain.policy import (
+    Brake,
+    Budget,
+    Fallback,
+    Freeze,
+    Growth,
+    Guarded,
+    Origin,
+    PolicyPause,
+    ReplicaWindow,
+    Survive,
+)
 from autoscaler.domain.series import Panel, SeriesBatch, time_of
 from autoscaler.domain.workload import (
     Actuation,
@@ -110,6 +121,9 @@ def _guarded(rng: np.random.Generator) -> Guarded | None:
         down_cap=_rule(rng) if rng.random() < 0.3 else ScalingRule(),
         clash=(here, here) if rng.random() < 0.05 else None,
         unknown=here if rng.random() < 0.05 else None,
+        brakes=(Brake(0.5, here),) if rng.random() < 0.4 else (),
+        budgets=(Budget(40, here),) if rng.random() < 0.4 else (),
+        priority=int(rng.integers(0, 3)),
     )
 
 

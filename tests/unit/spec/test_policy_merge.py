@@ -122,6 +122,21 @@ def test_D01_a_minimum_above_the_maximum_keeps_the_workloads_own_and_names_both_
     assert [o.owner for o in load.guarded.clash] == ["GuardPolicy a", "GuardPolicy b"]
 
 
+def test_brakes_and_budgets_of_all_policies_bind_and_priority_is_a_default(compiled, autoscaler, policy):
+    load = compiled(
+        autoscaler(),
+        policy("a", "{names: [web]}", defaults="{priority: 900}", limits="{budget: {replicas: 400}}"),
+        policy("b", defaults="{priority: 10}", limits='{brake: {shrink: "30%"}, budget: {replicas: 900}}'),
+    )
+    guarded = load.guarded
+    assert guarded is not None
+    assert [(b.replicas, b.origin.owner) for b in guarded.budgets] == [
+        (400, "GuardPolicy a"), (900, "GuardPolicy b")]  # fmt: skip
+    assert [b.share for b in guarded.brakes] == [0.3]
+    assert guarded.priority == 900
+    assert origin(load, "priority").startswith("GuardPolicy a@")
+
+
 def test_windows_freezes_events_and_pauses_of_all_policies_are_kept(compiled, autoscaler, policy):
     once = '{once: {from: "2026-11-27T06:00:00Z", until: "2026-11-28T06:00:00Z"}}'
     load = compiled(

@@ -78,6 +78,11 @@ CASES: list[tuple[str, dict[str, str], str, str, str]] = [
     ("Exists with values", {"selector": "{matchExpressions: [{key: a, operator: Exists, values: [b]}]}",
                             "defaults": '{headroom: "9%"}'},
      "spec.selector.matchExpressions[0].values", "takes no values", ""),
+    ("brake over all", {"limits": '{brake: {shrink: "101%"}}'}, "spec.limits.brake.shrink",
+     "is not a share of the workloads", "100%"),
+    ("brake as a number", {"limits": "{brake: {shrink: 0.3}}"}, "spec.limits.brake.shrink", "must be text", ""),
+    ("no budget", {"limits": "{budget: {replicas: 0}}"}, "spec.limits.budget.replicas", "at least 1", ""),
+    ("priority", {"defaults": "{priority: 1001}"}, "spec.defaults.priority", "at most 1000", ""),
     ("bad name", {"selector": "{names: [shop/Web!]}", "defaults": '{headroom: "9%"}'}, "spec.selector.names[0]",
      "not a valid Kubernetes name", ""),
     ("a limit may not loosen", {"limits": "{behavior: {scaleDown: {selectPolicy: Max}}}"},
@@ -114,9 +119,10 @@ FULL = {
     "selector": "{namespaces: [shop], names: [web], sites: [x], matchLabels: {a: b}, "
     "matchExpressions: [{key: a, operator: In, values: [b]}]}",
     "defaults": '{replicas: {min: 2}, headroom: "20%", risk: "1%", maxDataAge: 2m, '
-    "surviveLossOf: {replicas: 1, zoneOf: 3}, fallback: {after: 10m, min: 3}, "
+    "priority: 5, surviveLossOf: {replicas: 1, zoneOf: 3}, fallback: {after: 10m, min: 3}, "
     "behavior: {scaleUp: {stabilizationWindowSeconds: 0}, scaleDown: {selectPolicy: Min}}}",
-    "limits": '{replicas: {min: 2, max: 9}, headroom: "5%", risk: "5%", maxDataAge: 5m, behavior: {scaleDown: '
+    "limits": '{brake: {shrink: "30%"}, budget: {replicas: 9}, '
+    'replicas: {min: 2, max: 9}, headroom: "5%", risk: "5%", maxDataAge: 5m, behavior: {scaleDown: '
     "{policies: [{type: Pods, value: 4, periodSeconds: 60}]}}, "
     f"schedule: [{{name: s, min: 2, max: 5, when: {week()}}}], events: [{{name: e, floor: 4, when: {ONCE}}}], "
     f"freezes: [{{name: f, reason: r, growth: Any, when: {ONCE}}}]}}",

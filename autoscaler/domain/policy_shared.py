@@ -1,0 +1,133 @@
+"""Rules over many workloads at once: how many replicas they may have together, and how many of them may shrink at once.
+
+A guard sees one lane at a time. What is shared is therefore worked out between two passes of the chain: the first tells
+what each lane would get, then each lane is told its part, and the second pass keeps it. The parts stand in the record.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from autoscaler.domain.policy import UNGUARDED, Brake, Budget
+from autoscaler.domain.policy_lanes import lanes_of
+from autoscaler.domain.series import Bools, Ints, anywhere
+from autoscaler.domain.workload import Workload
+
+NO_CAP = int(np.iinfo(np.int32).max)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Offer:
+    """What the first pass left, all [lane]. fixed: lanes that nothing shared may change (held, frozen, not known).
+
+    running: replicas that count against a budget whatever is granted (under a floor those of the HPA).
+    least: fewest that a budget may leave: observed need, min, and what the steps downward allow.
+    """
+
+    granted: Ints
+    current: Ints
+    running: Ints
+    least: Ints
+    fixed: Bools
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shares:
+    """braked: [lane], must not shrink in this tick. cap: [lane], most replicas for a budget, NO_CAP = none."""
+
+    braked: Bools
+    cap: Ints
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SharedRules:
+    """priority: [lane], the higher is served first. spin: [lane], a number of the name, for turns."""
+
+    brakes: tuple[tuple[Brake, Ints], ...]
+    budgets: tuple[tuple[Budget, Ints], ...]
+    priority: Ints
+    spin: np.ndarray
+
+    @staticmethod
+    def of(loads: Sequence[Workload]) -> SharedRules:
+        each = [w.guarded or UNGUARDED for w in loads]
+        return SharedRules(
+            lanes_of(each, lambda g: g.brakes),
+            lanes_of(each, lambda g: g.budgets),
+            np.array([g.priority for g in each], dtype=np.int64),
+            np.array([zlib.crc32(str(w.ref).encode()) for w in loads], dtype=np.uint64),
+        )
+
+    @property
+    def any(self) -> bool:
+        """Whether any rule is shared."""
+        return bool(self.brakes or self.budgets)
+
+    def bind(self, offer: Offer, now_s: float) -> Shares | None:
+        """Each lane's part of what is shared; None where nothing binds, which is the usual case."""
+        braked = self._braked(offer, now_s)
+        granted = np.where(braked, np.maximum(offer.granted, offer.current), offer.granted)
+        cap = self._capped(offer, granted)
+        if not anywhere(braked) and not anywhere(cap < NO_CAP):
+            return None
+        return Shares(braked, cap)
+
+    def _braked(self, offer: Offer, now_s: float) -> Bools:
+        """Of the lanes that would shrink those whose turn it is not; the turns change from tick to tick."""
+        braked = np.zeros(len(offer.granted), dtype=np.bool_)
+        shrinking = (offer.granted < offer.current) & ~offer.fixed
+        for brake, lanes in self.brakes:
+            inside = lanes[shrinking[lanes]]
+            allowed = math.floor(brake.share * len(lanes) + 1e-9)
+            if len(inside) > allowed:
+                order = np.argsort(_mixed(self.spin[inside], now_s), kind="stable")
+                braked[inside[order[allowed:]]] = True
+        return braked
+
+    def _capped(self, offer: Offer, granted: Ints) -> Ints:
+        """What a budget leaves each lane: what it must have, then the rest by priority, evenly inside one."""
+        cap = np.full(len(granted), NO_CAP, dtype=np.int64)
+        for budget, lanes in self.budgets:
+            asked = np.minimum(granted[lanes], cap[lanes])
+            must = np.where(offer.fixed[lanes], asked, np.minimum(asked, offer.least[lanes]))
+            used = np.maximum(must, offer.running[lanes])
+            extra = np.maximum(asked - used, 0)
+            left = budget.replicas - int(used.sum())
+            if int(extra.sum()) <= left:
+                continue
+            got = _shared_out(extra, self.priority[lanes], max(left, 0))
+            short = got < extra
+            cap[lanes] = np.where(short, np.maximum(used + got, must), cap[lanes])
+        return cap
+
+
+def _shared_out(extra: Ints, priority: Ints, left: int) -> Ints:
+    """`left` over lanes: the highest priority first; inside one in proportion, what is over to the first lanes."""
+    got = np.zeros_like(extra)
+    for level in np.unique(priority)[::-1].tolist():
+        inside = np.flatnonzero(priority == level)
+        wanted = extra[inside]
+        total = int(wanted.sum())
+        if total <= left:
+            part = wanted
+        else:
+            part = wanted * left // max(total, 1)
+            over = np.flatnonzero(wanted > part)[: left - int(part.sum())]
+            part[over] += 1
+        got[inside] = part
+        left -= int(part.sum())
+    return got
+
+
+def _mixed(numbers: np.ndarray, now_s: float) -> np.ndarray:
+    """Numbers that differ from second to second without a pattern (the finalizer of SplitMix64)."""
+    with np.errstate(over="ignore"):
+        mixed = numbers + np.uint64(int(now_s) % 2**63) * np.uint64(0x9E3779B97F4A7C15)
+        mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return mixed ^ (mixed >> np.uint64(31))

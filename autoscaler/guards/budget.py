@@ -1,0 +1,19 @@
+"""What many workloads may have together."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from autoscaler.domain.proposals import Proposals, Verdicts
+from autoscaler.domain.reasons import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Never above the lane's part of a shared budget, by permitted steps. Observed need is spared, min comes after."""
+
+    name: str = "budget"
+    reason: Reason = Reason.BUDGET_REACHED
+
+    def review(self, lanes: Proposals) -> Verdicts:
+        return lanes.at_most(np.maximum(lanes.budget_cap, lanes.down_limit), self.reason)
