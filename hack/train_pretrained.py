@@ -47,6 +47,10 @@ TERMS: Final = {
     "azure_llm": "Azure LLM inference trace 2023, one hour at 15 s. CC-BY 4.0, Microsoft; Patel et al., Splitwise, "
     "ISCA 2024.",
 }
+NOT_LEARNED: Final = (
+    "Not learned from, as their terms are not stated or for research only: Twitter's stream 2021, Alibaba's cluster 2018, "
+    "PlanetLab's VMs. They measure what docs/training.md tells."
+)
 NOTICE: Final = (
     '"You have permission to use and redistribute these access logs freely, as long as this Copyright and Disclaimer '
     "is distributed unmodified. If you publish any results based on these access logs, please send us a copy of this "
@@ -83,7 +87,7 @@ def publish(found: Learned, series: list[Learnable], root: Path, *, promote: boo
     made = folder.publish(manifest_of(found, series, now), found.model.arrays())
     place = folder.place(made.name, made.generation)
     size = sum(each.stat().st_size for each in place.iterdir())
-    sources = [f"{TERMS[name]} {count} series." for name, count in found.series.items()]
+    sources = [f"{TERMS[name]} {count} series." for name, count in found.series.items()] + [NOT_LEARNED]
     write_card(folder.place(made.name), card_text(made, sources, notices=(NOTICE,)))
     say(f"{made.label}: {size / 1e6:.2f} MB in {place}")
     if promote:
