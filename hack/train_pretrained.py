@@ -48,8 +48,8 @@ TERMS: Final = {
     "ISCA 2024.",
 }
 NOT_LEARNED: Final = (
-    "Not learned from, as their terms are not stated or for research only: Twitter's stream 2021, Alibaba's cluster 2018, "
-    "PlanetLab's VMs. They measure what docs/training.md tells."
+    "Not learned from, as their terms are not stated or for research only: Twitter's stream 2021, Alibaba's cluster "
+    "2018, PlanetLab's VMs. They measure what docs/training.md tells."
 )
 NOTICE: Final = (
     '"You have permission to use and redistribute these access logs freely, as long as this Copyright and Disclaimer '
