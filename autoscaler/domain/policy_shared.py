@@ -96,13 +96,13 @@ class SharedRules:
             asked = np.minimum(granted[lanes], cap[lanes])
             must = np.where(offer.fixed[lanes], asked, np.minimum(asked, offer.least[lanes]))
             used = np.maximum(must, offer.running[lanes])
-            extra = np.maximum(asked - used, 0)
             left = budget.replicas - int(used.sum())
-            if int(extra.sum()) <= left:
-                continue
-            got = _shared_out(extra, self.priority[lanes], max(left, 0))
-            short = got < extra
-            cap[lanes] = np.where(short, np.maximum(used + got, must), cap[lanes])
+            if left < 0:  # what must be there, or runs by itself, is too much already: nothing comes on top
+                used, left = must, 0
+            extra = np.maximum(asked - used, 0)
+            if int(extra.sum()) > left:
+                got = _shared_out(extra, self.priority[lanes], left)
+                cap[lanes] = np.where(got < extra, used + got, cap[lanes])
         return cap
 
 

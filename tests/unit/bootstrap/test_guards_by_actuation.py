@@ -1,0 +1,229 @@
+"""The table of docs/policies.md, rule by actuation: each cell against decisions and an HPA by its own algorithm."""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+from autoscaler.bootstrap.lanes import side_by_side
+from autoscaler.bootstrap.worlds import World
+from autoscaler.domain.calendar import Once
+from autoscaler.domain.fleet import Fleet
+from autoscaler.domain.forecast import ForesightAt
+from autoscaler.domain.policy import (
+    Brake,
+    Budget,
+    Fallback,
+    Freeze,
+    Growth,
+    Guarded,
+    Origin,
+    PolicyPause,
+    ReplicaWindow,
+)
+from autoscaler.domain.replicas import ReplicaStatus
+from autoscaler.domain.workload import (
+    Actuation,
+    Demand,
+    Lead,
+    Pause,
+    PauseDirection,
+    PolicyType,
+    ScalingRule,
+    SelectPolicy,
+    StepPolicy,
+    Target,
+    Workload,
+    WorkloadRef,
+)
+from autoscaler.guards.chain import CHAIN
+from autoscaler.pipeline.decide import decide
+from autoscaler.pipeline.state import LoopState
+
+PAGE = (Path(__file__).parents[3] / "docs" / "policies.md").read_text()
+HERE = Origin("GuardPolicy p", "limits", "p.yaml:1", "00000000")
+FIRST, STEPS, OPENS, CLOSES = 29_000_000, 600, 420, 540
+"""There is a forecast before the windows open."""
+OPEN = Once((FIRST + OPENS) * 60.0, (FIRST + CLOSES) * 60.0)
+UNTIL = datetime.fromtimestamp((FIRST + CLOSES) * 60, UTC)
+
+
+class Side(NamedTuple):
+    """granted: what we wrote, replicas or floor. running: what was there. Both [step]."""
+
+    granted: np.ndarray
+    running: np.ndarray
+
+
+def run(demand: np.ndarray, guarded: Guarded, actuation: Actuation, copies: int = 1, least: int = 2) -> list[Side]:
+    """Lanes of one world, each with ten of demand a replica and an HPA at 70 % under a floor."""
+    loads = [
+        Workload(
+            WorkloadRef("shop", f"w{k}"), Target("apps/v1", "Deployment", f"w{k}"), (Demand("d", "p", f"q{k}", 10.0),),
+            least, 60, Lead(60.0), actuation=actuation, guarded=guarded,
+        )
+        for k in range(copies)
+    ]  # fmt: skip
+    lanes = side_by_side(60, FIRST, np.tile(demand, (copies, 1)), loads, World(hpa_target=70))
+    return [Side(lane.granted, lane.served.running) for lane in lanes]
+
+
+def flat(level: float) -> np.ndarray:
+    return np.full(STEPS, level)
+
+
+def step_at(at: int, before: float, after: float) -> np.ndarray:
+    return np.where(np.arange(STEPS) < at, before, after).astype(np.float64)
+
+
+def window(**limits: int) -> Guarded:
+    return Guarded(windows=(ReplicaWindow("w", OPEN, HERE, limits.get("least"), limits.get("most")),))
+
+
+def raised(actuation: Actuation) -> None:
+    side = run(flat(30.0), window(least=25), actuation)[0]
+    assert (side.granted[OPENS:CLOSES] == 25).all()
+    assert (side.running[OPENS + 5 : CLOSES] >= 25).all()
+    dark = np.where(np.arange(STEPS) < OPENS, 30.0, np.nan)
+    lost = run(dark, Guarded(fallback=Fallback(600.0, 20, HERE)), actuation)[0]
+    assert (lost.granted[OPENS + 15 :] == 20).all()
+
+
+def capped(actuation: Actuation) -> None:
+    side = run(flat(100.0), window(most=4), actuation)[0]
+    inside = slice(OPENS + 20, CLOSES)
+    assert (side.granted[inside] <= 4).all()
+    if actuation is Actuation.SCALE:
+        assert (side.running[inside] == 4).all()
+    else:
+        assert (side.running[inside] == 15).all()  # the HPA's own: 100 ÷ 10 ÷ 0.7
+
+
+FALLING, RISING = step_at(OPENS + 10, 200.0, 20.0), step_at(OPENS + 10, 50.0, 300.0)
+INSIDE = slice(OPENS + 2, CLOSES)
+
+
+def frozen(actuation: Actuation) -> None:
+    side = run(FALLING, Guarded(freezes=(Freeze("f", OPEN, HERE, Growth.ANY),)), actuation)[0]
+    before = side.running[OPENS + 5]
+    assert (side.running[OPENS + 5 : CLOSES] >= before).all()
+    assert side.running[-1] < before
+
+
+def paused_down(actuation: Actuation) -> None:
+    down = PolicyPause(Pause(PauseDirection.DOWN, "mia", "test", UNTIL), HERE)
+    side = run(FALLING, Guarded(pauses=(down,)), actuation)[0]
+    assert (np.diff(side.granted[OPENS:CLOSES]) >= 0).all()
+    assert side.granted[-1] < side.granted[CLOSES - 1]
+    if actuation is Actuation.SCALE:
+        assert (np.diff(side.running[OPENS:CLOSES]) >= 0).all()
+    else:
+        assert side.running[CLOSES - 1] < side.running[OPENS]  # the HPA comes down to the floor
+        assert side.running[CLOSES - 1] >= side.granted[CLOSES - 1]
+
+
+def still(actuation: Actuation) -> None:
+    side = run(RISING, Guarded(freezes=(Freeze("f", OPEN, HERE, Growth.NONE),)), actuation)[0]
+    if actuation is Actuation.SCALE:
+        assert (side.running[INSIDE] == side.running[OPENS - 1]).all()
+    else:
+        assert side.running[CLOSES - 1] == 43  # the HPA, on its own metrics: 300 ÷ 10 ÷ 0.7
+
+
+def paused_up(actuation: Actuation) -> None:
+    up = PolicyPause(Pause(PauseDirection.UP, "mia", "test", UNTIL), HERE)
+    side = run(RISING, Guarded(pauses=(up,)), actuation)[0]
+    assert (side.granted[INSIDE] <= side.granted[OPENS - 1]).all()
+    assert side.granted[-1] > side.granted[CLOSES - 1]
+    if actuation.is_floor:
+        assert side.running[CLOSES - 1] == 43
+
+
+def within_budget(actuation: Actuation) -> None:
+    rules = Guarded(budgets=(Budget(30, HERE),))
+    rng = np.random.default_rng(3)
+    noisy = 100.0 * rng.lognormal(0, 0.2, STEPS)
+    sides = run(noisy, rules, actuation, copies=3)
+    free = run(noisy, Guarded(), actuation, copies=3)
+    need = np.ceil(noisy / 10.0)
+    total = sum(side.granted for side in sides)[300:]
+    most = np.maximum(30, 3 * np.maximum.reduce([np.roll(need, k) for k in range(30)])[300:])
+    assert (total <= most).all()
+    assert total.sum() < sum(side.granted for side in free)[300:].sum() or actuation.is_floor
+    if actuation.is_floor:
+        assert (sum(side.running for side in sides)[300:] > 30).any()  # the HPAs run what they will
+
+
+def braked(actuation: Actuation) -> None:
+    """Eight that all want to shrink; two may, and the others keep what they have, under a floor what runs."""
+    loads = tuple(
+        Workload(
+            WorkloadRef("shop", f"w{k}"), Target("apps/v1", "Deployment", f"w{k}"), (Demand("d", "p", f"q{k}", 10.0),),
+            2, 60, Lead(60.0), actuation=actuation, guarded=Guarded(brakes=(Brake(0.25, HERE),)),
+            scale_down=ScalingRule(),
+        )
+        for k in range(8)
+    )  # fmt: skip
+    fleet = Fleet(loads)
+    written, running = np.full(8, 10), np.full(8, 14 if actuation.is_floor else 10)
+    status = ReplicaStatus(np.ones(8, dtype=np.bool_), running, running, written, np.full(8, 50))
+    state = LoopState.fresh(fleet, 60)
+    for now_s, demand in ((FIRST * 60.0, 100.0), (FIRST * 60.0 + 60, 30.0)):
+        seen = ForesightAt(
+            int(now_s // 60), 60, np.zeros(8, dtype=np.int64), np.zeros(8), np.full(8, demand), np.full(8, np.nan),
+            np.zeros(8, dtype=np.uint8), fleet.lead_steps(60), np.full((8, 3), np.nan), np.zeros(8, dtype=np.bool_),
+            np.full(8, -1), ("none",),
+        )  # fmt: skip
+        decisions, state = decide(fleet, seen, status, state, CHAIN, now_s=now_s)
+    assert sorted(decisions.granted.tolist()) == [3, 3] + [14 if actuation.is_floor else 10] * 6
+
+
+def stepped_up(actuation: Actuation) -> None:
+    cap = ScalingRule(0, (StepPolicy(PolicyType.PODS, 1, 60),), SelectPolicy.MIN)
+    base = np.tile(np.repeat([20.0, 200.0], [30, 30]), STEPS // 60)
+    side = run(base, Guarded(up_cap=cap), actuation)[0]
+    rises = np.diff(side.granted)
+    need = np.ceil(base / 10.0)[1:]
+    beyond = (rises > 1) & (side.granted[1:] > need)
+    assert not beyond.any()
+    if actuation.is_floor:
+        assert np.diff(side.running).max() > 1  # the HPA has its own behavior
+
+
+def stepped_down(actuation: Actuation) -> None:
+    cap = ScalingRule(0, (StepPolicy(PolicyType.PODS, 1, 120),), SelectPolicy.MIN)
+    side = run(step_at(OPENS, 300.0, 20.0), Guarded(down_cap=cap), actuation)[0]
+    drops = -np.diff(side.granted)[OPENS:]
+    assert drops.max() == 1
+    assert (drops[:-1] + drops[1:]).max() == 1
+    if actuation.is_floor:
+        assert (side.running >= side.granted).all()
+
+
+ROWS: dict[str, Callable[[Actuation], None]] = {
+    "min, window min, event floor, fallback": raised,
+    "max, window max": capped,
+    "freeze": frozen,
+    "freeze with growth `None`": still,
+    "pause downward": paused_down,
+    "pause upward": paused_up,
+    "budget": within_budget,
+    "brake": braked,
+    "step limits upward": stepped_up,
+    "step limits downward, stabilisation": stepped_down,
+}
+
+
+@pytest.mark.parametrize("actuation", [Actuation.SCALE, Actuation.HPA_FLOOR])
+@pytest.mark.parametrize("row", ROWS)
+def test_each_cell_of_the_table_is_what_happens(row: str, actuation: Actuation) -> None:
+    ROWS[row](actuation)
+
+
+def test_the_rows_are_those_of_the_page() -> None:
+    table = PAGE.partition("| rule | `Scale` | a floor |\n|---|---|---|\n")[2].partition("\n\n")[0]
+    assert re.findall(r"^\| ([^|]+) \|", table, re.MULTILINE) == list(ROWS)
