@@ -77,6 +77,7 @@ bench: .venv/.synced ## Measure what the docs claim (minutes)
 	@$(BIN)/python tests/bench/bench_pipeline.py
 	@$(BIN)/python tests/bench/bench_decode.py
 	@$(BIN)/python tests/bench/bench_simulate.py
+	@$(BIN)/python tests/bench/bench_global_model.py
 
 bench-decisions: .venv/.synced ## The scoreboard over recorded loads, docs/benchmarks (about an hour; BENCH_ARGS="--data DIR")
 	@$(BIN)/python -m tests.bench.decisions $(BENCH_ARGS)
