@@ -126,6 +126,7 @@ def _series(seed: int = 0, source: str = "shop") -> Learnable:
     return Learnable(source, f"w{seed}", 60, 0, values)
 
 
+@pytest.mark.slow
 def test_F05_a_training_leaves_the_next_generation_with_card_and_metrics_and_promotes_nothing(tmp_path) -> None:
     models = ModelFolder(tmp_path / "models")
     gathered = Gathered((_series(0), _series(1), _series(2, "other")))
