@@ -126,6 +126,8 @@ def simulate(
     censored_query: options.CensoredQuery = None,
     since: options.Since = None,
     config: options.Config = None,
+    policies: options.Policies = None,
+    site: options.Site = None,
     lead: options.Lead = None,
     data_delay: options.DataDelay = "0s",
     actuation_delay: options.ActuationDelay = "0s",
@@ -158,7 +160,7 @@ def simulate(
         trace=trace, column=column, series=series, censored_column=censored_column, prometheus=prometheus, query=query,
         censored_query=censored_query, since=since, config=config,
         capacity=capacity, risk=risk, actuation=actuation, least=least, most=most, warmup=warmup, step=step, out=out,
-        output=output, world=world,
+        output=output, world=world, policies=tuple(policies or ()), site=site,
     )  # fmt: skip
     run_simulate(options)
 
@@ -179,6 +181,8 @@ def report(
     censored_query: options.CensoredQuery = None,
     since: options.Since = None,
     config: options.Config = None,
+    policies: options.Policies = None,
+    site: options.Site = None,
     lead: options.Lead = None,
     data_delay: options.DataDelay = "0s",
     actuation_delay: options.ActuationDelay = "0s",
@@ -215,6 +219,7 @@ def report(
         trace=trace, column=column, series=series, censored_column=censored_column, prometheus=prometheus, query=query,
         censored_query=censored_query, since=since, config=config, capacity=capacity, risk=risk, actuation=actuation,
         least=least, most=most, warmup=warmup, step=step, out=None, output="table", world=world,
+        policies=tuple(policies or ()), site=site,
     )  # fmt: skip
     run_report(ReportOptions(simulated, rival, out, output, live=live, store=store, workload=workload))
 

@@ -16,6 +16,8 @@ Query = Annotated[str | None, typer.Option(help="With --prometheus: PromQL that 
 CensoredQuery = Annotated[str | None, typer.Option(help="PromQL above zero where demand is a lower bound.")]
 Since = Annotated[str | None, typer.Option(help="With --prometheus: how far back (default: 30d).")]
 Config = Annotated[Path | None, typer.Option(help="A PredictiveAutoscaler whose settings are simulated.")]
+Policies = Annotated[list[Path] | None, typer.Option(help="GuardPolicies over --config: files or folders (repeat).")]
+Site = Annotated[str | None, typer.Option(help="Site that is simulated, for the selectors of policies.")]
 Lead = Annotated[str | None, typer.Option(help='Until a replica is Ready: 180s (default), or "p50=90s,p95=240s".')]
 DataDelay = Annotated[str, typer.Option(help="The newest samples of this long are not in yet.")]
 ActuationDelay = Annotated[str, typer.Option(help="From a decision until its request takes effect.")]

@@ -26,10 +26,10 @@ from autoscaler.cli.inputs import folder_of, seconds
 from autoscaler.cli.recorded import recorded_demand
 from autoscaler.cli.simulate_view import show, told, watched
 from autoscaler.cli.simulate_world import WorldOptions, lead_of, world_of
-from autoscaler.domain.errors import Refused
+from autoscaler.domain.errors import InvalidSpec, Refused
 from autoscaler.domain.workload import Actuation, Lead, Workload
 from autoscaler.spec.compile import DEFAULT_READY_S, DEFAULT_RISK, acting_by
-from autoscaler.spec.reader import parse_text
+from autoscaler.spec.reader import load_valid, parse_text
 from autoscaler.spec.scalars import checked_risk, risk_of
 
 DAY_S = 86400
@@ -60,6 +60,8 @@ class SimulateOptions:
     out: Path | None
     output: str
     world: WorldOptions
+    policies: tuple[Path, ...] = ()
+    site: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,9 +125,13 @@ def _workload_of(options: SimulateOptions, notes: list[str]) -> tuple[Workload, 
     capacity = options.capacity
     if capacity is not None and not 0 < capacity <= MOST_DEMAND:
         raise Refused(f"--capacity {capacity:g} must be a positive number: the demand that one replica serves")
+    if options.policies and options.config is None:
+        raise Refused("--policies select a PredictiveAutoscaler by its name and labels: name its file with --config")
     if options.config is not None:
-        load = configured(options.config, actuation)
+        load = configured(options.config, actuation, options.policies, options.site)
         notes.append(f"settings of {load.ref} from {options.config}")
+        if load.guarded is not None:
+            notes.append("under " + ", ".join(sorted(load.guarded.owners())))
         # both delays are zero unless given, so that the figures of two runs compare
         plain = Lead(load.lead.ready_s, load.lead.warmup_s, provisioning_s=load.lead.provisioning_s)
         load = replace(
@@ -155,8 +161,12 @@ def _bounded(load: Workload, options: SimulateOptions) -> Workload:
     return replace(load, min_replicas=least, max_replicas=most)
 
 
-def configured(path: Path, actuation: Actuation | None) -> Workload:
-    """The one PredictiveAutoscaler of a file. Its sources need not be there: demand comes from the record.
+def configured(
+    path: Path, actuation: Actuation | None, policies: tuple[Path, ...] = (), site: str | None = None
+) -> Workload:
+    """The one PredictiveAutoscaler of a file, under the policies in it and in `policies`.
+
+    Its sources need not be there: demand comes from the record.
 
     With another actuation it is compiled as if that stood in the file: defaults, as of scale-up, depend on it.
     """
@@ -168,7 +178,12 @@ def configured(path: Path, actuation: Actuation | None) -> Workload:
     fleet = parse_text(text, str(path), known_sources=_sources_in(text))
     if actuation is not None:
         fleet = replace(fleet, autoscalers=tuple(acting_by(each, actuation) for each in fleet.autoscalers))
-    loads = fleet.compile()
+    if policies:
+        more = load_valid(policies, known_sources=_sources_in(text))
+        if more.problems:
+            raise InvalidSpec(more.problems)
+        fleet = replace(fleet, policies=(*fleet.policies, *more.fleet.policies))
+    loads = fleet.compile(site)
     if len(loads) != 1:
         raise Refused(f"--config {path}: holds {len(loads)} PredictiveAutoscalers; one is simulated at a time")
     if len(loads[0].demands) != 1:

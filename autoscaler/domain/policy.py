@@ -138,6 +138,17 @@ class Guarded:
     budgets: tuple[Budget, ...] = ()
     priority: int = 100
 
+    def owners(self) -> frozenset[str]:
+        """Names of the policies that set something, without the workload's own and the built-in."""
+        found = {o.owner for _, o in self.origins}
+        found |= {
+            r.origin.owner
+            for rules in (self.windows, self.freezes, self.pauses, self.brakes, self.budgets)
+            for r in rules
+        }
+        found |= {r.origin.owner for r in (self.fallback, self.survive) if r is not None}
+        return frozenset(owner for owner in found if owner.startswith("GuardPolicy "))
+
     def rules_at(self, now_s: float, ahead_s: float, own: tuple[int, int]) -> tuple[tuple[str, str], ...]:
         """What is in force at a moment: field and rule, for records and faces. own: the workload's min and max."""
         return tuple((field, str(origin)) for field, origin in self._in_force(now_s, ahead_s, own))

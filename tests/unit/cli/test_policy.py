@@ -6,10 +6,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from autoscaler.spec import json_schema
 from autoscaler.spec.schema import SCHEMAS
+from tests.unit.cli.recorded import AUTOSCALER
 
 ROOT = Path(__file__).parents[3]
 AT = ("--at", "2026-06-10T09:00:00Z")
@@ -178,3 +180,28 @@ def test_help_of_policy_loads_no_numeric_library(foresail):
     code = "import sys; from autoscaler.cli.app import app; print('numpy' in sys.modules, 'pydantic' in sys.modules)"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert out.stdout.split() == ["False", "False"]
+
+
+def test_simulate_decides_under_the_policies_in_the_time_of_the_record(foresail, web, tmp_path):
+    (tmp_path / "web.yaml").write_text(AUTOSCALER)
+    once = '{once: {from: "2026-03-01T10:00:00Z", until: "2026-03-01T14:00:00Z"}}'
+    text = policy(limits=f"{{replicas: {{max: 15}}, events: [{{name: e, floor: 14, when: {once}}}]}}")
+    (tmp_path / "guards.yaml").write_text(text)
+    asked = ("--trace", "web.csv", "--config", "web.yaml", "--step", "5m", "--actuation", "Scale")
+    args = ("simulate", *asked, "-o", "json", "--out", "rows.csv")
+    assert foresail(*args).code == 0
+    free = pd.read_csv("rows.csv", parse_dates=["ts"])
+    assert free["granted"].max() > 15
+    said = foresail(*args, "--policies", "guards.yaml")
+    assert said.code == 0
+    assert "under GuardPolicy shop" in said.out
+    rows = pd.read_csv("rows.csv", parse_dates=["ts"])
+    assert rows["granted"].max() == 15
+    inside = rows[(rows["ts"] >= "2026-03-01T10:00:00Z") & (rows["ts"] < "2026-03-01T14:00:00Z")]
+    assert (inside["granted"] >= 14).all()
+    early = rows[rows["ts"] < "2026-03-01T09:00:00Z"]
+    assert (early["granted"] < 14).any()
+    alone = foresail("simulate", "--trace", "web.csv", "--policies", "guards.yaml", "--capacity", 8)
+    assert (alone.code, "name its file with --config" in alone.err) == (2, True)
+    (tmp_path / "guards.yaml").write_text(text.replace("max: 15", "max: fifteen"))
+    assert "must be a whole number" in foresail(*args, "--policies", "guards.yaml").err
