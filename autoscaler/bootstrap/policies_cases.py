@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from pydantic import ValidationError
 
+from autoscaler.bootstrap.policies_recorded import recorded_failures
 from autoscaler.domain.decision import Decision
 from autoscaler.domain.errors import InvalidSpec, Problem, Refused
 from autoscaler.domain.fleet import NO_LIMIT, Fleet
@@ -73,21 +74,37 @@ def _suite(document: Document) -> Iterator[CaseResult]:
     home = Path(document.file).parent
     loads = {str(w.ref): w for w in load([home / f for f in test.spec.files]).compile(test.spec.site)}
     for index, case in enumerate(test.spec.cases):
-        _, place = document.find(("spec", "cases", index))
         began = time.perf_counter()
-        at = ("spec", "cases", index, "workload")
-        fitting = [w for name, w in loads.items() if case.workload in {name, name.rpartition("/")[2]}]
-        if len(fitting) != 1:
-            message = "names several workloads" if fitting else "names no workload of these files"
-            remedy = did_you_mean(case.workload, loads, "workloads")
-            raise InvalidSpec((problem_at(document, at, message, value=case.workload, remedy=remedy),))
-        problems = tuple(_misnamed(document, index, case, fitting[0]))
+        at = ("spec", "cases", index)
+        load_ = _named(document, at, case.workload, loads)
+        problems = tuple(_misnamed(document, index, case, load_))
         if problems:
             raise InvalidSpec(problems)
-        decision = decided(fitting[0], case)
-        failures = tuple(_failures(case, decision))
-        where = f"{document.file}:{place.line}"
-        yield CaseResult(test.metadata.name, case.name, where, time.perf_counter() - began, failures)
+        failures = tuple(_failures(case, decided(load_, case)))
+        yield _result(document, at, test.metadata.name, case.name, began=began, failures=failures)
+    for index, recording in enumerate(test.spec.recordings):
+        began = time.perf_counter()
+        at = ("spec", "recordings", index)
+        load_ = _named(document, at, recording.workload, loads)
+        failures = tuple(recorded_failures(load_, recording, home))
+        yield _result(document, at, test.metadata.name, recording.name, began=began, failures=failures)
+
+
+def _named(document: Document, at: tuple[str | int, ...], name: str, loads: Mapping[str, Workload]) -> Workload:
+    fitting = [w for known, w in loads.items() if name in {known, known.rpartition("/")[2]}]
+    if len(fitting) != 1:
+        message = "names several workloads" if fitting else "names no workload of these files"
+        remedy = did_you_mean(name, loads, "workloads")
+        raise InvalidSpec((problem_at(document, (*at, "workload"), message, value=name, remedy=remedy),))
+    return fitting[0]
+
+
+def _result(
+    document: Document, at: tuple[str | int, ...], suite: str, name: str,
+    *, began: float, failures: tuple[str, ...],
+) -> CaseResult:  # fmt: skip
+    _, place = document.find(at)
+    return CaseResult(suite, name, f"{document.file}:{place.line}", time.perf_counter() - began, failures)
 
 
 def _misnamed(document: Document, index: int, case: CaseSpec, load: Workload) -> Iterator[Problem]:

@@ -43,6 +43,9 @@ def service(settings: ServiceSettings, clock: Clock | None = None, opener: OpenS
 
     Raises InvalidSpec or Refused if not one valid workload is in the files: there would be nothing to run.
     """
+    for path in settings.policies:
+        if not path.exists():  # later it may be a mount that failed; at the start it is a slip
+            raise Refused(f"--policies {path}: no such file or folder; check the path")
     files = FleetFiles(settings.fleet, policies_in=settings.policies, site=settings.site)
     files.refresh()
     if not len(files.fleet):

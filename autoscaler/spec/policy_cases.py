@@ -118,14 +118,67 @@ class CaseSpec(Part):
     expect: ExpectSpec = Field(description="What must come out.", examples=[{"replicas": 8}])
 
 
+class MomentsSpec(ExpectSpec):
+    """What must come out at a moment of the record, or all through a span of it."""
+
+    at: scalars.Instant | None = Field(
+        default=None, description="The step that holds this moment.", examples=["2026-03-02T09:00:00+01:00"]
+    )
+    from_: scalars.Instant | None = Field(
+        default=None, alias="from", description="First moment of a span.", examples=["2026-03-02T09:00:00+01:00"]
+    )
+    until: scalars.Instant | None = Field(
+        default=None, description="End of the span, outside it.", examples=["2026-03-02T18:00:00+01:00"]
+    )
+
+    @model_validator(mode="after")
+    def _when_and_what(self) -> MomentsSpec:
+        span = self.from_ is not None and self.until is not None
+        if (self.at is not None) == span or (self.from_ is None) != (self.until is None):
+            raise scalars.slip("takes at, or from and until", "write one of the two")
+        if not self.model_fields_set - {"at", "from_", "until"}:
+            raise scalars.slip("expects nothing", "write replicas, atLeast, atMost, holds or reasons")
+        if self.rules:
+            raise scalars.slip("cannot be asked of a record", "ask it in a case", ("rules",))
+        return self
+
+
+class RecordingSpec(Part):
+    """A recorded demand through the simulated service, and what must come out at times."""
+
+    name: scalars.OneLine = Field(description="What is promised, in words.", examples=["a Monday in March"])
+    workload: scalars.OneLine = Field(description="NAMESPACE/NAME, or NAME; with one demand.", examples=["shop/web"])
+    trace: scalars.FilePath = Field(
+        description="Recorded demand (CSV or Parquet: ts, value), relative to this file.", examples=["monday.csv"]
+    )
+    expect: Annotated[tuple[MomentsSpec, ...], Field(strict=False, min_length=1, max_length=200)] = Field(
+        description="At least one.", examples=[[{"at": "2026-03-02T09:00:00+01:00", "atLeast": 8}]]
+    )
+
+
 class PolicyTestSpec(Part):
     files: FileNames = Field(
         description="Files or folders with the workloads and policies, relative to this file.",
         examples=[["web.yaml", "business-hours.yaml"]],
     )
     site: scalars.Label | None = Field(default=None, description="The site to run in.", examples=["berlin"])
-    cases: Annotated[tuple[CaseSpec, ...], Field(strict=False, min_length=1, max_length=1000)] = Field(
-        description="At least one.",
+    recordings: Annotated[tuple[RecordingSpec, ...], Field(strict=False, max_length=50)] = Field(
+        default=(),
+        description="Recorded demand, simulated in seconds.",
+        examples=[
+            [
+                {
+                    "name": "a Monday in March",
+                    "workload": "shop/web",
+                    "trace": "monday.csv",
+                    "expect": [{"at": "2026-03-02T09:00:00+01:00", "atLeast": 8}],
+                },
+            ],
+        ],
+    )
+    cases: Annotated[tuple[CaseSpec, ...], Field(strict=False, max_length=1000)] = Field(
+        default=(),
+        description="Single situations, in milliseconds each.",
         examples=[
             [
                 {
@@ -138,6 +191,12 @@ class PolicyTestSpec(Part):
             ],
         ],
     )
+
+    @model_validator(mode="after")
+    def _something(self) -> PolicyTestSpec:
+        if not self.cases and not self.recordings:
+            raise scalars.slip("promises nothing", "write cases, recordings or both")
+        return self
 
 
 class GuardPolicyTest(Part):

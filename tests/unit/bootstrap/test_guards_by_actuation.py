@@ -150,12 +150,12 @@ def within_budget(actuation: Actuation) -> None:
     sides = run(noisy, rules, actuation, copies=3)
     free = run(noisy, Guarded(), actuation, copies=3)
     need = np.ceil(noisy / 10.0)
-    total = sum(side.granted for side in sides)[300:]
+    total = np.sum([side.granted for side in sides], axis=0)[300:]
     most = np.maximum(30, 3 * np.maximum.reduce([np.roll(need, k) for k in range(30)])[300:])
     assert (total <= most).all()
-    assert total.sum() < sum(side.granted for side in free)[300:].sum() or actuation.is_floor
+    assert total.sum() < np.sum([side.granted for side in free], axis=0)[300:].sum() or actuation.is_floor
     if actuation.is_floor:
-        assert (sum(side.running for side in sides)[300:] > 30).any()  # the HPAs run what they will
+        assert (np.sum([side.running for side in sides], axis=0)[300:] > 30).any()  # the HPAs run what they will
 
 
 def braked(actuation: Actuation) -> None:

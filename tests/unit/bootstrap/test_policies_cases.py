@@ -1,5 +1,7 @@
 """`policy test`: the examples hold, a broken promise is found, and a slip in a test file names its place."""
 
+import math
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -138,3 +140,66 @@ def test_junit_counts_and_tells_what_failed(suite) -> None:
     assert good.find("failure") is None
     assert (bad.get("name"), bad.get("line")) == ("<b>", "8")
     assert "fewer than 9" in str(bad.find("failure").get("message"))  # type: ignore[union-attr]
+
+
+@pytest.fixture
+def recorded(tmp_path, workload, source):
+    """A day and a half of a wave around 200 (twenty replicas of ten), and what is expected of it."""
+
+    def made(*expect: str, limits: str = "{replicas: {max: 22}}") -> list[CaseResult]:
+        start = datetime(2026, 6, 9, tzinfo=UTC)
+        stamps = [start + timedelta(minutes=5 * k) for k in range(432)]
+        rows = [f"{t.isoformat()},{200 * (1 + 0.3 * math.sin(2 * math.pi * t.hour / 24)):.2f}" for t in stamps]
+        (tmp_path / "day.csv").write_text("\n".join(["ts,value", *rows]) + "\n")
+        (tmp_path / "fleet.yaml").write_text(f"{source()}---\n{workload('web')}")
+        policy = (
+            "apiVersion: foresail.dev/v1alpha1\nkind: GuardPolicy\nmetadata: {name: shop}\n"
+            f"spec: {{selector: {{namespaces: [shop]}}, limits: {limits}}}\n"
+        )
+        (tmp_path / "policy.yaml").write_text(policy)
+        head = "{name: a day, workload: shop/web, trace: day.csv, expect: ["
+        (tmp_path / "t_test.yaml").write_text(
+            f"{HEAD}spec:\n  files: [fleet.yaml, policy.yaml]\n  recordings:\n    - {head}{', '.join(expect)}]}}\n"
+        )
+        return list(run_cases([tmp_path]))
+
+    return made
+
+
+SPAN = 'from: "2026-06-09T12:00:00Z", until: "2026-06-10T12:00:00Z"'
+
+
+def test_a_recorded_day_keeps_its_promises_by_the_clock(recorded) -> None:
+    once = '{once: {from: "2026-06-10T01:00:00Z", until: "2026-06-10T03:00:00Z"}}'
+    results = recorded(
+        f"{{{SPAN}, atMost: 22, atLeast: 2}}",
+        '{at: "2026-06-10T01:00:00Z", atLeast: 22}',
+        '{from: "2026-06-10T01:00:00Z", until: "2026-06-10T03:00:00Z", replicas: 22, notReasons: [BadData]}',
+        limits=f"{{replicas: {{max: 22}}, schedule: [{{name: night, min: 22, when: {once}}}]}}",
+    )
+    assert [(r.name, r.failures) for r in results] == [("a day", ())]
+
+
+@pytest.mark.parametrize(
+    ("expect", "told"),
+    [
+        (f"{{{SPAN}, atMost: 10}}", "replicas, more than 10"),
+        (f"{{{SPAN}, holds: true}}", "does not hold"),
+        ('{at: "2026-06-10T06:00:00Z", replicas: 1}', "2026-06-10 06:00 UTC: 22 replicas, not 1"),
+        (f"{{{SPAN}, reasons: [ChangeFreeze]}}", "without ChangeFreeze"),
+    ],
+)
+def test_a_promise_that_a_recorded_day_breaks_is_told_with_its_first_moment(recorded, expect, told) -> None:
+    (failure,) = failures(recorded(expect))
+    assert told in failure
+
+
+def test_moments_outside_the_record_and_half_a_span_are_slips(recorded) -> None:
+    with pytest.raises(Refused, match="nothing to look at"):
+        recorded('{at: "2026-07-10T06:00:00Z", replicas: 1}')
+    with pytest.raises(InvalidSpec, match="takes at, or from and until"):
+        recorded('{from: "2026-06-10T06:00:00Z", replicas: 1}')
+    with pytest.raises(InvalidSpec, match="expects nothing"):
+        recorded('{at: "2026-06-10T06:00:00Z"}')
+    with pytest.raises(InvalidSpec, match="cannot be asked of a record"):
+        recorded('{at: "2026-06-10T06:00:00Z", rules: {max: shop}}')
