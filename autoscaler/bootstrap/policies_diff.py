@@ -11,9 +11,9 @@ from pathlib import Path
 from autoscaler.bootstrap.policies_limits import limit_words, pause_words
 from autoscaler.domain.calendar import DAY_MINUTES, Once, Window
 from autoscaler.domain.errors import Refused
-from autoscaler.domain.policy import UNGUARDED, ReplicaWindow
+from autoscaler.domain.policy import UNGUARDED, Origin, ReplicaWindow
 from autoscaler.domain.workload import Workload
-from autoscaler.spec.reader import load
+from autoscaler.spec.reader import load, load_valid
 from autoscaler.spec.when import DAYS
 
 LARGE = 2.0
@@ -22,14 +22,23 @@ LARGE = 2.0
 
 @dataclass(frozen=True, slots=True, order=True)
 class Difference:
-    """One field of some workloads. before, after: in words, "" = not there. risky: why it deserves a second look."""
+    """One field of some workloads. before, after: in words, "" = not there. risky: why it deserves a second look.
+
+    acknowledged: the policy that says it now, or said it before, has acknowledged LargeChange.
+    """
 
     field: str
     before: str
     after: str
     rule: str
     risky: str
+    acknowledged: bool
     workloads: tuple[str, ...]
+
+    @property
+    def stops(self) -> bool:
+        """Whether it is risky, and nobody said that it is meant."""
+        return bool(self.risky) and not self.acknowledged
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +56,27 @@ def loads_of(paths: Sequence[Path], workloads: Sequence[Path], site: str | None)
     return {str(w.ref): w for w in found.compile(site)}
 
 
-def differences(before: Mapping[str, Workload], after: Mapping[str, Workload]) -> tuple[Difference, ...]:
-    """What changes for workloads that are in both, alike changes of several as one."""
-    grouped: dict[tuple[str, str, str, str, str], list[str]] = defaultdict(list)
+def acknowledged_in(paths: Sequence[Path]) -> frozenset[str]:
+    """Owners, as origins name them, of policies that acknowledge LargeChange."""
+    found = load_valid(paths).fleet.policies
+    return frozenset(f"GuardPolicy {p.name}" for p in found if "LargeChange" in p.model.spec.acknowledge)
+
+
+def differences(
+    before: Mapping[str, Workload], after: Mapping[str, Workload], acknowledged: frozenset[str] = frozenset()
+) -> tuple[Difference, ...]:
+    """What changes for workloads that are in both, alike changes of several as one. acknowledged: owners of rules."""
+    grouped: dict[tuple[str, str, str, str, str, bool], list[str]] = defaultdict(list)
     for name in sorted(before.keys() & after.keys()):
         was, now = _fields(before[name]), _fields(after[name])
-        rules = dict((after[name].guarded or UNGUARDED).origins)
+        said, says = _rules(before[name]), _rules(after[name])
         for field in dict.fromkeys((*was, *now)):
             old, new = was.get(field, ""), now.get(field, "")
             if old != new:
-                rule = str(rules.get(field, "")) if new else ""
-                grouped[field, old, new, rule, _risk(field, before[name], after[name])].append(name)
+                owners = {rules[field].owner for rules in (said, says) if field in rules}
+                rule = str(says[field]) if new and field in says else ""
+                risk = _risk(field, before[name], after[name])
+                grouped[field, old, new, rule, risk, bool(owners & acknowledged)].append(name)
     return tuple(Difference(*key, tuple(names)) for key, names in grouped.items())
 
 
@@ -99,6 +118,22 @@ def _fields(load_: Workload) -> dict[str, str]:
         found["surviveLossOf"] = f"{guarded.survive.replicas} replicas, one of {guarded.survive.zones} zones"
     if guarded.fallback is not None:
         found["fallback"] = f"{guarded.fallback.least} after {guarded.fallback.after_s:g} s"
+    return found
+
+
+def _rules(load_: Workload) -> dict[str, Origin]:
+    """Who says the fields of `_fields`, where it is a rule that has a place."""
+    guarded = load_.guarded or UNGUARDED
+    found = {field: origin for field, origin in guarded.origins if not field.endswith("]")}
+    found |= {f"window {w.name}": w.origin for w in guarded.windows}
+    found |= {f"freeze {f.name}": f.origin for f in guarded.freezes}
+    found |= {f"pause by {p.pause.owner}": p.origin for p in guarded.pauses}
+    found |= {f"brake of {b.origin.owner}": b.origin for b in guarded.brakes}
+    found |= {f"budget of {b.origin.owner}": b.origin for b in guarded.budgets}
+    if guarded.survive is not None:
+        found["surviveLossOf"] = guarded.survive.origin
+    if guarded.fallback is not None:
+        found["fallback"] = guarded.fallback.origin
     return found
 
 

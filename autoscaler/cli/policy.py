@@ -81,9 +81,12 @@ def diff(
     site: Site = None,
     trace: Annotated[Path | None, typer.Option(help="Recorded demand (CSV or Parquet) to simulate both on.")] = None,
     workload: Annotated[str | None, typer.Option(help="With --trace: whose demand it is.")] = None,
+    fail_on: Annotated[str, typer.Option(help="Exit with 1 on any change, or on risky ones not acknowledged.")] = (
+        "change"
+    ),
     output: Annotated[str, typer.Option("--output", "-o", help="table or json.")] = "table",
 ) -> None:
     """What an edit changes, for which workloads, and with --trace what it would have cost and left short."""
     from autoscaler.cli.policy_diff import run_diff
 
-    run_diff(old, new, tuple(workloads or ()), site, trace, workload, output)
+    run_diff((old, new), tuple(workloads or ()), site, (trace, workload), fail_on=fail_on, output=output)

@@ -18,15 +18,18 @@ if TYPE_CHECKING:
 
 
 def run_diff(
-    old: Path, new: Path, workloads: tuple[Path, ...], site: str | None, trace: Path | None, workload: str | None,
-    output: str,
+    sides: tuple[Path, Path], workloads: tuple[Path, ...], site: str | None, simulated: tuple[Path | None, str | None],
+    *, fail_on: str, output: str,
 ) -> None:  # fmt: skip
-    """Print what changes; exit code 1 if something does."""
-    from autoscaler.bootstrap.policies_diff import differences, loads_of, only_in
+    """Print what changes; exit code 1 if something does, or only for what is risky and not acknowledged."""
+    from autoscaler.bootstrap.policies_diff import acknowledged_in, differences, loads_of, only_in
 
     output_kind(output)
+    if fail_on not in {"change", "risky"}:
+        raise Refused(f"--fail-on {fail_on!r} is not known; use change or risky")
+    (old, new), (trace, workload) = sides, simulated
     before, after = loads_of([old], workloads, site), loads_of([new], workloads, site)
-    found = differences(before, after)
+    found = differences(before, after, acknowledged_in([new]))
     gone, come = only_in(before, after)
     if not before.keys() & after.keys():
         raise Refused("no workload is on both sides, so nothing can be compared; name their files with --workloads")
@@ -40,7 +43,7 @@ def run_diff(
         print("\n".join(_lines(found, gone, come)))  # noqa: T201
         if effects is not None:
             print("\n".join(_effect_lines(*effects)))  # noqa: T201
-    if found or gone or come:
+    if any(d.stops for d in found) or (fail_on == "change" and (found or gone or come)):
         raise SystemExit(1)
 
 
@@ -65,7 +68,7 @@ def _lines(found: tuple[Difference, ...], gone: tuple[str, ...], come: tuple[str
         yield f"  was  {d.before or 'not set'}"
         yield f"  now  {d.after or 'not set'}" + (f", by {d.rule}" if d.rule else "")
         if d.risky:
-            yield f"  look twice: {d.risky}"
+            yield f"  look twice: {d.risky}" + (" (acknowledged)" if d.acknowledged else "")
     if not (found or gone or come):
         yield "no workload gets another limit"
 

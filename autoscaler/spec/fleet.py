@@ -235,7 +235,10 @@ def _gather(candidates: Sequence[_Candidate]) -> PartialLoad:
     knock_on = tuple(p for c in candidates for p in c.knock_on)
     unnamed = tuple(dict.fromkeys(c.document.file for c in candidates if c.ref is None))
     policies = [c for c in candidates if not c.holds and c.ref is not None and c.ref.kind == "GuardPolicy"]
-    broken = {c.ref.name: (c.place, _selector(c)) for c in policies if c.ref is not None}
+    broken: dict[str, tuple[str, SelectorSpec | None]] = {}
+    for c in policies:
+        if c.ref is not None:  # of several of one name it is not known which was meant
+            broken[c.ref.name] = (c.place, None if c.ref.name in broken else _selector(c))
     return PartialLoad(fleet, problems, knock_on, tuple(refused), bool(unnamed), unnamed, broken)
 
 

@@ -13,7 +13,7 @@ from autoscaler.spec.metadata import API_VERSION, ClusterMetadata, PauseSpec
 from autoscaler.spec.policy_rules import DefaultsSpec, LimitsSpec
 from autoscaler.spec.selector import SelectorSpec
 
-Risky = Literal["MayCauseShortage", "SelectsAll"]
+Risky = Literal["MayCauseShortage", "SelectsAll", "LargeChange"]
 Acknowledgements = Annotated[tuple[Risky, ...], Field(strict=False, max_length=8)]
 
 
@@ -40,7 +40,7 @@ class GuardPolicySpec(Part):
         default=(),
         description=(
             "What is accepted knowingly: MayCauseShortage, for a freeze with growth None; SelectsAll, for a pause or "
-            "a max over every workload."
+            "a max over every workload; LargeChange, for what `policy diff --fail-on risky` would stop."
         ),
         examples=[["MayCauseShortage"]],
     )

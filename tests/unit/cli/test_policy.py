@@ -122,7 +122,7 @@ def test_explain_in_words_and_json(guarded, foresail):
     assert foresail("policy", "explain", "nobody", "policies", "fleet").code == 2
 
 
-def test_diff_exit_codes_and_words(guarded, foresail, tmp_path):
+def test_P06_diff_exit_codes_and_words(guarded, foresail, tmp_path):
     guarded(policy(limits="{replicas: {max: 12}}"))
     new = tmp_path / "new.yaml"
     new.write_text(policy(limits="{replicas: {max: 50}}"))
@@ -133,6 +133,15 @@ def test_diff_exit_codes_and_words(guarded, foresail, tmp_path):
     assert "shop/web: max\n  was  12\n  now  50, by GuardPolicy shop@" in said.out
     assert "look twice: 4.17 times" in said.out
     assert foresail("policy", "diff", "policies", new).code == 2
+    risky = ("--workloads", "fleet", "--fail-on", "risky")
+    assert foresail("policy", "diff", "policies", new, *risky).code == 1
+    new.write_text(policy(limits="{replicas: {max: 50}}", acknowledge="[LargeChange]"))
+    meant = foresail("policy", "diff", "policies", new, *risky)
+    assert meant.code == 0
+    assert "look twice: 4.17 times (acknowledged)" in meant.out
+    new.write_text(policy(limits="{replicas: {max: 13}}"))
+    assert foresail("policy", "diff", "policies", new, *risky).code == 0
+    assert foresail("policy", "diff", "policies", new, "--fail-on", "never").code == 2
 
 
 def test_diff_simulates_both_sides_on_a_recorded_demand(guarded, foresail, tmp_path, estate):
