@@ -222,6 +222,7 @@ SIZING_REASONS = (
     Reason.NO_FORECAST,
     Reason.UNKNOWN_DEMAND,
     Reason.AT_MINIMUM,
+    Reason.AHEAD_OF_HPA,
 )
 
 

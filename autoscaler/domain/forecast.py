@@ -10,7 +10,7 @@ import numpy as np
 from autoscaler.domain.series import Bools, Codes, Floats, Ints
 
 LEVELS: tuple[float, ...] = (0.5, 0.9, 0.95)
-SIZING_LEVEL = 0.95
+MEDIAN_LEVEL, SIZING_LEVEL = 0.5, 0.95
 
 
 @dataclass(frozen=True, slots=True, eq=False)

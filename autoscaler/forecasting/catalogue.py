@@ -1,19 +1,22 @@
-"""The forecasters that serve, in the order in which ties are broken (naive ones win ties)."""
+"""The forecasters that serve, calibrated and averaged by recent loss (naive ones first: they name a tie)."""
 
 from __future__ import annotations
 
 from autoscaler.forecasting.contract import PeakForecaster
-from autoscaler.forecasting.naive import LastValue, SeasonalNaive
+from autoscaler.forecasting.naive import DAY_S, RecentMax, RecentMean, SeasonalNaive, UsualRise
 
-DAY_S = 86400
+HOURLY = ("recent-mean", "recent-max-15m", "usual-ratio")
+"""Calibrated by minute of the hour too: what runs by the clock comes at the same minutes. The others gain nothing."""
 
 
 def serving_models() -> tuple[PeakForecaster, ...]:
-    """Last value, the same time yesterday and last week, and yesterday's shape from today's level."""
+    """Recent level and peaks, the same window yesterday and last week, and the usual rise from now."""
     return (
-        LastValue(),
+        RecentMean(),
+        RecentMax(900, "15m"),
+        RecentMax(3600, "60m"),
         SeasonalNaive(DAY_S, "day"),
         SeasonalNaive(7 * DAY_S, "week"),
-        SeasonalNaive(DAY_S, "day", anchored=True),
-        SeasonalNaive(7 * DAY_S, "week", anchored=True),
+        UsualRise("difference"),
+        UsualRise("ratio"),
     )

@@ -1,25 +1,30 @@
-"""Last value and seasonal naive: the two forecasters that everything else must beat.
+"""The simple forecasters of the peak: recent levels, the same window on past days, and a usual rise from now.
 
-Source: Hyndman & Athanasopoulos, Forecasting: Principles and Practice, 3rd ed., §5.2, here for the peak of a
-window instead of a single step.
+Source: Hyndman & Athanasopoulos, Forecasting: Principles and Practice, 3rd ed., §5.2 (naive and seasonal naive), here
+for the peak of a window instead of a single step. Alone each is poor somewhere; calibrated and averaged by recent
+loss they are hard to beat (docs/adr/0007).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 
 from autoscaler.domain.series import Floats, Ints, Panel
 from autoscaler.forecasting.contract import shifted
 
+DAY_S = 86400
+REACH = 5
+"""Steps back to the newest known demand that still counts as now."""
+
 
 @dataclass(frozen=True, slots=True)
 class LastValue:
     """The newest known demand of the last `reach` steps stays."""
 
-    reach: ClassVar[int] = 5
+    reach: ClassVar[int] = REACH
 
     @property
     def name(self) -> str:
@@ -30,43 +35,148 @@ class LastValue:
 
     def peaks(self, panel: Panel, origins: Ints, lead: int) -> Floats:  # noqa: ARG002
         """[row, origin]; the lead does not matter: a constant is its own peak."""
-        newest = np.full((panel.rows, len(origins)), np.nan)
-        for older in reversed(shifted(panel, origins, -self.reach, 0)):
-            np.copyto(newest, older, where=np.isnan(newest))
-        return newest
+        return newest(panel, origins)
+
+
+@dataclass(frozen=True, slots=True)
+class RecentMean:
+    """The mean of the newest steps that are known stays: less noise than the last value alone."""
+
+    steps: ClassVar[int] = 3
+
+    @property
+    def name(self) -> str:
+        return "recent-mean"
+
+    def history_steps(self, step_s: int) -> int:  # noqa: ARG002 - the reach is in steps already
+        return REACH + self.steps
+
+    def peaks(self, panel: Panel, origins: Ints, lead: int) -> Floats:  # noqa: ARG002
+        """[row, origin]; the lead does not matter: a constant is its own peak. NaN without a step within REACH."""
+        columns = shifted(panel, origins, -REACH - self.steps + 1, 0)
+        total, known = np.zeros_like(columns[0]), np.zeros(columns[0].shape, dtype=np.int64)
+        for back, column in enumerate(reversed(columns)):
+            there = ~np.isnan(column) & (known < self.steps)
+            if back >= REACH:
+                there &= known > 0
+            with np.errstate(over="ignore"):
+                total = np.where(there, total + column / self.steps, total)
+            known += there
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            mean = total * (self.steps / known)
+        return np.where(np.isfinite(mean), mean, np.nan)
+
+
+@dataclass(frozen=True, slots=True)
+class RecentMax:
+    """The largest demand of the last `span_s` seconds comes again."""
+
+    span_s: int
+    label: str
+
+    @property
+    def name(self) -> str:
+        return f"recent-max-{self.label}"
+
+    def history_steps(self, step_s: int) -> int:
+        return max(1, self.span_s // step_s)
+
+    def peaks(self, panel: Panel, origins: Ints, lead: int) -> Floats:  # noqa: ARG002
+        """[row, origin]; NaN where nothing of the span is known."""
+        steps = self.history_steps(panel.step_s)
+        stride = int(origins[1] - origins[0]) if len(origins) > 1 else 1
+        low, high = int(origins[0]), int(origins[-1])
+        most = panel.columns(low - steps, high)
+        width = high - low + 1
+        covered = 1
+        while covered < steps:  # doubling: log2(steps) passes
+            shift = min(covered, steps - covered)
+            most = np.fmax(most[:, shift:], most[:, : most.shape[1] - shift])
+            covered += shift
+        return np.ascontiguousarray(most[:, :width:stride])
 
 
 @dataclass(frozen=True, slots=True)
 class SeasonalNaive:
-    """The peak of the same window one season ago.
-
-    anchored: shift it by how far the newest demand is from the demand of the same step one season ago
-    (the "seasonal difference"), which follows a level that has moved since.
-    """
+    """The peak of the same window one season ago."""
 
     season_s: int
     label: str
-    anchored: bool = False
 
     @property
     def name(self) -> str:
-        return f"seasonal-{'difference' if self.anchored else 'naive'}-{self.label}"
+        return f"seasonal-naive-{self.label}"
 
     def history_steps(self, step_s: int) -> int:
-        return self.season_s // step_s + LastValue.reach
+        return self.season_s // step_s
 
     def peaks(self, panel: Panel, origins: Ints, lead: int) -> Floats:
         """[row, origin]; NaN where the season ago was not observed, or is shorter than the lead window."""
         season = self.season_s // panel.step_s
         if season <= lead:
             return np.full((panel.rows, len(origins)), np.nan)
-        peak = np.full((panel.rows, len(origins)), np.nan)
-        for column in shifted(panel, origins, -season, lead + 1 - season):
-            np.fmax(peak, column, out=peak)
-        if not self.anchored:
-            return peak
-        last = LastValue()
-        moved = last.peaks(panel, origins, lead) - last.peaks(panel, origins - season, lead)
-        with np.errstate(over="ignore"):
-            peak = np.maximum(peak + moved, 0.0)
-        return np.where(np.isinf(peak), np.nan, peak)
+        return peak_of_window(panel, origins - season, lead)
+
+
+@dataclass(frozen=True, slots=True)
+class UsualRise:
+    """From now on as on usual days: the median over the last days of how the window's peak stood to its start.
+
+    by: "difference" adds the usual rise to the newest demand, "ratio" multiplies by it (growth keeps its shape).
+    """
+
+    by: Literal["difference", "ratio"]
+    days: ClassVar[int] = 7
+
+    @property
+    def name(self) -> str:
+        return f"usual-{self.by}"
+
+    def history_steps(self, step_s: int) -> int:
+        return self.days * DAY_S // step_s + REACH
+
+    def peaks(self, panel: Panel, origins: Ints, lead: int) -> Floats:
+        """[row, origin]; NaN without a known demand now, or without a past day that is known at this time."""
+        day = DAY_S // panel.step_s
+        now = newest(panel, origins)
+        if day <= lead + 1:
+            return np.full_like(now, np.nan)
+        rises = np.empty((self.days, *now.shape))
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+            for back in range(self.days):
+                then = origins - (back + 1) * day
+                peak, start = peak_of_window(panel, then, lead), newest(panel, then)
+                if self.by == "difference":
+                    rises[back] = peak - start
+                else:
+                    rises[back] = np.where((peak == 0) & (start == 0), 1.0, peak / start)
+            rises[~np.isfinite(rises)] = np.nan
+            usual = column_median(rises)
+            found = np.maximum(now + usual, 0.0) if self.by == "difference" else now * usual
+        return np.where(np.isfinite(found), found, np.nan)
+
+
+def newest(panel: Panel, origins: Ints) -> Floats:
+    """[row, origin], the newest known demand of the last REACH steps."""
+    found = np.full((panel.rows, len(origins)), np.nan)
+    for older in reversed(shifted(panel, origins, -REACH, 0)):
+        np.copyto(found, older, where=np.isnan(found))
+    return found
+
+
+def peak_of_window(panel: Panel, origins: Ints, lead: int) -> Floats:
+    """[row, origin], largest known demand over origin … origin + lead; NaN where nothing of it is known."""
+    peak = np.full((panel.rows, len(origins)), np.nan)
+    for column in shifted(panel, origins, 0, lead + 1):
+        np.fmax(peak, column, out=peak)
+    return peak
+
+
+def column_median(values: Floats) -> Floats:
+    """Median over the first axis of what is not NaN; NaN where nothing is."""
+    ordered, known = np.sort(values, axis=0), (~np.isnan(values)).sum(axis=0)
+    low, high = np.maximum(known - 1, 0) // 2, known // 2
+    high = np.minimum(high, np.maximum(known - 1, 0))
+    pair = np.take_along_axis(ordered, np.stack((low, high)), axis=0)
+    with np.errstate(over="ignore"):
+        return np.asarray(pair[0] / 2 + pair[1] / 2)

@@ -1,4 +1,7 @@
-"""Which forecaster serves which row: fitted on absolute anchors, ranked by recent loss, quarantined when it fails.
+"""What serves each row: all forecasters, calibrated on absolute anchors and averaged by recent loss.
+
+An expert is a forecaster with one calibration: over all steps alike, or by minute of the hour. A forecaster that fails
+is quarantined and the others serve.
 
 Everything learned is a pure function of the history before an anchor, and anchors are absolute steps
 (staggered by the row's own identity), so that a block of origins and single ticks agree, a restart changes
@@ -7,6 +10,7 @@ nothing, and no tick pays for refitting the whole fleet.
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -16,34 +20,42 @@ import numpy as np
 
 from autoscaler.domain.forecast import LEVELS, PeakForecast
 from autoscaler.domain.series import Floats, Ints, Panel
-from autoscaler.forecasting.conformal import Calibration, calibrate
+from autoscaler.forecasting.averaging import averaged, weights_of
+from autoscaler.forecasting.catalogue import HOURLY
+from autoscaler.forecasting.conformal import Calibration, Shift, calibrate, recalibrated
 from autoscaler.forecasting.contract import PeakForecaster, observed_peaks
+
+HOUR_S = 3600
 
 
 @dataclass(frozen=True, slots=True)
 class CalibrationPlan:
     """window_s: how far back errors are learned. sample_s: spacing of the samples (peaks of neighbouring steps
-    say nearly the same). refit_s: how often offsets and ranks are renewed; the rows are spread over `slots` turns
-    of it. least: samples before a model serves.
+    say nearly the same), but by minute of the hour, which takes every step. refit_s: how often offsets and weights are
+    renewed; the rows are spread over `slots` turns of it. least: samples before an expert serves; least_hours: likewise
+    by minute of the hour.
     """
 
     window_s: int = 7 * 86400
     sample_s: int = 300
     refit_s: int = 7200
-    slots: int = 12
+    slots: int = 120
     least: int = 24
+    least_hours: int = 24
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fitted:
-    """One group's calibrations at one anchor. order: [rank, row], models from the least loss up.
+    """One group's experts at one anchor. experts: (index of the model, its calibration). weights: [expert, row], the
+    best has 1, those without a calibration 0. shift: [row, level], what brings their mean back to its nominal coverage.
     faults: model name → why it could not be calibrated.
     """
 
     anchor: int
     keys: tuple[str, ...]
-    calibrations: tuple[Calibration | None, ...]
-    order: Ints
+    experts: tuple[tuple[int, Calibration], ...]
+    weights: Floats
+    shift: Shift
     faults: dict[str, str]
 
 
@@ -79,12 +91,14 @@ class PeakServer:
     """Serves quantiles of the peak for all rows; keeps fits until the next anchor of their group.
 
     quarantined: model name → why, for models that in the newest call, or in the fits that it used, raised or
-    answered with the wrong shape or values; what they could not say is served by the next best.
+    answered with the wrong shape or values; what they could not say is served by the others. hourly: names of models
+    that are calibrated by minute of the hour too.
     """
 
     models: tuple[PeakForecaster, ...]
     plan: CalibrationPlan = field(default_factory=CalibrationPlan)
     levels: tuple[float, ...] = LEVELS
+    hourly: tuple[str, ...] = HOURLY
     quarantined: dict[str, str] = field(default_factory=dict)
     _fits: dict[tuple[int, int, int], Fitted] = field(default_factory=dict)
     _groups: tuple[tuple[object, ...], tuple[Group, ...]] | None = None
@@ -153,22 +167,38 @@ class PeakServer:
         if kept is not None and kept.anchor == anchor and kept.keys == group.keys:
             self.quarantined |= kept.faults
             return kept
-        window, sample = self.plan.window_s // panel.step_s, max(1, self.plan.sample_s // panel.step_s)
-        first = -(-(anchor - window) // sample) * sample
-        samples = np.arange(first, anchor, sample, dtype=np.int64)
-        view = self._view(panel, group, first, anchor)
-        peak = observed_peaks(view, samples, group.lead, limit=anchor)
-        known = ~np.isnan(peak)
+        grid = _Samples.before(anchor, self.plan, panel.step_s)
+        view = self._view(panel, group, grid.first, anchor)
+        every = np.arange(grid.first, anchor, dtype=np.int64)
+        peak = observed_peaks(view, every, group.lead, limit=anchor)
+        sparse = np.ascontiguousarray(peak[:, :: grid.stride])
+        known = ~np.isnan(sparse)
         with np.errstate(over="ignore"):
-            mean = np.where(known, peak, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
-        found: list[Calibration | None] = []
+            mean = np.where(known, sparse, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+        experts: list[tuple[int, Calibration]] = []
+        points: list[Floats] = []
         faults: dict[str, str] = {}
-        for each in self.models:
-            point = _ask(each, view, samples, group.lead, faults)
-            found.append(None if point is None else calibrate(point, peak, mean, self.levels, self.plan.least))
-        losses = [np.full(len(group.rows), np.inf) if c is None else c.loss for c in found]
-        order = np.argsort(np.reshape(losses, (len(found), len(group.rows))), axis=0, kind="stable")
-        fitted = Fitted(anchor, group.keys, tuple(found), order, faults)
+        for m, each in enumerate(self.models):
+            hourly = grid.phases > 1 and grid.whole > 0 and each.name in self.hourly
+            point = _ask(each, view, every if hourly else every[:: grid.stride], group.lead, faults)
+            if point is None:
+                continue
+            alike = np.ascontiguousarray(point[:, :: grid.stride]) if hourly else point
+            found = [calibrate(alike, sparse, mean, self.levels, self.plan.least)]
+            if hourly:
+                whole = slice(grid.whole)
+                found.append(
+                    calibrate(
+                        point[:, whole], peak[:, whole], mean, self.levels, self.plan.least_hours, phases=grid.phases
+                    )
+                )
+            experts += [(m, one) for one in found]
+            points += [alike] * len(found)
+        weights = weights_of(np.reshape([c.loss for _, c in experts], (len(experts), len(group.rows))), mean)
+        learned = [c.quantiles(point, every[:: grid.stride]) for (_, c), point in zip(experts, points, strict=True)]
+        combined, _ = averaged(learned, weights, sparse.shape, len(self.levels))
+        shift = recalibrated(combined, sparse, mean, self.levels, self.plan.least)
+        fitted = Fitted(anchor, group.keys, tuple(experts), weights, shift, faults)
         self._fits[group.phase, group.lead, group.delay] = fitted
         self.quarantined |= faults
         return fitted
@@ -181,22 +211,44 @@ class PeakServer:
         return Panel(panel.step_s, low, values, np.empty((0, 0), dtype=np.uint8))
 
     def _serve(self, panel: Panel, group: Group, fitted: Fitted, origins: Ints) -> tuple[Floats, Ints]:
-        """Quantiles [row, origin, level] of the best-ranked model that can say, and which one it was."""
+        """Quantiles [row, origin, level], averaged over the experts that can say, and the model that weighs most."""
         view = self._view(panel, group, int(origins[0]), int(origins[-1]))
-        answers: list[Floats | None] = []
-        for each, learned in zip(self.models, fitted.calibrations, strict=True):
-            point = None if learned is None else _ask(each, view, origins, group.lead, self.quarantined)
-            answers.append(None if point is None or learned is None else learned.quantiles(point))
-        quantiles = np.full((len(group.rows), len(origins), len(self.levels)), np.nan)
-        by = np.full((len(group.rows), len(origins)), -1, dtype=np.int64)
-        for rank in range(len(self.models)):
-            for m, answer in enumerate(answers):
-                if answer is None:
-                    continue
-                usable = (fitted.order[rank] == m)[:, None] & (by < 0) & ~np.isnan(answer).any(axis=2)
-                quantiles[usable] = answer[usable]
-                by[usable] = m
-        return quantiles, by
+        shape = (len(group.rows), len(origins))
+        nothing = np.full((*shape, len(self.levels)), np.nan)
+        points = {
+            m: _ask(self.models[m], view, origins, group.lead, self.quarantined)
+            for m in dict.fromkeys(m for m, _ in fitted.experts)
+        }
+        answers = []
+        for m, learned in fitted.experts:
+            point = points[m]
+            answers.append(nothing if point is None else learned.quantiles(point, origins))
+        combined, heaviest = averaged(answers, fitted.weights, shape, len(self.levels))
+        quantiles = fitted.shift.of(combined)
+        served = np.isfinite(quantiles).all(axis=2)
+        quantiles[~served] = np.nan
+        of_expert = np.array([m for m, _ in fitted.experts], dtype=np.int64)
+        return quantiles, np.where(served, of_expert[heaviest], -1) if len(of_expert) else np.full(shape, -1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Samples:
+    """The steps before an anchor whose errors are learned. first: absolute step, the first of an hour on its grid.
+    stride: spacing of the sparse samples. phases: steps of an hour (1: the grid has none). whole: steps of whole hours.
+    """
+
+    first: int
+    stride: int
+    phases: int
+    whole: int
+
+    @staticmethod
+    def before(anchor: int, plan: CalibrationPlan, step_s: int) -> _Samples:
+        stride = max(1, plan.sample_s // step_s)
+        phases = HOUR_S // step_s if HOUR_S % step_s == 0 else 1
+        unit = math.lcm(stride, phases)
+        first = -(-(anchor - plan.window_s // step_s) // unit) * unit
+        return _Samples(min(first, anchor), stride, phases, max(0, anchor - first) // phases * phases)
 
 
 def _ask(model: PeakForecaster, view: Panel, origins: Ints, lead: int, faults: dict[str, str]) -> Floats | None:

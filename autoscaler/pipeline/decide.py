@@ -41,11 +41,12 @@ def decide(
     """
     state = _learned(fleet, seen, state)
     current = _written(fleet, status)
+    state = _with_room(fleet, seen, status, state)
     margin = state.margin.margin
     rules = fleet.rules.at(now_s, fleet.lead_s + seen.step_s, fleet.min_replicas, fleet.max_replicas)
-    planned = plan(fleet, seen, LEVELS, margin, current, least=rules.min_replicas)
+    planned = plan(fleet, seen, LEVELS, margin, current, room=state.room.ahead, least=rules.min_replicas)
     state = state.noted(now_s, _recommended(fleet, planned, current), current, status.known, fleet.horizon_s)
-    state = state.learned(remember(state.margin, seen.step, planned.shadow))
+    state = state.learned(remember(state.margin, seen.step, planned.shadow, state.descent))
     proposals = _propose(fleet, planned, status, current, state, rules=rules, now_s=now_s)
     trace, last = run_chain(guards, proposals)
     shares = fleet.shared.bind(_offer(fleet, proposals, last), now_s) if fleet.shared.any else None
@@ -141,6 +142,16 @@ def _learned(fleet: Fleet, seen: ForesightAt, state: LoopState) -> LoopState:
     lead = fleet.lead_steps_of_lanes(seen.step_s)
     settled = Settled(seen.step - 1 - seen.data_delay_steps, needed, lead, fleet.risk, seen.step_s)
     return state.learned(settle(state.margin, settled))
+
+
+def _with_room(fleet: Fleet, seen: ForesightAt, status: ReplicaStatus, state: LoopState) -> LoopState:
+    """The rises of the HPAs above our floors say how much room they keep."""
+    if not anywhere(fleet.is_floor):
+        return state
+    with np.errstate(over="ignore", invalid="ignore"):
+        need = np.maximum.reduceat(np.fmax(seen.observed / fleet.capacity, 0.0), fleet.row_start)
+    room = state.room.seen(status.desired, need, status.floor, fleet.is_floor & status.known)
+    return replace(state, room=room)
 
 
 def _recommended(fleet: Fleet, planned: Plan, current: Ints) -> Ints:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from autoscaler.domain.fleet import NO_LIMIT, Fleet, StepLimits
 from autoscaler.domain.series import Bools, Floats, Ints, anywhere, everywhere
 from autoscaler.domain.workload import WorkloadRef
-from autoscaler.planning.margin import MarginState, shadow_depth
+from autoscaler.planning.margin import Descent, MarginState, shadow_depth
+from autoscaler.planning.room import RoomState
 
 MOST_ENTRIES = 512
 
@@ -19,6 +20,7 @@ class LoopState:
     """times_s: [entry], rising. high, low: [entry, lane], recommendations; ticks that lie closer than a
     MOST_ENTRIES-th of the horizon share an entry (max and min). counts: [entry, lane], what was written before
     that tick's decision. Blank (high and counts -1, low NO_LIMIT) where the lane was not there or not known.
+    descent: of the fleet that it was made for. room: what HPAs keep.
     """
 
     lanes: tuple[WorkloadRef, ...]
@@ -27,31 +29,41 @@ class LoopState:
     high: Ints
     low: Ints
     counts: Ints
+    descent: Descent
+    room: RoomState
 
     @staticmethod
     def fresh(fleet: Fleet, step_s: int) -> LoopState:
         none = np.empty((0, len(fleet)), dtype=np.int64)
-        longest = _longest_lead(fleet, step_s)
         lanes = tuple(w.ref for w in fleet.workloads)
-        return LoopState(lanes, MarginState.fresh(len(fleet), longest), np.empty(0), none, none, none)
+        descent = Descent.of(fleet.down, step_s)
+        margin = MarginState.fresh(len(fleet), _longest_lead(fleet, step_s), descent.depth)
+        return LoopState(lanes, margin, np.empty(0), none, none, none, descent, RoomState.fresh(len(fleet)))
 
     def for_fleet(self, fleet: Fleet, step_s: int) -> LoopState:
         """The same memory for a changed fleet: lanes that stay keep theirs, new ones start fresh."""
         lanes = tuple(w.ref for w in fleet.workloads)
-        longest = _longest_lead(fleet, step_s)
-        if lanes == self.lanes and shadow_depth(longest) <= self.margin.shadow.shape[0]:
-            return self
+        longest, descent = _longest_lead(fleet, step_s), Descent.of(fleet.down, step_s)
+        deep = shadow_depth(longest) <= self.margin.shadow.shape[0] and descent.depth < self.margin.raw.shape[0]
+        if lanes == self.lanes and deep:
+            return replace(self, descent=descent)
         where = {ref: i for i, ref in enumerate(self.lanes)}
         old = np.array([where.get(ref, -1) for ref in lanes], dtype=np.int64)
         stays = old >= 0
-        start = MarginState.fresh(len(fleet), longest)
-        shadow = np.full((max(start.shadow.shape[0], self.margin.shadow.shape[0]), len(fleet)), np.nan)
-        shadow[: self.margin.shadow.shape[0], stays] = self.margin.shadow[:, old[stays]]
+        start = MarginState.fresh(len(fleet), longest, descent.depth)
+
+        def deepened(ring: Floats, least: int) -> Floats:
+            out = np.full((max(least, ring.shape[0]), len(fleet)), np.nan)
+            out[: ring.shape[0], stays] = ring[:, old[stays]]
+            return out
+
         log_margin = start.log_margin.copy()
         log_margin[stays] = self.margin.log_margin[old[stays]]
         settled_step = start.settled_step.copy()
         settled_step[stays] = self.margin.settled_step[old[stays]]
-        margin = MarginState(log_margin, shadow, self.margin.step, settled_step)
+        shadow = deepened(self.margin.shadow, start.shadow.shape[0])
+        raw = deepened(self.margin.raw, start.raw.shape[0])
+        margin = MarginState(log_margin, shadow, self.margin.step, settled_step, raw)
 
         def carried(entries: Ints, blank: int) -> Ints:
             out = np.full((entries.shape[0], len(fleet)), blank, dtype=np.int64)
@@ -59,8 +71,9 @@ class LoopState:
             return out
 
         return LoopState(
-            lanes, margin, self.times_s, carried(self.high, -1), carried(self.low, NO_LIMIT), carried(self.counts, -1)
-        )
+            lanes, margin, self.times_s, carried(self.high, -1), carried(self.low, NO_LIMIT), carried(self.counts, -1),
+            descent, self.room.carried(old),
+        )  # fmt: skip
 
     def noted(self, now_s: float, recommended: Ints, current: Ints, known: Bools, horizon_s: float) -> LoopState:
         """With one more tick, without what is older than `horizon_s`.
@@ -89,11 +102,13 @@ class LoopState:
             high=np.concatenate((self.high[kept], upper[np.newaxis])),
             low=np.concatenate((self.low[kept], lower[np.newaxis])),
             counts=np.concatenate((self.counts[kept], count[np.newaxis])),
+            descent=self.descent,
+            room=self.room,
         )
 
     def learned(self, margin: MarginState) -> LoopState:
         """The same memory with another state of risk control."""
-        return LoopState(self.lanes, margin, self.times_s, self.high, self.low, self.counts)
+        return replace(self, margin=margin)
 
     def recent_high(self, now_s: float, limits: StepLimits) -> Ints:
         """[lane], highest recommendation within each lane's window, the newest always included."""

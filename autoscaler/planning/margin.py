@@ -2,8 +2,9 @@
 
 Source: integral control of a miss rate (Gibbs & Candès, Adaptive Conformal Inference, arXiv:2106.00170), on
 the logarithm of a factor instead of the level: at one-minute steps a level moves by many times its own size
-at each miss. The error of a step is demand above what our own wanted, with the lead, would have had ready;
-nobody else's replicas, holds, caps or limits enter, so they cannot wind it down.
+at each miss. The error of a step is demand above what our own wanted, coming down as slowly as the workload's
+`behavior` lets it and ready after the lead, would have had ready; nobody else's replicas, holds, caps or limits enter,
+so they cannot wind it down.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from autoscaler.domain.series import Floats, Ints, anywhere, everywhere
+from autoscaler.domain.fleet import StepLimits
+from autoscaler.domain.series import Bools, Floats, Ints, anywhere, everywhere
 
 LEAST_MARGIN, GREATEST_MARGIN, FIRST_MARGIN = 0.75, 8.0, 1.1
 LOG_LEAST, LOG_GREATEST = math.log(LEAST_MARGIN), math.log(GREATEST_MARGIN)
@@ -24,19 +26,23 @@ MOST_DELAY_STEPS = 15
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MarginState:
-    """log_margin: [lane]. shadow: [age, lane], what our own wanted was `age` steps before `step`, NaN where
-    there was no forecast. step: absolute step of the newest shadow entry. settled_step: [lane], of the newest error.
+    """log_margin: [lane]. raw: [age, lane], what our own wanted was `age` steps before `step`, NaN where there was no
+    forecast. shadow: likewise, as slowly as `behavior` lets it come down. step: absolute step of the newest entries.
+    settled_step: [lane], of the newest error.
     """
 
     log_margin: Floats
     shadow: Floats
     step: int
     settled_step: Ints
+    raw: Floats
 
     @staticmethod
-    def fresh(lanes: int, longest_lead: int) -> MarginState:
-        shadow = np.full((shadow_depth(longest_lead), lanes), np.nan)
-        return MarginState(np.full(lanes, np.log(FIRST_MARGIN)), shadow, -1, np.full(lanes, -1, dtype=np.int64))
+    def fresh(lanes: int, longest_lead: int, longest_descent: int = 0) -> MarginState:
+        """longest_descent: earlier steps that a way down looks at, at most."""
+        shadow = np.full((max(shadow_depth(longest_lead), longest_descent + 1), lanes), np.nan)
+        raw = np.full((longest_descent + 1, lanes), np.nan)
+        return MarginState(np.full(lanes, np.log(FIRST_MARGIN)), shadow, -1, np.full(lanes, -1, dtype=np.int64), raw)
 
     @property
     def margin(self) -> Floats:
@@ -49,8 +55,11 @@ def shadow_depth(longest_lead: int) -> int:
 
 
 def gain(risk: Floats, step_s: int) -> Floats:
-    """Step of the controller per miss: a day's worth of the risk moves the margin by about six percent."""
-    return np.minimum(np.maximum(0.06 / (risk * (DAY_S / step_s)), 0.006), 0.04)
+    """Step of the controller per miss: a day's worth of the risk moves the margin by about three percent.
+
+    Twice as much kept the risk as well and cost more after every incident; half as much was late on short records.
+    """
+    return np.minimum(np.maximum(0.03 / (risk * (DAY_S / step_s)), 0.003), 0.02)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,6 +93,7 @@ def settle(state: MarginState, settled: Settled) -> MarginState:
         shadow=state.shadow,
         step=state.step,
         settled_step=np.maximum(state.settled_step, settled.step),
+        raw=state.raw,
     )
 
 
@@ -96,17 +106,87 @@ def _ready(shadow: Floats, late: Ints, lead: Ints) -> Floats:
     return np.where((behind >= 0) & (behind <= lead), shadow, np.inf).min(axis=0)
 
 
-def remember(state: MarginState, step: int, shadow: Floats) -> MarginState:
+@dataclass(frozen=True, slots=True, eq=False)
+class Descent:
+    """How slowly our own wanted comes down by the workload's `behavior`, per lane of one fleet and step.
+
+    window_steps: [lane], earlier steps whose wanted stabilisation still keeps. periods: [lane, policy], in steps, 0 =
+    empty slot; pods, percent: NaN where a slot is not of that type. free: [lane], no policy at all; disabled: never
+    down.
+    """
+
+    window_steps: Ints
+    periods: Ints
+    pods: Floats
+    percent: Floats
+    pick_min: Bools
+    free: Bools
+    disabled: Bools
+
+    @staticmethod
+    def of(down: StepLimits, step_s: int) -> Descent:
+        return Descent(
+            window_steps=np.maximum(np.ceil(down.window_s / step_s - 1e-9).astype(np.int64) - 1, 0),
+            periods=np.ceil(down.period_s / step_s - 1e-9).astype(np.int64),
+            pods=down.pods,
+            percent=down.percent,
+            pick_min=down.pick_min,
+            free=down.unlimited & ~down.disabled,
+            disabled=down.disabled,
+        )
+
+    @property
+    def depth(self) -> int:
+        """Earlier steps that are looked at."""
+        return int(max(self.window_steps.max(initial=0), self.periods.max(initial=0)))
+
+    def kept(self, newest: Floats, raw: Floats, kept: Floats) -> Floats:
+        """[lane], what stands of `newest`. raw, kept: [age, lane] from the step before on, NaN = none."""
+        if not len(kept):
+            return newest
+        falling = newest < kept[0]
+        if not anywhere(falling):
+            return newest
+        inside = np.arange(raw.shape[0])[:, None] < self.window_steps
+        stable = np.where(inside & ~np.isnan(raw), raw, -np.inf).max(axis=0, initial=-np.inf)
+        return np.where(falling, np.fmax(np.fmax(newest, stable), self._allowed(kept)), newest)
+
+    def _allowed(self, kept: Floats) -> Floats:
+        """[lane], the least that the policies allow, never above what stood; NaN = they do not bind."""
+        if self.free.all():
+            return np.full(self.free.shape, np.nan)
+        lanes = np.arange(len(self.free))[:, None]
+        start = kept[np.clip(self.periods - 1, 0, len(kept) - 1), lanes]
+        moved = np.where(np.isnan(self.pods), np.ceil(start * self.percent / 100 - 1e-9), self.pods)
+        reached: Floats = np.where(self.periods > 0, start - moved, np.nan)
+        tightest, loosest = np.fmax.reduce(reached, axis=1), np.fmin.reduce(reached, axis=1)
+        bound = np.asarray(np.where(self.pick_min, tightest, loosest), dtype=np.float64)
+        bound = np.asarray(np.where(self.disabled, kept[0], bound), dtype=np.float64)
+        return np.asarray(np.where(self.free, np.nan, np.fmin(bound, kept[0])), dtype=np.float64)
+
+
+def remember(state: MarginState, step: int, shadow: Floats, descent: Descent | None = None) -> MarginState:
     """Note what our own wanted is at `step`; steps without a tick keep the value before them.
 
-    A second tick within a step changes nothing: a replica asked for later is ready later.
+    descent: how slowly it comes down; None = at once. A second tick within a step changes nothing: a replica asked for
+    later is ready later.
     """
     passed = step - state.step if state.step >= 0 else state.shadow.shape[0]
     if passed <= 0:
         return state
-    ring = np.empty_like(state.shadow)
-    moved = min(passed, ring.shape[0])
-    ring[moved:] = state.shadow[: ring.shape[0] - moved]
-    ring[:moved] = state.shadow[0] if state.step >= 0 else np.nan
-    ring[0] = shadow
-    return MarginState(state.log_margin, ring, step, state.settled_step)
+    first = state.step < 0
+    raw, kept = _pushed(state.raw, shadow, passed, first), _pushed(state.shadow, shadow, passed, first)
+    if descent is not None:
+        stands = descent.kept(shadow, raw[1:], kept[1:])
+        kept[0] = np.where(np.isnan(shadow), np.nan, stands)
+    return MarginState(state.log_margin, kept, step, state.settled_step, raw)
+
+
+def _pushed(ring: Floats, newest: Floats, passed: int, first: bool) -> Floats:
+    """The ring `passed` steps later; between, its last value stood."""
+    new = np.empty_like(ring)
+    moved = min(passed, new.shape[0])
+    new[moved:] = ring[: new.shape[0] - moved]
+    new[:moved] = np.nan if first else ring[0]
+    new[0] = newest
+    return new

@@ -8,7 +8,7 @@ import numpy as np
 
 from autoscaler.domain.decision import SIZING_REASONS
 from autoscaler.domain.fleet import Fleet
-from autoscaler.domain.forecast import SIZING_LEVEL, ForesightAt
+from autoscaler.domain.forecast import MEDIAN_LEVEL, SIZING_LEVEL, ForesightAt
 from autoscaler.domain.reasons import Reason
 from autoscaler.domain.series import Bools, Codes, Floats, Ints, anywhere, everywhere
 from autoscaler.planning.need import replicas_for
@@ -38,13 +38,15 @@ def plan(
     margin: Floats,
     current: Ints,
     *,
+    room: Floats | None = None,
     least: Ints | None = None,
 ) -> Plan:
-    """Size every lane. least: [lane], the minimum in force; None = the fleet's own.
+    """Size every lane. room: [lane], what the HPA over a floor sets of replicas per replica needed; None = none.
+    least: [lane], the minimum in force; None = the fleet's own.
 
-    A floor actuation wants the predicted need alone (the HPA under it is the reactive part); without a forecast it
-    keeps what is written, down to observed need. Scale wants the larger of observed and predicted need. Where
-    neither is known, what is there stays.
+    A floor actuation wants the predicted need alone (the HPA under it is the reactive part), or what the HPA will set
+    by itself at the median peak; without a forecast it keeps what is written, down to observed need. Scale wants the
+    larger of observed and predicted need. Where neither is known, what is there stays.
     """
     sizing_quantile = seen.quantiles[:, levels.index(SIZING_LEVEL)]
     per_row_margin = margin if fleet.row_per_lane else margin[fleet.row_lane]
@@ -68,11 +70,16 @@ def plan(
 
     least = fleet.min_replicas if least is None else least
     reactive = observed = np.where(need_known, observed_with_room, current)
+    ahead = np.zeros(len(fleet), dtype=np.int64)
     if anywhere(fleet.is_floor):
         kept = np.maximum(least, np.minimum(current, observed))  # only observed load takes a floor down
         floor = np.where(predicted, least, kept)
         reactive = np.where(fleet.is_floor, floor, observed)
+        if room is not None:
+            ahead = np.where(fleet.is_floor, _ahead(fleet, seen, levels, room), 0)
     predicted_need = np.where(predicted, predicted_need, 0)
+    by_room = predicted & (ahead > np.maximum(predicted_need, reactive))
+    predicted_need = np.maximum(predicted_need, np.where(by_room, ahead, 0))
     wanted = np.maximum(predicted_need, reactive)
     return Plan(
         observed_need=np.where(need_known, observed_need, 0),
@@ -81,10 +88,16 @@ def plan(
         predicted=predicted,
         shadow=np.where(predicted & need_known, np.maximum(observed_need, bare), np.nan),
         wanted=wanted,
-        sizing=_sizing(fleet, predicted, need_known, predicted_need >= reactive),
+        sizing=_sizing(fleet, predicted, need_known, predicted_need >= reactive, by_room),
         verdict=seen.verdict if fleet.row_per_lane else np.maximum.reduceat(seen.verdict, fleet.row_start),
         data_age_s=seen.age_s if fleet.row_per_lane else np.maximum.reduceat(seen.age_s, fleet.row_start),
     )
+
+
+def _ahead(fleet: Fleet, seen: ForesightAt, levels: tuple[float, ...], room: Floats) -> Ints:
+    """[lane], replicas that the HPA will set by itself at the median peak; headroom is not added to its room."""
+    usual = seen.quantiles[:, levels.index(MEDIAN_LEVEL)]
+    return fleet.most_over_rows(replicas_for(_times(usual, room[fleet.row_lane]), fleet.capacity))
 
 
 def _times(demand: Floats, factor: Floats) -> Floats:
@@ -96,11 +109,12 @@ def _times(demand: Floats, factor: Floats) -> Floats:
 _CODE = {reason: i for i, reason in enumerate(SIZING_REASONS)}
 
 
-def _sizing(fleet: Fleet, predicted: Bools, need_known: Bools, by_forecast: Bools) -> Ints:
+def _sizing(fleet: Fleet, predicted: Bools, need_known: Bools, by_forecast: Bools, by_room: Bools) -> Ints:
     """[lane], index into SIZING_REASONS."""
-    if everywhere(predicted & by_forecast):
+    if everywhere(predicted & by_forecast & ~by_room):
         return np.full(len(predicted), _CODE[Reason.FORECAST_PEAK], dtype=np.int64)
     reactive = np.where(fleet.is_floor, _CODE[Reason.AT_MINIMUM], _CODE[Reason.OBSERVED_NEED])
     reactive = np.where(predicted, reactive, _CODE[Reason.NO_FORECAST])
     reactive = np.where(need_known | (fleet.is_floor & predicted), reactive, _CODE[Reason.UNKNOWN_DEMAND])
-    return np.where(predicted & by_forecast, _CODE[Reason.FORECAST_PEAK], reactive)
+    forecast = np.where(by_room, _CODE[Reason.AHEAD_OF_HPA], _CODE[Reason.FORECAST_PEAK])
+    return np.where(predicted & by_forecast, forecast, reactive)

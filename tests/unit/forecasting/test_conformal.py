@@ -12,7 +12,7 @@ def _calibrated(errors: np.ndarray, least: int = 1) -> np.ndarray:
     """Offsets for given errors in units of the scale."""
     mean, point = np.array([100.0]), np.full((1, len(errors)), 90.0)
     peak = point + errors * error_scale(point, mean[:, None])
-    return calibrate(point, peak, mean, LEVELS, least).offsets[0]
+    return calibrate(point, peak, mean, LEVELS, least).offsets[0, 0]
 
 
 @pytest.mark.parametrize(
@@ -56,3 +56,31 @@ def test_losses_rank_the_closer_forecast_first_and_unknown_last() -> None:
     far = calibrate(peak + rng.normal(0, 20, peak.shape), peak, mean, LEVELS, 24)
     none = calibrate(np.full_like(peak, np.nan), peak, mean, LEVELS, 24)
     assert near.loss[0] < far.loss[0] < none.loss[0] == np.inf
+
+
+def test_by_phase_each_phase_has_the_order_statistics_of_its_own_errors() -> None:
+    rng = np.random.default_rng(3)
+    errors = rng.normal(0, 1, (40, 4)) + np.array([0.0, 5.0, 0.0, -0.3])
+    mean, point = np.array([100.0]), np.full((1, 160), 900.0)
+    peak = point + errors.reshape(1, -1) * error_scale(point, mean[:, None])
+    found = calibrate(point, peak, mean, LEVELS, 1, phases=4)
+    for phase in range(4):
+        np.testing.assert_allclose(found.offsets[0, phase], _calibrated(errors[:, phase]), atol=1e-9)
+    origins = np.array([8, 9, 10, 11, 13])
+    served = found.quantiles(np.full((1, 5), 900.0), origins)
+    np.testing.assert_array_equal(served[0, 1], served[0, 4])
+    assert served[0, 1, 2] > served[0, 0, 2]
+
+
+def test_a_phase_with_too_few_errors_leaves_the_row_without_offsets() -> None:
+    point, mean = np.full((1, 120), 90.0), np.array([100.0])
+    peak = point + np.random.default_rng(0).normal(0, 5, point.shape)
+    peak[0, 1::4] = np.where(np.arange(30) < 15, peak[0, 1::4], np.nan)
+    found = calibrate(point, peak, mean, LEVELS, 1, phases=4)
+    assert np.isnan(found.offsets).all()
+    assert np.isinf(found.loss).all()
+
+
+def test_samples_that_are_not_whole_turns_are_refused() -> None:
+    with pytest.raises(ValueError, match="whole turns of 4"):
+        calibrate(np.ones((1, 9)), np.ones((1, 9)), np.ones(1), LEVELS, 1, phases=4)

@@ -41,7 +41,7 @@ from autoscaler.domain.workload import (
     Workload,
     WorkloadRef,
 )
-from autoscaler.forecasting.naive import LastValue, SeasonalNaive
+from autoscaler.forecasting.naive import LastValue, RecentMax, RecentMean, SeasonalNaive
 from autoscaler.forecasting.serving import CalibrationPlan, PeakServer
 from autoscaler.guards.chain import CHAIN
 from autoscaler.intake.history import History
@@ -59,7 +59,7 @@ DIRECTIONS = tuple(PauseDirection)
 
 
 def _server() -> PeakServer:
-    models = (LastValue(), SeasonalNaive(3600, "hour"), SeasonalNaive(3600, "hour", anchored=True))
+    models = (LastValue(), SeasonalNaive(3600, "hour"), RecentMean(), RecentMax(600, "10m"))
     return PeakServer(models, PLAN)
 
 

@@ -3,11 +3,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from autoscaler.domain.fleet import StepLimits
+from autoscaler.domain.workload import PolicyType, ScalingRule, SelectPolicy, StepPolicy
 from autoscaler.planning.margin import (
     FIRST_MARGIN,
     GREATEST_MARGIN,
     LEAST_MARGIN,
     MOST_DELAY_STEPS,
+    Descent,
     MarginState,
     Settled,
     gain,
@@ -31,7 +34,7 @@ def _filled(shadow: float, lead: int = 2, upto: int = 100) -> MarginState:
 
 @pytest.mark.parametrize("risk", [0.01, 0.03, 0.1])
 def test_realised_risk_converges_to_what_was_asked(risk: float) -> None:
-    lanes, steps, warm, lead = 200, 11_000, 7000, 2
+    lanes, steps, warm, lead = 200, 20_000, 14_000, 2
     rng = np.random.default_rng(17)
     base, one = np.full(lanes, 100.0), np.ones(lanes)
     state = MarginState.fresh(lanes, lead)
@@ -133,3 +136,50 @@ def test_skipped_and_repeated_ticks_are_judged_as_a_plain_loop_would(
 
 def test_a_fresh_margin_is_the_first_one() -> None:
     np.testing.assert_allclose(MarginState.fresh(3, 4).margin, FIRST_MARGIN)
+
+
+def test_what_stabilisation_keeps_of_our_own_wanted_counts_as_ready() -> None:
+    """Ten were wanted two steps before; a window of two steps keeps them, so a need of ten is no miss."""
+    kept, bare = MarginState.fresh(1, 0, 2), MarginState.fresh(1, 0, 2)
+    for step, wanted in enumerate((10.0, 4.0, 4.0)):
+        kept = remember(kept, step, np.array([wanted]), _descent(180))
+        bare = remember(bare, step, np.array([wanted]), _descent(0))
+    assert settle(kept, _settled(2, 10.0, lead=0)).margin[0] < kept.margin[0]
+    assert settle(bare, _settled(2, 10.0, lead=0)).margin[0] > bare.margin[0]
+    late = remember(kept, 3, np.array([4.0]), _descent(180))
+    assert settle(late, _settled(3, 10.0, lead=0)).margin[0] > late.margin[0], "the window has passed"
+
+
+def test_a_step_without_a_forecast_is_no_shadow_whatever_was_kept() -> None:
+    state = remember(MarginState.fresh(1, 0, 2), 0, np.array([10.0]), _descent(180))
+    state = remember(state, 1, np.array([np.nan]), _descent(180))
+    assert settle(state, _settled(1, 50.0, lead=0)).margin[0] == state.margin[0]
+
+
+def _descent(window_s: int, *policies: StepPolicy, select: SelectPolicy = SelectPolicy.MAX) -> Descent:
+    return Descent.of(StepLimits.of((ScalingRule(window_s, policies, select),)), 60)
+
+
+def _stands(descent: Descent, wanted: list[float]) -> list[float]:
+    state, found = MarginState.fresh(1, 0, descent.depth), []
+    for step, value in enumerate(wanted):
+        state = remember(state, step, np.array([value]), descent)
+        found.append(float(state.shadow[0, 0]))
+    return found
+
+
+def test_our_own_wanted_comes_down_as_behavior_lets_it() -> None:
+    """As autoscaling/v2: percents round up, the loosest policy counts, Min the tightest."""
+    percent, pods = StepPolicy(PolicyType.PERCENT, 10, 60), StepPolicy(PolicyType.PODS, 30, 120)
+    down = [100.0, 20.0, 20.0, 20.0]
+    assert _stands(_descent(0), down) == down
+    assert _stands(_descent(0, percent), down) == [100, 90, 81, 72]
+    assert _stands(_descent(180, percent), down) == [100, 100, 100, 90]
+    assert _stands(_descent(0, pods), [100.0, 100.0, *down[1:]]) == [100, 100, 70, 70, 40]
+    assert _stands(_descent(0, percent, pods), [100.0, *down]) == [100, 100, 70, 63, 40]
+    assert _stands(_descent(0, percent, pods, select=SelectPolicy.MIN), [100.0, *down]) == [100, 100, 90, 81, 72]
+    assert _stands(_descent(0, percent, select=SelectPolicy.DISABLED), down) == [100] * 4
+
+
+def test_a_rise_is_never_slowed() -> None:
+    assert _stands(_descent(300, StepPolicy(PolicyType.PERCENT, 10, 60)), [5.0, 50.0]) == [5, 50]
