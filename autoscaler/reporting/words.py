@@ -13,6 +13,7 @@ from typing import Any
 from autoscaler.domain.decision import Decision, DemandView, GuardEffect, State, level_names
 from autoscaler.domain.record import Range, RecordedRun
 from autoscaler.domain.workload import Actuation, LeadBasis, Mode
+from autoscaler.reporting.rules_behind import rules_behind
 
 HISTORY_COLUMNS = ("from (UTC)", "until", "ticks", "replicas", "state", "why", "observed")
 
@@ -46,7 +47,9 @@ def _lines(run: RecordedRun, at: datetime | None, counterfactuals: Mapping[str, 
     yield from (f"  {line}" for line in _size_lines(run))
     yield "guards, in order"
     width = max((len(e.guard) for e in d.effects), default=0)
-    yield from (f"  {e.guard:<{width}}  {_effect(e)}" for e in d.effects)
+    for e in d.effects:
+        yield f"  {e.guard:<{width}}  {_effect(e)}"
+        yield from (f"  {'':<{width}}    by {rule}" for rule in rules_behind(d, e))
     yield f"  granted {d.granted}"
     for guard, count in _differing(d, counterfactuals).items():
         yield f"  without {guard}: {count}"
@@ -106,7 +109,7 @@ def decision_dict(decision: Decision) -> dict[str, Any]:
         "risk": _json(d.risk),
         "words": list(d.words),
         "demands": [_demand_dict(v) for v in d.demands],
-        "guards": [_effect_dict(e) for e in d.effects],
+        "guards": [_effect_dict(e) | {"rules": list(rules_behind(d, e))} for e in d.effects],
         "notes": [{"condition": n.condition.value, "words": n.words} for n in d.notes],
         "rules": [{"field": field, "rule": rule} for field, rule in d.rules],
         "inputs": {name: _json(value) for name, value in d.inputs.items()},

@@ -60,6 +60,13 @@ def test_the_record_explains_which_rule_set_the_number(guarded, foresail):
     assert "rules in force" in said.out
     assert "max: GuardPolicy shop@" in said.out
     assert "without min-max: " in said.out
+    lines = said.out.splitlines()
+    acted = next(k for k, line in enumerate(lines) if line.lstrip().startswith("min-max"))
+    assert lines[acted + 1].lstrip().startswith("by GuardPolicy shop@")
+    guards = json.loads(foresail("explain", "web", "-o", "json").out)["decision"]["guards"]
+    behind = {g["guard"]: g["rules"] for g in guards}
+    assert behind["min-max"][0].startswith("GuardPolicy shop@")
+    assert behind["step-up"] == []
 
 
 def test_D11_a_freeze_and_D12_a_pause_hold_in_once(guarded, foresail):

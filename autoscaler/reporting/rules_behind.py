@@ -1,0 +1,32 @@
+"""Which rules stand behind what a guard did: from the fields that were in force to the guards that enforce them."""
+
+from __future__ import annotations
+
+from autoscaler.domain.decision import Decision, GuardEffect
+
+_FIELDS: dict[str, tuple[str, ...]] = {
+    "pause": ("pause",),
+    "limits-clash": ("clash",),
+    "policy-known": ("unknown",),
+    "freshness": ("maxDataAge",),
+    "fallback": ("fallback",),
+    "change-freeze": ("freeze",),
+    "stabilization": ("scaleUp.stabilizationWindowSeconds", "scaleDown.stabilizationWindowSeconds"),
+    "step-up": ("scaleUp.policies", "scaleUp.selectPolicy", "scaleUp.limit"),
+    "step-down": ("scaleDown.policies", "scaleDown.selectPolicy", "scaleDown.limit"),
+    "fleet-brake": ("brake",),
+    "budget": ("budget",),
+    "min-max": ("min", "max"),
+}
+
+
+def rules_behind(decision: Decision, effect: GuardEffect) -> tuple[str, ...]:
+    """The rules of the fields that an acting guard enforces; none in a record of before, or where no policy speaks."""
+    fields = _FIELDS.get(effect.guard, ())
+    if not effect.acted or not fields:
+        return ()
+    if effect.guard == "min-max":
+        fields = ("min",) if effect.after > effect.before else ("max",)
+    elif effect.guard == "stabilization":
+        fields = fields[1:] if effect.after > effect.before else fields[:1]
+    return tuple(rule for field, rule in decision.rules if field.partition("[")[0] in fields)
