@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from autoscaler.domain.decision import Decisions, GuardTrace
-from autoscaler.domain.fleet import Fleet
+from autoscaler.domain.fleet import NO_LIMIT, Fleet
 from autoscaler.domain.forecast import LEVELS, ForesightAt
 from autoscaler.domain.notes import Condition, Note
 from autoscaler.domain.policy_fleet import InForce
@@ -215,6 +215,8 @@ def _propose(
         policy_unknown=rules.unknown,
         fallback_least=rules.fallback_least,
         fallback_after_s=rules.fallback_after_s,
+        braked=nobody,
+        budget_cap=np.full(len(fleet), NO_LIMIT, dtype=np.int64),
     )
 
 

@@ -108,7 +108,9 @@ class LoopState:
 
     def learned(self, margin: MarginState) -> LoopState:
         """The same memory with another state of risk control."""
-        return replace(self, margin=margin)
+        return LoopState(
+            self.lanes, margin, self.times_s, self.high, self.low, self.counts, self.descent, self.room
+        )  # several times faster than `replace`, twice a tick
 
     def recent_high(self, now_s: float, limits: StepLimits) -> Ints:
         """[lane], highest recommendation within each lane's window, the newest always included."""

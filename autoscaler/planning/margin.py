@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from autoscaler.domain.fleet import StepLimits
-from autoscaler.domain.series import Bools, Floats, Ints, anywhere, everywhere
+from autoscaler.domain.series import Floats, Ints, anywhere, everywhere
 
 LEAST_MARGIN, GREATEST_MARGIN, FIRST_MARGIN = 0.75, 8.0, 1.1
 LOG_LEAST, LOG_GREATEST = math.log(LEAST_MARGIN), math.log(GREATEST_MARGIN)
@@ -110,35 +110,29 @@ def _ready(shadow: Floats, late: Ints, lead: Ints) -> Floats:
 class Descent:
     """How slowly our own wanted comes down by the workload's `behavior`, per lane of one fleet and step.
 
-    window_steps: [lane], earlier steps whose wanted stabilisation still keeps. periods: [lane, policy], in steps, 0 =
-    empty slot; pods, percent: NaN where a slot is not of that type. free: [lane], no policy at all; disabled: never
-    down.
+    limits: the way down of `behavior`. window_steps: [lane], earlier steps whose wanted stabilisation still keeps.
+    depth: earlier steps that are looked at. starts: [lane, policy], earlier steps to the start of a policy's period.
+    alike: the window of all lanes, None where they differ.
     """
 
+    limits: StepLimits
     window_steps: Ints
-    periods: Ints
-    pods: Floats
-    percent: Floats
-    pick_min: Bools
-    free: Bools
-    disabled: Bools
+    depth: int
+    starts: Ints
+    alike: int | None
 
     @staticmethod
     def of(down: StepLimits, step_s: int) -> Descent:
+        window = np.maximum(np.ceil(down.window_s / step_s - 1e-9).astype(np.int64) - 1, 0)
+        periods = np.ceil(down.period_s / step_s - 1e-9).astype(np.int64)
+        longest = int(window.max(initial=0))
         return Descent(
-            window_steps=np.maximum(np.ceil(down.window_s / step_s - 1e-9).astype(np.int64) - 1, 0),
-            periods=np.ceil(down.period_s / step_s - 1e-9).astype(np.int64),
-            pods=down.pods,
-            percent=down.percent,
-            pick_min=down.pick_min,
-            free=down.unlimited & ~down.disabled,
-            disabled=down.disabled,
+            limits=down,
+            window_steps=window,
+            depth=int(max(longest, periods.max(initial=0))),
+            starts=np.maximum(periods - 1, 0),
+            alike=longest if everywhere(window == longest) else None,
         )
-
-    @property
-    def depth(self) -> int:
-        """Earlier steps that are looked at."""
-        return int(max(self.window_steps.max(initial=0), self.periods.max(initial=0)))
 
     def kept(self, newest: Floats, raw: Floats, kept: Floats) -> Floats:
         """[lane], what stands of `newest`. raw, kept: [age, lane] from the step before on, NaN = none."""
@@ -147,22 +141,30 @@ class Descent:
         falling = newest < kept[0]
         if not anywhere(falling):
             return newest
-        inside = np.arange(raw.shape[0])[:, None] < self.window_steps
-        stable = np.where(inside & ~np.isnan(raw), raw, -np.inf).max(axis=0, initial=-np.inf)
-        return np.where(falling, np.fmax(np.fmax(newest, stable), self._allowed(kept)), newest)
+        if self.alike is not None:
+            stable = np.fmax.reduce(raw[: self.alike], initial=-np.inf)
+        else:
+            inside = np.arange(raw.shape[0])[:, None] < self.window_steps
+            stable = np.fmax.reduce(np.where(inside, raw, np.nan), initial=-np.inf)
+        least = np.fmax(newest, stable)
+        if not self.limits.free:
+            least = np.fmax(least, self._allowed(kept))
+        return np.where(falling, least, newest)
 
     def _allowed(self, kept: Floats) -> Floats:
         """[lane], the least that the policies allow, never above what stood; NaN = they do not bind."""
-        if self.free.all():
-            return np.full(self.free.shape, np.nan)
-        lanes = np.arange(len(self.free))[:, None]
-        start = kept[np.clip(self.periods - 1, 0, len(kept) - 1), lanes]
-        moved = np.where(np.isnan(self.pods), np.ceil(start * self.percent / 100 - 1e-9), self.pods)
-        reached: Floats = np.where(self.periods > 0, start - moved, np.nan)
-        tightest, loosest = np.fmax.reduce(reached, axis=1), np.fmin.reduce(reached, axis=1)
-        bound = np.asarray(np.where(self.pick_min, tightest, loosest), dtype=np.float64)
-        bound = np.asarray(np.where(self.disabled, kept[0], bound), dtype=np.float64)
-        return np.asarray(np.where(self.free, np.nan, np.fmin(bound, kept[0])), dtype=np.float64)
+        limits = self.limits
+        lanes = np.arange(len(self.window_steps))[:, None]
+        start = kept[np.minimum(self.starts, len(kept) - 1), lanes]
+        moved: Floats = np.where(limits.in_pods, limits.pods, np.ceil(start * limits.percent / 100 - 1e-9))
+        reached: Floats = np.where(limits.in_use, start - moved, np.nan) if limits.any_empty else start - moved
+        bound: Floats = np.fmin.reduce(reached, axis=1)
+        if limits.any_pick_min:
+            bound = np.where(limits.pick_min, np.fmax.reduce(reached, axis=1), bound)
+        if limits.any_disabled:
+            bound = np.where(limits.disabled, kept[0], bound)
+        bound = np.fmin(bound, kept[0])
+        return np.where(limits.unlimited & ~limits.disabled, np.nan, bound) if limits.any_free else bound
 
 
 def remember(state: MarginState, step: int, shadow: Floats, descent: Descent | None = None) -> MarginState:
