@@ -34,13 +34,12 @@ DEFAULT_STORE = Path("foresail.db")
 
 FleetPaths = Annotated[list[Path], typer.Argument(help="YAML files or folders with PredictiveAutoscalers.")]
 Store = Annotated[Path, typer.Option(help="File of the decision record (SQLite).")]
-Policies = Annotated[list[Path] | None, typer.Option(help="Files or folders with GuardPolicies (repeat).")]
-Site = Annotated[str | None, typer.Option(help="Site that we run in, for the selectors of policies.")]
 Output = Annotated[str, typer.Option("--output", "-o", help="table or json.")]
 Kubeconfig = Annotated[Path | None, typer.Option(help="Act in the cluster of this kubeconfig; without: simulated.")]
 Context = Annotated[str | None, typer.Option(help="Context of the kubeconfig (default: its current one).")]
 InCluster = Annotated[bool, typer.Option("--in-cluster", help="Act in the cluster that this process runs in.")]
 Installation = Annotated[str, typer.Option(help="Our name on the floors that we hold; one per Foresail of a cluster.")]
+Grid = Annotated[str | None, typer.Option(help="Grid of the demand (default: the sources' longest, or 60s).")]
 When = Annotated[str | None, typer.Option(help="A moment, RFC 3339 with a zone, e.g. 2026-06-10T09:00:00Z.")]
 
 
@@ -264,12 +263,10 @@ def backtest(
 @app.command()
 def run(
     fleet: FleetPaths,
-    policies: Policies = None,
-    site: Site = None,
+    policies: options.Policies = None,
+    site: options.Site = None,
     store: Store = DEFAULT_STORE,
-    step: Annotated[
-        str | None, typer.Option(help="Grid of the demand (default: the sources' longest, or 60s).")
-    ] = None,
+    step: Grid = None,
     tick: Annotated[str, typer.Option(help="How often to decide.")] = "15s",
     listen: Annotated[str, typer.Option(help="HOST:PORT of /metrics and /healthz, or 'off'.")] = "127.0.0.1:9464",
     replay_from: Annotated[str | None, typer.Option(help="Run on a past clock from this moment on.")] = None,
@@ -283,19 +280,17 @@ def run(
     from autoscaler.cli.run import RunOptions, cluster_of, run_service
 
     cluster = cluster_of(kubeconfig, context, installation, in_cluster=in_cluster)
-    guards = (tuple(policies or ()), site)
-    run_service(RunOptions(tuple(fleet), store, step, tick, listen, replay_from, speed, cluster, *guards))
+    replay = (tick, listen, replay_from, speed)
+    run_service(RunOptions(tuple(fleet), store, step, *replay, cluster, tuple(policies or ()), site))
 
 
 @app.command()
 def once(
     fleet: FleetPaths,
-    policies: Policies = None,
-    site: Site = None,
+    policies: options.Policies = None,
+    site: options.Site = None,
     store: Store = DEFAULT_STORE,
-    step: Annotated[
-        str | None, typer.Option(help="Grid of the demand (default: the sources' longest, or 60s).")
-    ] = None,
+    step: Grid = None,
     at: Annotated[str | None, typer.Option(help="Decide as of this moment; 'newest' = end of the data.")] = None,
     output: Output = "table",
     kubeconfig: Kubeconfig = None,

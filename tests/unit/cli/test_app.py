@@ -35,6 +35,7 @@ COMMANDS = (
     "get",
     "doctor",
     "release",
+    "train",
 )
 
 
