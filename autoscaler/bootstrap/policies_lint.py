@@ -141,12 +141,8 @@ class _Look:
                 yield at_origin(Level.WARNING, "long-pause", pause.origin, words, "choose an earlier until")
 
     def _shared(self, policy: PlacedPolicy) -> Iterator[LintFinding]:
-        """Brakes that stop everything, and budgets that the minima alone use up."""
+        """Budgets that the minima alone use up."""
         names = self.selected[policy.name]
-        for brake in policy.brakes:
-            if names and brake.share > 0 and brake.share * len(names) < 1:
-                words = f"{brake.share * 100:g} % of {len(names)} workloads is none: nothing would ever shrink"
-                yield at_origin(Level.WARNING, "brake", brake.origin, words, "raise the share, or select more")
         for budget in policy.budgets:
             least = sum(self.loads[name].min_replicas for name in names)
             if least > budget.replicas:

@@ -83,7 +83,7 @@ class SharedRules:
         shrinking = (offer.granted < offer.current) & ~offer.fixed
         for brake, lanes in self.brakes:
             inside = lanes[shrinking[lanes]]
-            allowed = math.floor(brake.share * len(lanes) + 1e-9)
+            allowed = max(math.floor(brake.share * len(lanes) + 1e-9), 1 if brake.share > 0 else 0)
             if len(inside) > allowed:
                 order = np.argsort(_mixed(self.spin[inside], now_s), kind="stable")
                 braked[inside[order[allowed:]]] = True

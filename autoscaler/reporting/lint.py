@@ -31,7 +31,6 @@ RULES = {
     "long-pause": "A pause that lasts longer than two weeks.",
     "unreachable": "A default that no workload takes.",
     "above-max": "A floor that the max of a workload cuts.",
-    "brake": "A brake whose share is less than one workload.",
     "budget": "A budget that minima alone use up.",
     "promql": "A query that is not PromQL.",
     "queue": "A query for a queue or in-flight count, which scaling itself drains.",

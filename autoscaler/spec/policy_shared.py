@@ -36,7 +36,8 @@ class BrakeSpec(Part):
     """How many of the selected workloads may shrink in one tick; the others wait for their turn in a later one."""
 
     shrink: Share = Field(
-        description='Share of the selected workloads, rounded down. "0%" lets none shrink.', examples=["30%"]
+        description='Share of the selected workloads, rounded down, at least one. "0%" lets none shrink.',
+        examples=["30%"],
     )
 
 

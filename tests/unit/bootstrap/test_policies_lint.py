@@ -146,9 +146,9 @@ def test_F08_floors_above_a_workloads_max_are_said_to_be_cut(looked, workload):
     assert [f.rule for f in looked(text, web(workload), SERVER)] == ["above-max", "above-max"]
 
 
-def test_D07_D15_a_brake_that_stops_everything_and_a_budget_that_minima_use_up(looked, workload):
+def test_D15_a_budget_that_minima_use_up(looked, workload):
     found = looked(policy(limits='{brake: {shrink: "30%"}, budget: {replicas: 1}}'), web(workload), SERVER)
-    assert told(found) == [("warning", "brake", 6), ("warning", "budget", 6)]
+    assert told(found) == [("warning", "budget", 6)]
     assert looked(policy(limits='{brake: {shrink: "0%"}, budget: {replicas: 9}}'), web(workload), SERVER) == []
 
 

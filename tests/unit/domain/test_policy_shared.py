@@ -132,6 +132,13 @@ def test_D07_a_share_of_zero_freezes_and_few_that_shrink_are_free(rules):
     assert rules(*[brake(0.5)] * 4).bind(offer([5, 5, 10, 12], [10] * 4), 0.0) is None
 
 
+def test_a_share_of_less_than_one_workload_still_lets_one_shrink(rules):
+    assert rules(brake(0.3)).bind(offer([5], [10]), 0.0) is None
+    found = rules(*[brake(0.1)] * 3).bind(offer([5] * 3, [10] * 3), 0.0)
+    assert found is not None
+    assert int((~found.braked).sum()) == 1
+
+
 def test_lanes_that_others_hold_take_nobodys_turn(rules):
     found = rules(*[brake(0.25)] * 4).bind(offer([5] * 4, [10] * 4, fixed=[True, True, True, False]), 0.0)
     assert found is None
