@@ -36,13 +36,18 @@ def averaged(answers: Sequence[Floats], weights: Floats, shape: tuple[int, ...],
     """
     total, most = np.zeros(shape), np.zeros(shape)
     heaviest = np.zeros(shape, dtype=np.int64)
-    there = [np.where(np.isnan(a).any(axis=2), 0.0, w[:, None]) for a, w in zip(answers, weights, strict=True)]
+    there = [
+        np.where(np.isnan(a[:, :, 0]) | np.isnan(a[:, :, -1]), 0.0, w[:, None])
+        for a, w in zip(answers, weights, strict=True)
+    ]
     for each in there:
         total += each
     mean = np.where(total[:, :, None] > 0, np.zeros((*shape, levels)), np.nan)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         for x, (answer, weight) in enumerate(zip(answers, there, strict=True)):
-            mean += np.where(weight > 0, weight / total, 0.0)[:, :, None] * np.nan_to_num(answer)
+            share = np.where(weight > 0, weight / total, 0.0)
+            known = answer if (share > 0).all() else np.where(share[:, :, None] > 0, answer, 0.0)
+            mean += share[:, :, None] * known
             heavier = weight > most
             heaviest[heavier], most = x, np.maximum(most, weight)
     return np.where(np.isinf(mean), np.nan, mean), heaviest

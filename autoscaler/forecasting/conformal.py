@@ -33,9 +33,11 @@ class Calibration:
         phases = self.offsets.shape[1]
         offsets = self.offsets if phases == 1 else self.offsets[:, origins % phases]
         with np.errstate(over="ignore", invalid="ignore"):
-            scale = error_scale(point, self.mean[:, None])
-            found = np.maximum(point[:, :, None] + scale[:, :, None] * offsets, 0.0)
-        return np.where(np.isinf(found), np.nan, found)
+            found = error_scale(point, self.mean[:, None])[:, :, None] * offsets
+            found += point[:, :, None]
+        np.maximum(found, 0.0, out=found)
+        endless = np.isinf(found)
+        return np.where(endless, np.nan, found) if endless.any() else found
 
 
 def error_scale(point: Floats, mean: Floats) -> Floats:
@@ -70,9 +72,9 @@ def calibrate(
         offsets = np.full(ranks.shape, np.nan)
     top = levels[-1]
     with np.errstate(invalid="ignore", over="ignore"):
-        above = np.tile(offsets[:, :, -1], (1, point.shape[1] // phases))
-        miss = (peak - point) - above * scale
-        pinball = np.where(miss > 0, top * miss, (top - 1) * miss)
+        above = offsets[:, np.newaxis, :, -1] * scale.reshape(by_phase)
+        miss = (peak - point) - above.reshape(scale.shape)
+        pinball = np.maximum(top * miss, (top - 1) * miss)
         used = ~np.isnan(pinball)
         total = np.where(used, pinball, 0.0).sum(axis=1)
     loss = np.where(enough, total / np.maximum(used.sum(axis=1), 1), np.inf)
