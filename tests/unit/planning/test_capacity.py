@@ -1,5 +1,7 @@
 """What one replica serves is learned, or refused with a reason."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,11 +14,11 @@ STEPS = 7 * A_DAY
 IDLE, EACH = 0.1, 0.02
 
 
-def day_and_night(top, steps=STEPS):
+def day_and_night(top: float, steps: int = STEPS) -> Any:
     return top / 2 * (1 - np.cos(np.arange(steps) * 2 * np.pi / A_DAY))
 
 
-def seen(load, resource, limit=1.0, breached=None, new_from=0):
+def seen(load: Any, resource: Any, limit: float = 1.0, breached: Any = None, new_from: int = 0) -> Seen:
     load, resource = np.atleast_2d(load).astype(np.float64), np.atleast_2d(resource).astype(np.float64)
     none = np.zeros(load.shape, dtype=np.bool_)
     return Seen(
@@ -25,11 +27,11 @@ def seen(load, resource, limit=1.0, breached=None, new_from=0):
     )  # fmt: skip
 
 
-def one(load, resource, **kwargs):
+def one(load: Any, resource: Any, **kwargs: Any) -> Any:
     return learned(seen(load, resource, **kwargs))[0]
 
 
-def noisy(values, share=0.05, seed=0):
+def noisy(values: Any, share: float = 0.05, seed: int = 0) -> Any:
     return values * np.exp(share * np.random.default_rng(seed).standard_normal(len(values)))
 
 

@@ -1,16 +1,18 @@
 """The rising curve of load and resource."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autoscaler.planning.load_curve import BINS, bins_of, curves_of, rising, sums_by_bin
+from autoscaler.planning.load_curve import BINS, Curves, bins_of, curves_of, rising, sums_by_bin
 
 LOAD = np.linspace(1.0, 50.0, 1000)[None, :]
 
 
-def _curves(load, resource):
+def _curves(load: Any, resource: Any) -> Curves:
     bins = bins_of(load, ~np.isnan(load) & ~np.isnan(resource))
     return curves_of(*(sums_by_bin(v, bins)[:, 0] for v in (np.ones_like(load), load, resource)))
 
