@@ -3,7 +3,7 @@
     nice -n 15 .venv/bin/python -m tests.bench.decisions [--data DIR] [--only NAME ...] [--workers N] [--dask ADDRESS]
 
 Finished jobs are kept in the cache by the sources that they depend on; a new start goes on from there. Without all of
-the data it ends with 2 and names the file. `--only` writes its page beside the cache: part of a scoreboard is none.
+the data it ends with 2 and names the file; where an aim is missed, with 1. `--only` writes its page beside the cache: part of a scoreboard is none.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import Any, Final
 
 from autoscaler.bootstrap.jobs import Failed, run_jobs, scheduler_of
 from autoscaler.domain.errors import AutoscalerError, Retryable
+from tests.bench.decisions.aims import aims, broken
 from tests.bench.decisions.contests import (
     CODE,
     OUR_CODE,
@@ -74,8 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     figures = {name: json.loads(place.read_text()) for name, place in places.items()}
     docs = asked.cache if asked.only else asked.docs
-    _write(figures, docs, len(open_jobs), time.monotonic() - began)
-    return 0
+    return 0 if _write(figures, docs, len(open_jobs), time.monotonic() - began) else 1
 
 
 def finished(place: Path, job: OurJob | RivalJob) -> bool:
@@ -108,7 +108,8 @@ def _run(
     return failed
 
 
-def _write(figures: dict[str, dict[str, Any]], docs: Path, new_jobs: int, wall_s: float) -> None:
+def _write(figures: dict[str, dict[str, Any]], docs: Path, new_jobs: int, wall_s: float) -> bool:
+    """Writes the page; whether every aim was held."""
     ours = {case: f for name, job in figures.items() if name.startswith("ours-") for case, f in job["cases"].items()}
     theirs = {
         case: f for name, job in figures.items() if name.startswith("rivals-") for case, f in job["cases"].items()
@@ -126,6 +127,12 @@ def _write(figures: dict[str, dict[str, Any]], docs: Path, new_jobs: int, wall_s
     told = Told(f"{datetime.now(UTC):%Y-%m-%d}", _commit(), took, PICTURE, tuple(sorted(unfit.items())))
     (docs / "decisions.md").write_text(page(cases, RISK, told), encoding="utf-8")
     print(f"{docs / 'decisions.md'}: {len(cases)} cases")
+    found, late = aims(cases, RISK), broken(cases)
+    for aim in found:
+        print(f"{'held  ' if aim.held else 'MISSED'} {aim.what}: {aim.found or 0:.3f}, aim {aim.aim}")
+    for one in late:
+        print(f"MISSED {one}")
+    return not late and all(aim.held for aim in found)
 
 
 def _commit() -> str:

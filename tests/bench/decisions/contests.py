@@ -20,6 +20,8 @@ from autoscaler.bootstrap.lanes import side_by_side
 from autoscaler.bootstrap.simulate import MOST_REPLICAS, typed_workload
 from autoscaler.bootstrap.worlds import World
 from autoscaler.domain.workload import Actuation, Workload, WorkloadRef
+from autoscaler.forecasting.catalogue import serving_models
+from autoscaler.forecasting.serving import PeakServer
 from autoscaler.simulator.comparison import Setting, Tuning, entries_and_ladders
 from autoscaler.simulator.figures import Asked, Served
 from tests.bench.decisions.traces import LISTED, Listed, capacity, load, warm_steps
@@ -109,10 +111,12 @@ def _ours(job: OurJob) -> Iterator[tuple[str, dict[str, Any]]]:
             loads += [_load(f"{case}-{risk:g}", capacity(trace, peak), job.lead_min, risk) for risk in RISKS]
             rows += [trace.values] * len(RISKS)
     lanes = side_by_side(
-        first.step_s, first.first_step, np.stack(rows), loads, World(warmup_s=float(warm * first.step_s))
-    )
+        first.step_s, first.first_step, np.stack(rows), loads, World(warmup_s=float(warm * first.step_s)),
+        server=PeakServer(serving_models()),  # without the packaged global model: it has learned from some of these
+    )  # fmt: skip
     for at, (case, one, peak) in enumerate(cases):
-        scores = [lane.scores for lane in lanes[at * len(RISKS) : (at + 1) * len(RISKS)]]
+        of_case = lanes[at * len(RISKS) : (at + 1) * len(RISKS)]
+        scores = [lane.scores for lane in of_case]
         asked = scores[RISKS.index(RISK)]
         yield (
             case,
@@ -129,9 +133,18 @@ def _ours(job: OurJob) -> Iterator[tuple[str, dict[str, Any]]]:
                     "knobs": RISKS,
                     "short": [s.short_share or 0.0 for s in scores],
                     "paid": [s.replica_hours for s in scores],
+                    "error": [_relative_error(lane.served) for lane in of_case],
                 },
             },
         )
+
+
+def _relative_error(served: Served) -> float:
+    """Standard error of the share of short steps, by days, over that share; 0 where nothing was short."""
+    day = np.arange(len(served.demand)) * served.step_s // 86_400
+    by_day = np.bincount(day, weights=served.short)[np.bincount(day, weights=served.scored) > 0]
+    mean = float(by_day.mean()) if len(by_day) else 0.0
+    return float(by_day.std(ddof=1) / np.sqrt(len(by_day)) / mean) if mean and len(by_day) > 1 else 0.0
 
 
 def _load(name: str, per_replica: float, lead_min: int, risk: float) -> Workload:

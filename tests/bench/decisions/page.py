@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from autoscaler.simulator.rivals.tuned import paid_at
+from tests.bench.decisions.aims import aims, broken
 from tests.bench.decisions.standings import BEST, FLOOR, Case, Standing, as_we_are, in_hindsight, standings
 
 COMMAND = "make bench-decisions"
@@ -27,6 +28,7 @@ def page(cases: Sequence[Case], risk: float, told: Told) -> str:
     parts = [
         _head(cases, risk, told),
         _summary(cases, risk),
+        _aims(cases, risk),
         f"![Excess by method, and the best rival's cost by source]({told.picture})\n",
         _methods(cases, risk),
         _cells(cases, risk),
@@ -77,6 +79,17 @@ def _summary(cases: Sequence[Case], risk: float) -> str:
         f"hindsight, costs {_number(best.at_ours)} times as much as Foresail as it is; Foresail is cheaper in "
         f"{best.dearer} of {best.at_ours_reached} cases.\n"
     )
+
+
+def _aims(cases: Sequence[Case], risk: float) -> str:
+    rows = [(a.what, _number(a.found, 2), a.aim, "held" if a.held else "**missed**") for a in aims(cases, risk)]
+    late = broken(cases)
+    kept = "On no case was a risk realised beyond what chance explains."
+    if late:
+        kept = "Realised beyond what chance explains (1.25 times the asked risk and 1.64 standard errors by days): "
+        kept += "; ".join(late) + "."
+    note = "Each case that ought to have been short in at least 100 steps is judged by itself: "
+    return "## What we aim at\n\n" + _table(("", "found", "aim", ""), rows) + f"\n{note}{kept}\n"
 
 
 def _methods(cases: Sequence[Case], risk: float) -> str:

@@ -39,7 +39,10 @@ class Method:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Case:
-    """One trace at one lead and size. as_is: ours at the asked risk. ours: over asked risks, our own knob."""
+    """One trace at one lead and size. as_is: ours at the asked risk. ours: over asked risks, our own knob.
+
+    asked, error: those risks, and the relative standard error of what was realised at each, by days.
+    """
 
     name: str
     trace: str
@@ -50,6 +53,8 @@ class Case:
     as_is: Point
     ours: LadderScores
     rivals: tuple[Method, ...]
+    asked: tuple[float, ...] = ()
+    error: tuple[float, ...] = ()
 
     def excess(self, paid: float) -> float:
         return max(paid / self.bound_hours - 1, FLOOR)
@@ -99,6 +104,7 @@ def case_of(ours: dict[str, Any], theirs: dict[str, Any], name: str, risk: float
     return Case(
         name, ours["trace"], ours["source"], ours["lead_min"], ours["peak"], bound,
         Point(ladder["short"][at], ladder["paid"][at]), scores(ladder), rivals,
+        tuple(ladder["knobs"]), tuple(ladder["error"]),
     )  # fmt: skip
 
 
