@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 
 from autoscaler.simulator.rivals.score import LadderScores
 from tests.bench.decisions.__main__ import finished, main
+from tests.bench.decisions.aims import aims, broken
 from tests.bench.decisions.contests import RivalJob, our_jobs, rival_jobs, run_job
 from tests.bench.decisions.standings import (
     BEST,
@@ -211,15 +213,32 @@ def test_a_run_writes_its_page_and_goes_on_from_what_is_finished(small, tmp_path
         "--workers",
         "1",
     ]
-    assert main(asked) == 0
+    assert main(asked) in {0, 1}, "1 where an aim is missed, as may be on one small load"
     page = (tmp_path / "docs" / "decisions.md").read_text()
     assert "| Foresail as it is |" in page
     assert "| j | 10 | 320 |" in page
     assert "| hpa-300s |" in page
     assert (tmp_path / "docs" / "decisions.svg").read_text().startswith("<?xml")
     capsys.readouterr()
-    assert main(asked) == 0
+    assert main(asked) in {0, 1}
     assert "3 jobs, 3 of them finished before" in capsys.readouterr().out
+
+
+def test_aims_are_held_or_missed_by_what_was_found() -> None:
+    cheap = Case(
+        "cheap", "cheap", "b", 10, 60, 100.0, Point(0.005, 106.0), ladder((0.005, 106.0), (0.01, 104.0)),
+        (Method("hpa", ladder((0.0, 130.0), (0.01, 110.0)), Point(0.004, 130.0)),),
+        asked=(0.001, 0.005, 0.01), error=(0.1, 0.1, 0.1),
+    )  # fmt: skip
+    ours = LadderScores(np.array([0.003, 0.005, 0.01]), np.array([109.0, 106.0, 104.0]), 100.0, 200_000)
+    cheap = replace(cheap, ours=ours)
+    causal, hindsight, worst, one, half, tenth = aims([cheap], 0.005)
+    assert causal.found == pytest.approx(0.06 / 0.30)
+    assert hindsight.found == pytest.approx(0.06 / 0.20)
+    assert worst.found == pytest.approx(0.06 / 0.20)
+    assert (one.found, half.found, tenth.found) == pytest.approx((1.0, 1.0, 3.0))
+    assert [a.held for a in (causal, hindsight, worst, one, half, tenth)] == [True] * 5 + [False]
+    assert broken([cheap]) == ["cheap, asked 0.1%: 3.00 times"]
 
 
 @pytest.mark.slow

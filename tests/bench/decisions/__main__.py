@@ -3,7 +3,8 @@
     nice -n 15 .venv/bin/python -m tests.bench.decisions [--data DIR] [--only NAME ...] [--workers N] [--dask ADDRESS]
 
 Finished jobs are kept in the cache by the sources that they depend on; a new start goes on from there. Without all of
-the data it ends with 2 and names the file; where an aim is missed, with 1. `--only` writes its page beside the cache: part of a scoreboard is none.
+the data it ends with 2 and names the file; where an aim is missed, with 1. `--only` writes its page beside the cache:
+part of a scoreboard is none.
 """
 
 from __future__ import annotations
