@@ -12,7 +12,7 @@ JOBS ?= 2
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-metrics demo-real parts test e2e check lint types unit format bench bench-decisions bench-forecast clean lock
+.PHONY: help setup demo demo-metrics demo-real parts test e2e check lint types unit format bench bench-decisions bench-forecast bench-fleet clean lock
 
 help: ## Say what can be done here
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -86,6 +86,9 @@ bench-forecast: .venv/.synced ## Forecasts beside seasonal-naive, ETS, Theta and
 	@$(UV) sync --quiet --locked --inexact --all-extras --group bench --python $(PYTHON) || \
 		echo "going on without Prophet: the benchmark says so"
 	@$(BIN)/python -m tests.bench.bench_forecast $(BENCH_ARGS)
+
+bench-fleet: .venv/.synced ## Forecasts of 10,000 workloads: seconds and memory, docs/benchmarks (about two minutes)
+	@$(BIN)/python -m tests.bench.bench_fleet $(BENCH_ARGS)
 
 lock: $(UV) ## Renew uv.lock after a change of dependencies
 	@$(UV) lock --python $(PYTHON)
