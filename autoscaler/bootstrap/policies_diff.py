@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from autoscaler.bootstrap.policies_limits import limit_words, pause_words
 from autoscaler.domain.calendar import DAY_MINUTES, Once, Window
@@ -15,6 +16,9 @@ from autoscaler.domain.policy import UNGUARDED, Origin, ReplicaWindow
 from autoscaler.domain.workload import Workload
 from autoscaler.spec.reader import load, load_valid
 from autoscaler.spec.when import DAYS
+
+if TYPE_CHECKING:
+    from autoscaler.adapters.traces import Trace
 
 LARGE = 2.0
 """A limit that moves by this factor is worth a second look."""
@@ -85,15 +89,13 @@ def only_in(before: Mapping[str, Workload], after: Mapping[str, Workload]) -> tu
     return tuple(sorted(before.keys() - after.keys())), tuple(sorted(after.keys() - before.keys()))
 
 
-def effect(load_: Workload, trace: Path) -> Effect:
+def effect(load_: Workload, record: Trace) -> Effect:
     """The live pipeline over a recorded demand, starting with a week of warm-up, or a third of a shorter record."""
-    from autoscaler.adapters.traces import read_trace
     from autoscaler.bootstrap.simulate import check_trace, simulate
     from autoscaler.bootstrap.worlds import World
 
     if len(load_.demands) != 1:
-        raise Refused(f"{load_.ref} has {len(load_.demands)} demands; a trace shows one")
-    record = read_trace(trace)
+        raise Refused(f"{load_.ref} has {len(load_.demands)} demands; a recorded demand shows one")
     check_trace(record)
     whole_s = len(record.values) * record.step_s
     outcome = simulate(record, load_, World(warmup_s=min(7 * 86400.0, whole_s / 3)))

@@ -15,6 +15,7 @@ from autoscaler.cli import options
 from autoscaler.cli.import_app import import_app
 from autoscaler.cli.models_app import models_app
 from autoscaler.cli.policy import policy
+from autoscaler.cli.record_app import DEFAULT_STORE, Store, When, export, history
 from autoscaler.cli.train_app import train
 
 app = typer.Typer(
@@ -30,17 +31,14 @@ app.command()(train)
 
 app.add_typer(policy, name="policy")
 app.add_typer(import_app, name="import")
-DEFAULT_STORE = Path("foresail.db")
 
 FleetPaths = Annotated[list[Path], typer.Argument(help="YAML files or folders with PredictiveAutoscalers.")]
-Store = Annotated[Path, typer.Option(help="File of the decision record (SQLite).")]
 Output = Annotated[str, typer.Option("--output", "-o", help="table or json.")]
 Kubeconfig = Annotated[Path | None, typer.Option(help="Act in the cluster of this kubeconfig; without: simulated.")]
 Context = Annotated[str | None, typer.Option(help="Context of the kubeconfig (default: its current one).")]
 InCluster = Annotated[bool, typer.Option("--in-cluster", help="Act in the cluster that this process runs in.")]
 Installation = Annotated[str, typer.Option(help="Our name on the floors that we hold; one per Foresail of a cluster.")]
 Grid = Annotated[str | None, typer.Option(help="Grid of the demand (default: the sources' longest, or 60s).")]
-When = Annotated[str | None, typer.Option(help="A moment, RFC 3339 with a zone, e.g. 2026-06-10T09:00:00Z.")]
 
 
 @app.callback(invoke_without_command=True)
@@ -61,7 +59,6 @@ def advise(
     namespace: Annotated[list[str] | None, typer.Option(help="Only these namespaces (repeat).")] = None,
     days: Annotated[float, typer.Option(help="Days of history, 4 to 28.")] = 14.0,
     lead: Annotated[str, typer.Option(help='Until a replica is Ready: 180s, or "p50=90s,p95=240s".')] = "180s",
-    risk: Annotated[str, typer.Option(help="Accepted share of time short of capacity.")] = "0.5%",
     step: Annotated[str, typer.Option(help="Step of the simulation: 15s, 30s, 60s or 300s.")] = "60s",
     at: When = None,
     queries: Annotated[Path | None, typer.Option(help="YAML list of demands to judge instead of all.")] = None,
@@ -96,9 +93,7 @@ def demo(
     series: Annotated[str | None, typer.Option(help="Which series of a trace in long format.")] = None,
     start: Annotated[str | None, typer.Option("--from", help="Show from this moment of the trace on.")] = None,
     days: Annotated[int | None, typer.Option(help="Show this many days (default: 7).")] = None,
-    capacity: Annotated[float | None, typer.Option(help="Demand that one replica serves.")] = None,
     lead: Annotated[str, typer.Option(help="Time until a new replica is Ready.")] = "3m",
-    risk: Annotated[str, typer.Option(help="Accepted share of time short of capacity.")] = "0.5%",
     hpa_target: Annotated[int, typer.Option(help="Target of the HPA under our floor, percent.")] = 85,
     out: Annotated[Path, typer.Option(help="Folder for the picture and the decision record.")] = Path("out/demo"),
     seconds: Annotated[float, typer.Option(help="How long the shown week takes in a terminal.")] = 40.0,
@@ -108,7 +103,6 @@ def demo(
     from autoscaler.cli.demo import DemoOptions, run_demo
 
     options = DemoOptions(
-        trace=trace, column=column, series=series, start=start, days=days, capacity=capacity, lead=lead, risk=risk,
         hpa_target=hpa_target, out=out, seconds=seconds, seed=seed,
     )  # fmt: skip
     run_demo(options)
@@ -130,7 +124,6 @@ def simulate(
     lead: options.Lead = None,
     data_delay: options.DataDelay = "0s",
     actuation_delay: options.ActuationDelay = "0s",
-    capacity: options.Capacity = None,
     risk: options.Risk = None,
     actuation: options.Actuation = None,
     hpa_target: options.HpaTarget = None,
@@ -158,7 +151,6 @@ def simulate(
     options = SimulateOptions(
         trace=trace, column=column, series=series, censored_column=censored_column, prometheus=prometheus, query=query,
         censored_query=censored_query, since=since, config=config,
-        capacity=capacity, risk=risk, actuation=actuation, least=least, most=most, warmup=warmup, step=step, out=out,
         output=output, world=world, policies=tuple(policies or ()), site=site,
     )  # fmt: skip
     run_simulate(options)
@@ -185,7 +177,6 @@ def report(
     lead: options.Lead = None,
     data_delay: options.DataDelay = "0s",
     actuation_delay: options.ActuationDelay = "0s",
-    capacity: options.Capacity = None,
     risk: options.Risk = None,
     actuation: options.Actuation = None,
     hpa_target: Annotated[int | None, typer.Option(help="Target of your HPA as set, percent (default: 70).")] = None,
@@ -216,7 +207,6 @@ def report(
     )  # fmt: skip
     simulated = SimulateOptions(
         trace=trace, column=column, series=series, censored_column=censored_column, prometheus=prometheus, query=query,
-        censored_query=censored_query, since=since, config=config, capacity=capacity, risk=risk, actuation=actuation,
         least=least, most=most, warmup=warmup, step=step, out=None, output="table", world=world,
         policies=tuple(policies or ()), site=site,
     )  # fmt: skip
@@ -239,7 +229,6 @@ def backtest(
     ] = None,
     lead: Annotated[str | None, typer.Option(help="Window to size for: until a replica is Ready (180s).")] = None,
     horizon: Annotated[list[str] | None, typer.Option(help="One more window, such as 60m (repeat).")] = None,
-    capacity: options.Capacity = None,
     risk: options.Risk = None,
     warmup: Annotated[str | None, typer.Option(help="Learned from, not scored (default: 14d or a third).")] = None,
     days: Annotated[float | None, typer.Option(help="Score the newest days (default: 14).")] = None,
@@ -254,7 +243,6 @@ def backtest(
     asked = BacktestOptions(
         trace=trace, column=column, series=series, censored_column=censored_column, prometheus=prometheus, query=query,
         censored_query=censored_query, since=since, step=step, models=models, lead=lead, horizons=tuple(horizon or ()),
-        capacity=capacity, risk=risk, warmup=warmup, days=days, decisions=decisions, workers=workers, out=out,
         output=output,
     )  # fmt: skip
     run_backtest(asked)
@@ -318,19 +306,8 @@ def explain(
     explain_workload(workload, store, at, output)
 
 
-@app.command()
-def history(
-    workload: Annotated[str, typer.Argument(help="NAMESPACE/NAME, or NAME where it is the only one.")],
-    store: Store = DEFAULT_STORE,
-    since: When = None,
-    until: When = None,
-    limit: Annotated[int, typer.Option(help="At most this many of the newest runs.", min=1)] = 50,
-    output: Output = "table",
-) -> None:
-    """Recorded decisions, one line per run of unchanged ones."""
-    from autoscaler.cli.record import show_history
-
-    show_history(workload, store, since, until, limit, output)
+app.command()(history)
+app.command()(export)
 
 
 @app.command()

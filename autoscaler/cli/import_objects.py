@@ -10,8 +10,13 @@ from typing import Any
 from autoscaler.domain.errors import Refused
 
 
-def run_import(kind: str, manifest: Path, source: str, cpu_request: str | None) -> None:
-    """Print documents that our own parser accepts; what could not be taken over is said on stderr."""
+def run_import(
+    kind: str, manifest: str, source: str, cpu_request: str | None, cluster: tuple[Path | None, str | None]
+) -> None:
+    """Print documents that our own parser accepts; what could not be taken over is said on stderr.
+
+    manifest: a file, or with a cluster (kubeconfig, context) NAMESPACE/NAME of the object in it.
+    """
     from autoscaler.bootstrap.policies_import import imported
     from autoscaler.bootstrap.policies_import_metrics import Choices
     from autoscaler.spec.reader import parse_text
@@ -22,8 +27,9 @@ def run_import(kind: str, manifest: Path, source: str, cpu_request: str | None) 
             quantity_of(cpu_request)
         except ValueError:
             raise Refused(f"--cpu-request {cpu_request!r} is not a quantity; write e.g. 500m or 2") from None
+    told = _read(Path(manifest)) if cluster == (None, None) else _live(kind, manifest, *cluster)
     try:
-        found = imported(kind, _read(manifest), Choices(source, cpu_request))
+        found = imported(kind, told, Choices(source, cpu_request))
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         what = f"{type(error).__name__}: {error}"
         raise Refused(f"{manifest}: is not as an API server writes it ({what}); export it with kubectl") from error
@@ -32,6 +38,20 @@ def run_import(kind: str, manifest: Path, source: str, cpu_request: str | None) 
     print(text, end="")  # noqa: T201
     for note in found.notes:
         print(f"note: {note}", file=sys.stderr)  # noqa: T201
+
+
+def _live(kind: str, name: str, kubeconfig: Path | None, context: str | None) -> dict[str, Any]:
+    from autoscaler.bootstrap.clusters import connect
+    from autoscaler.bootstrap.policies_import_live import live_object
+    from autoscaler.bootstrap.settings import ClusterSettings
+
+    if kubeconfig is not None and not kubeconfig.exists():
+        raise Refused(f"kubeconfig {kubeconfig} cannot be used: there is no such file")
+    connection = connect(ClusterSettings(kubeconfig=kubeconfig, context=context))
+    try:
+        return live_object(connection, kind, name)
+    finally:
+        connection.close()
 
 
 def _read(manifest: Path) -> dict[str, Any]:

@@ -80,13 +80,17 @@ def diff(
     workloads: Annotated[list[Path] | None, typer.Option(help="Files or folders with the workloads (repeat).")] = None,
     site: Site = None,
     trace: Annotated[Path | None, typer.Option(help="Recorded demand (CSV or Parquet) to simulate both on.")] = None,
-    workload: Annotated[str | None, typer.Option(help="With --trace: whose demand it is.")] = None,
+    prometheus: Annotated[str | None, typer.Option(help="Instead of --trace: URL of a source to ask for it.")] = None,
+    query: Annotated[str | None, typer.Option(help="With --prometheus (default: the workload's own).")] = None,
+    since: Annotated[str | None, typer.Option(help="With --prometheus: how far back, e.g. 7d (default 30d).")] = None,
+    workload: Annotated[str | None, typer.Option(help="Whose demand it is.")] = None,
     fail_on: Annotated[str, typer.Option(help="Exit with 1 on any change, or on risky ones not acknowledged.")] = (
         "change"
     ),
     output: Annotated[str, typer.Option("--output", "-o", help="table or json.")] = "table",
 ) -> None:
-    """What an edit changes, for which workloads, and with --trace what it would have cost and left short."""
-    from autoscaler.cli.policy_diff import run_diff
+    """What an edit changes, for which workloads, and with recorded demand what it would have cost and left short."""
+    from autoscaler.cli.policy_diff import Simulated, run_diff
 
-    run_diff((old, new), tuple(workloads or ()), site, (trace, workload), fail_on=fail_on, output=output)
+    simulated = Simulated(workload, trace, prometheus, query, since)
+    run_diff((old, new), tuple(workloads or ()), site, simulated, fail_on=fail_on, output=output)

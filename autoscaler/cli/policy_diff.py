@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +17,29 @@ if TYPE_CHECKING:
     from autoscaler.domain.workload import Workload
 
 
+@dataclass(frozen=True, slots=True)
+class Simulated:
+    """Whose recorded demand both sides are tried on, as typed; None = not given. query: default: the workload's own."""
+
+    workload: str | None = None
+    trace: Path | None = None
+    prometheus: str | None = None
+    query: str | None = None
+    since: str | None = None
+    column: str | None = None
+    series: str | None = None
+    censored_column: str | None = None
+    censored_query: str | None = None
+    step: str | None = None
+
+    @property
+    def asked(self) -> bool:
+        """Whether a demand is named, or something that only goes with one."""
+        return any(v is not None for v in (self.trace, self.prometheus, self.query, self.since))
+
+
 def run_diff(
-    sides: tuple[Path, Path], workloads: tuple[Path, ...], site: str | None, simulated: tuple[Path | None, str | None],
+    sides: tuple[Path, Path], workloads: tuple[Path, ...], site: str | None, simulated: Simulated,
     *, fail_on: str, output: str,
 ) -> None:  # fmt: skip
     """Print what changes; exit code 1 if something does, or only for what is risky and not acknowledged."""
@@ -27,13 +48,13 @@ def run_diff(
     output_kind(output)
     if fail_on not in {"change", "risky"}:
         raise Refused(f"--fail-on {fail_on!r} is not known; use change or risky")
-    (old, new), (trace, workload) = sides, simulated
+    old, new = sides
     before, after = loads_of([old], workloads, site), loads_of([new], workloads, site)
     found = differences(before, after, acknowledged_in([new]))
     gone, come = only_in(before, after)
     if not before.keys() & after.keys():
         raise Refused("no workload is on both sides, so nothing can be compared; name their files with --workloads")
-    effects = None if trace is None else _effects(before, after, workload, trace)
+    effects = _effects(before, after, simulated) if simulated.asked else None
     if output == "json":
         told: dict[str, Any] = {"changes": [asdict(d) for d in found], "onlyBefore": gone, "onlyAfter": come}
         if effects is not None:
@@ -48,15 +69,20 @@ def run_diff(
 
 
 def _effects(
-    before: Mapping[str, Workload], after: Mapping[str, Workload], workload: str | None, trace: Path
+    before: Mapping[str, Workload], after: Mapping[str, Workload], simulated: Simulated
 ) -> tuple[str, Effect, Effect]:
     from autoscaler.bootstrap.policies_diff import effect
+    from autoscaler.cli.recorded import recorded_demand
 
     both = sorted(before.keys() & after.keys())
-    fitting = [n for n in both if workload in {None, n, n.rpartition("/")[2]}]
+    fitting = [n for n in both if simulated.workload in {None, n, n.rpartition("/")[2]}]
     if len(fitting) != 1:
-        raise Refused(f"--trace shows one workload; name it with --workload: {', '.join(both[:10])}")
-    return fitting[0], effect(before[fitting[0]], trace), effect(after[fitting[0]], trace)
+        raise Refused(f"a recorded demand is one workload's; name it with --workload: {', '.join(both[:10])}")
+    load = after[fitting[0]]
+    if simulated.prometheus is not None and simulated.query is None and len(load.demands) == 1:
+        simulated = replace(simulated, query=load.demands[0].query)
+    record = recorded_demand(simulated)
+    return fitting[0], effect(before[fitting[0]], record), effect(load, record)
 
 
 def _lines(found: tuple[Difference, ...], gone: tuple[str, ...], come: tuple[str, ...]) -> Iterator[str]:

@@ -39,7 +39,15 @@ def print_reference(kind: str | None) -> None:
     from autoscaler.spec.reference import reference
 
     _check_kind(kind)
-    print(reference(*((kind,) if kind else REFERENCE_KINDS)), end="")  # noqa: T201
+    print(reference(kind) if kind else reference_page(), end="")  # noqa: T201
+
+
+def reference_page() -> str:
+    """docs/policies-reference.md: the kinds of policies, and what guards can enforce."""
+    from autoscaler.reporting.enforcement import enforcement_table
+    from autoscaler.spec.reference import reference
+
+    return reference(*REFERENCE_KINDS) + "\n" + "\n".join(enforcement_table()) + "\n"
 
 
 def _check_kind(kind: str | None) -> None:

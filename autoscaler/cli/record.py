@@ -1,4 +1,4 @@
-"""`foresail explain` and `foresail history`: reading the record of a service, running or not."""
+"""`foresail explain`, `history` and `export`: reading the record of a service, running or not."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from autoscaler.domain.errors import Refused
 if TYPE_CHECKING:
     from autoscaler.domain.workload import WorkloadRef
     from autoscaler.ports.records import DecisionReader
+
+MOST_RUNS = 1_000_000
+"""Of one workload; a run a minute is half a million a year."""
 
 
 def explain_workload(workload: str, store: Path, at: str | None, output: str) -> None:
@@ -40,10 +43,12 @@ def explain_workload(workload: str, store: Path, at: str | None, output: str) ->
         print(explain(run, when, without))  # noqa: T201
 
 
-def show_history(workload: str, store: Path, since: str | None, until: str | None, limit: int, output: str) -> None:
-    """Print runs of unchanged decisions, oldest first."""
+def show_history(
+    workload: str, store: Path, since: str | None, until: str | None, limit: int, output: str, *, rules: bool
+) -> None:
+    """Print runs of unchanged decisions, oldest first. rules: with those that changed each number, below it."""
     from autoscaler.adapters.store import DecisionStore
-    from autoscaler.reporting.words import HISTORY_COLUMNS, history_dicts, history_table
+    from autoscaler.reporting.words import HISTORY_COLUMNS, history_dicts, history_table, ruling
 
     output_kind(output)
     record = DecisionStore.open_read_only(store)
@@ -62,9 +67,29 @@ def show_history(workload: str, store: Path, since: str | None, until: str | Non
     table = Table(box=None, pad_edge=False)
     for name in HISTORY_COLUMNS:
         table.add_column(name)
-    for row in history_table(runs):
+    for run, row in zip(runs, history_table(runs), strict=True):
         table.add_row(*row)
+        for rule in ruling(run.decision) if rules else ():
+            table.add_row(*[""] * (len(row) - 2), f"by {rule}", "")
     screen().print(table)
+
+
+def export_lines(workloads: tuple[str, ...], store: Path, since: str | None, until: str | None) -> None:
+    """A JSON object a line, run by run, each workload's oldest first.
+
+    A run that was still open at the last export comes again, longer: workload and `from` are its identity.
+    """
+    from autoscaler.adapters.store import DecisionStore
+    from autoscaler.reporting.words import export_dict
+
+    first, last = moment("--since", since), moment("--until", until)
+    record = DecisionStore.open_read_only(store)
+    try:
+        for ref in [chosen(record, name, store) for name in workloads] or record.workloads():
+            for run in record.history(ref, first, last, MOST_RUNS):
+                print(json.dumps(export_dict(run), separators=(",", ":")))  # noqa: T201
+    finally:
+        record.close()
 
 
 def chosen(record: DecisionReader, text: str, store: Path) -> WorkloadRef:

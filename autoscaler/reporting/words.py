@@ -79,8 +79,18 @@ def history_table(runs: Sequence[RecordedRun]) -> list[tuple[str, ...]]:
 
 
 def history_dicts(runs: Sequence[RecordedRun]) -> list[dict[str, Any]]:
-    """One JSON-able dict per run, without the details of its decision."""
-    return [_span_dict(run) | _head_dict(run.decision) for run in runs]
+    """One JSON-able dict per run, without the details of its decision but with the rules that changed its number."""
+    return [_span_dict(run) | _head_dict(run.decision) | {"rules": list(ruling(run.decision))} for run in runs]
+
+
+def export_dict(run: RecordedRun) -> dict[str, Any]:
+    """Everything that is on record about a run, for a log store."""
+    return {"kind": "ForesailDecision", **_span_dict(run), **decision_dict(run.decision)}
+
+
+def ruling(decision: Decision) -> tuple[str, ...]:
+    """The rules behind the guards that changed or held the number, in the order of the guards, each once."""
+    return tuple(dict.fromkeys(rule for e in decision.effects for rule in rules_behind(decision, e)))
 
 
 def explain_dict(run: RecordedRun, at: datetime | None, counterfactuals: Mapping[str, int]) -> dict[str, Any]:

@@ -1,10 +1,9 @@
-"""The table of docs/policies.md, rule by actuation: each cell against decisions and an HPA by its own algorithm."""
+"""What guards can enforce, rule by actuation: each cell against decisions and an HPA by its own algorithm."""
 
-import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -26,6 +25,7 @@ from autoscaler.domain.policy import (
     ReplicaWindow,
 )
 from autoscaler.domain.replicas import ReplicaStatus
+from autoscaler.domain.series import DataVerdict
 from autoscaler.domain.workload import (
     Actuation,
     Demand,
@@ -40,11 +40,13 @@ from autoscaler.domain.workload import (
     Workload,
     WorkloadRef,
 )
+from autoscaler.forecasting.catalogue import serving_models
+from autoscaler.forecasting.serving import PeakServer
 from autoscaler.guards.chain import CHAIN
 from autoscaler.pipeline.decide import decide
 from autoscaler.pipeline.state import LoopState
+from autoscaler.reporting.enforcement import TABLE
 
-PAGE = (Path(__file__).parents[3] / "docs" / "policies.md").read_text()
 HERE = Origin("GuardPolicy p", "limits", "p.yaml:1", "00000000")
 FIRST, STEPS, OPENS, CLOSES = 29_000_000, 600, 420, 540
 """There is a forecast before the windows open."""
@@ -68,7 +70,9 @@ def run(demand: np.ndarray, guarded: Guarded, actuation: Actuation, copies: int 
         )
         for k in range(copies)
     ]  # fmt: skip
-    lanes = side_by_side(60, FIRST, np.tile(demand, (copies, 1)), loads, World(hpa_target=70))
+    lanes = side_by_side(
+        60, FIRST, np.tile(demand, (copies, 1)), loads, World(hpa_target=70), server=PeakServer(serving_models())
+    )
     return [Side(lane.granted, lane.served.running) for lane in lanes]
 
 
@@ -122,8 +126,7 @@ def paused_down(actuation: Actuation) -> None:
     if actuation is Actuation.SCALE:
         assert (np.diff(side.running[OPENS:CLOSES]) >= 0).all()
     else:
-        assert side.running[CLOSES - 1] < side.running[OPENS]  # the HPA comes down to the floor
-        assert side.running[CLOSES - 1] >= side.granted[CLOSES - 1]
+        assert side.running[CLOSES - 1] == side.granted[CLOSES - 1]  # the HPA comes down to the floor, and stays
 
 
 def still(actuation: Actuation) -> None:
@@ -204,6 +207,79 @@ def stepped_down(actuation: Actuation) -> None:
         assert (side.running >= side.granted).all()
 
 
+def once(
+    actuation: Actuation,
+    demand: float,
+    guarded: Guarded | None = None,
+    verdict: DataVerdict = DataVerdict.OK,
+    **told: np.ndarray,
+) -> int:
+    """One lane that has ten, of which a floor is eight; what is granted for so much demand, ten of it a replica."""
+    load = Workload(
+        WorkloadRef("shop", "w"), Target("apps/v1", "Deployment", "w"), (Demand("d", "p", "q", 10.0),), 2, 60,
+        Lead(60.0), actuation=actuation, guarded=guarded, scale_down=ScalingRule(),
+    )  # fmt: skip
+    fleet, now_s = Fleet((load,)), FIRST * 60.0
+    written = np.array([8 if actuation.is_floor else 10])
+    status: dict[str, Any] = {"desired": np.array([10]), "ceiling": np.array([50])} | told
+    one = ReplicaStatus(known=np.ones(1, dtype=np.bool_), ready=status["desired"], floor=written, **status)
+    known = verdict in {DataVerdict.OK, DataVerdict.PARTIAL}
+    seen = ForesightAt(
+        FIRST, 60, np.zeros(1, dtype=np.int64), np.zeros(1), np.full(1, demand if known else np.nan),
+        np.full(1, np.nan), np.array([verdict], dtype=np.uint8), fleet.lead_steps(60), np.full((1, 3), demand),
+        np.ones(1, dtype=np.bool_), np.zeros(1, dtype=np.int64), ("given",),
+    )  # fmt: skip
+    state = LoopState.fresh(fleet, 60)
+    state = state.learned(replace(state.margin, log_margin=np.zeros(1)))
+    _, state = decide(fleet, seen, one, state, CHAIN, now_s=now_s - 600)  # what it has is older than any window
+    return int(decide(fleet, seen, one, state, CHAIN, now_s=now_s)[0].granted[0])
+
+
+def kept(actuation: Actuation) -> int:
+    return 8 if actuation.is_floor else 10
+
+
+def held(actuation: Actuation) -> None:
+    assert once(actuation, 30.0) < kept(actuation)
+    for why in ({"verdict": DataVerdict.MISSING}, {"guarded": Guarded(unknown=HERE)}):
+        assert once(actuation, 30.0, **why) == 10  # under a floor what runs
+
+
+def bounded(actuation: Actuation) -> None:
+    assert once(actuation, 30.0, verdict=DataVerdict.PARTIAL) == 10
+    assert once(actuation, 200.0, verdict=DataVerdict.PARTIAL) == 20
+
+
+def clashed(actuation: Actuation) -> None:
+    for demand in (30.0, 300.0):
+        assert once(actuation, demand, Guarded(clash=(HERE, HERE))) == kept(actuation)
+
+
+def left_alone(actuation: Actuation) -> None:
+    yielded = np.ones(1, dtype=np.bool_)
+    for demand in (30.0, 300.0):
+        assert once(actuation, demand, yielded=yielded) == kept(actuation)
+    assert once(actuation, 300.0, desired=np.zeros(1, dtype=np.int64)) == (8 if actuation.is_floor else 0)
+
+
+def disrupted(actuation: Actuation) -> None:
+    least = np.array([7])
+    assert once(actuation, 30.0, least=least) == 7
+    assert once(actuation, 300.0, least=least) == 30
+
+
+def crowded(actuation: Actuation) -> None:
+    stuck = np.ones(1, dtype=np.bool_)
+    assert once(actuation, 300.0, stuck=stuck) == 10
+    assert once(actuation, 30.0, stuck=stuck) == once(actuation, 30.0)
+
+
+def spaced(actuation: Actuation) -> None:
+    just = np.array([FIRST * 60.0 - 10])
+    assert once(actuation, 300.0, raised_s=just) == (8 if actuation.is_floor else 30)
+    assert once(actuation, 300.0, raised_s=just - 60) == 30
+
+
 ROWS: dict[str, Callable[[Actuation], None]] = {
     "min, window min, event floor, fallback": raised,
     "max, window max": capped,
@@ -215,6 +291,13 @@ ROWS: dict[str, Callable[[Actuation], None]] = {
     "brake": braked,
     "step limits upward": stepped_up,
     "step limits downward, stabilisation": stepped_down,
+    "hold on bad or old data, or on a policy that cannot be read": held,
+    "data that is a lower bound": bounded,
+    "limits that clash": clashed,
+    "scaled to zero, somebody else decides, target not read": left_alone,
+    "disruption budget": disrupted,
+    "no room for new pods": crowded,
+    "spacing of rises": spaced,
 }
 
 
@@ -224,6 +307,6 @@ def test_each_cell_of_the_table_is_what_happens(row: str, actuation: Actuation) 
     ROWS[row](actuation)
 
 
-def test_the_rows_are_those_of_the_page() -> None:
-    table = PAGE.partition("| rule | `Scale` | a floor |\n|---|---|---|\n")[2].partition("\n\n")[0]
-    assert re.findall(r"^\| ([^|]+) \|", table, re.MULTILINE) == list(ROWS)
+def test_the_rows_are_those_of_the_page_and_speak_of_every_guard() -> None:
+    assert [row.rule for row in TABLE] == list(ROWS)
+    assert {guard for row in TABLE for guard in row.guards} == {guard.name for guard in CHAIN}

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from autoscaler.adapters.traces import read_trace
 from autoscaler.bootstrap.policies_diff import differences, effect, loads_of, only_in
 from autoscaler.bootstrap.policies_explain import explain
 from autoscaler.domain.errors import InvalidSpec, Refused
@@ -140,7 +141,7 @@ def test_a_broken_side_is_refused(written, tmp_path) -> None:
 
 
 def test_P06_the_simulated_effect_of_a_cap_is_fewer_replicas_and_more_shortage(written, tmp_path, estate) -> None:
-    trace = estate.record(steps=1200)
+    trace = read_trace(estate.record(steps=1200))
     open_, capped = (written(policy(limits=f"{{replicas: {{max: {n}}}}}"), file=f"{n}.yaml") for n in (50, 10))
     effects = [effect(loads_of([path], [tmp_path / "fleet.yaml"], None)["shop/web"], trace) for path in (open_, capped)]
     assert effects[0].hours == effects[1].hours > 0

@@ -32,6 +32,7 @@ COMMANDS = (
     "once",
     "explain",
     "history",
+    "export",
     "get",
     "doctor",
     "release",

@@ -4,6 +4,9 @@ import json
 
 import pytest
 
+from autoscaler.adapters.kubernetes.faults import ApiFault
+from autoscaler.bootstrap.policies_import_live import live_object
+from autoscaler.domain.errors import Refused
 from autoscaler.spec import parse_text
 
 HPA = """apiVersion: autoscaling/v2
@@ -189,3 +192,49 @@ def test_standard_input_and_json_do_too(foresail, monkeypatch, taken):
     said = foresail("import", "hpa", "-")
     assert said.code == 0
     assert read(said.out).compile()[0].max_replicas == 30
+
+
+class Asked:
+    """An API server that has one HPA."""
+
+    def __init__(self, status: int | None = None) -> None:
+        self.status = status
+        self.paths: list[str] = []
+
+    def get(self, path: str, **_: str) -> object:
+        self.paths.append(path)
+        if self.status is not None:
+            raise ApiFault(self.status, "said")
+        return {"metadata": {"name": "web", "namespace": "shop"}, "spec": {"maxReplicas": 30}}
+
+
+def test_a_live_object_is_read_by_its_path_and_has_its_kind():
+    asked = Asked()
+    found = live_object(asked, "hpa", "shop/web")
+    assert asked.paths == ["/apis/autoscaling/v2/namespaces/shop/horizontalpodautoscalers/web"]
+    assert (found["apiVersion"], found["kind"]) == ("autoscaling/v2", "HorizontalPodAutoscaler")
+
+
+@pytest.mark.parametrize(
+    ("status", "name", "words"),
+    [
+        (404, "shop/web", "has no HorizontalPodAutoscaler shop/web"),
+        (403, "shop/web", "grant get on horizontalpodautoscalers"),
+        (401, "shop/web", "may not be read"),
+        (None, "web", "write NAMESPACE/NAME"),
+    ],
+)
+def test_a_live_object_that_cannot_be_had_says_why(status, name, words):
+    with pytest.raises(Refused, match=words):
+        live_object(Asked(status), "hpa", name)
+
+
+def test_a_server_that_does_not_answer_stays_a_fault_of_the_backend():
+    with pytest.raises(ApiFault):
+        live_object(Asked(500), "scaledobject", "shop/web")
+
+
+def test_a_kubeconfig_that_is_not_there_is_a_slip(foresail):
+    said = foresail("import", "hpa", "shop/web", "--kubeconfig", "nope")
+    assert said.code == 2
+    assert "there is no such file" in said.err

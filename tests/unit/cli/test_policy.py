@@ -12,6 +12,9 @@ import pytest
 from autoscaler.spec import json_schema
 from autoscaler.spec.schema import SCHEMAS
 from tests.unit.cli.recorded import AUTOSCALER
+from tests.unit.cli.test_simulate_prometheus import prometheus
+
+__all__ = ["prometheus"]
 
 ROOT = Path(__file__).parents[3]
 AT = ("--at", "2026-06-10T09:00:00Z")
@@ -160,6 +163,19 @@ def test_diff_simulates_both_sides_on_a_recorded_demand(guarded, foresail, tmp_p
     assert told["workload"] == "shop/web"
     assert told["after"]["replica_hours"] < told["before"]["replica_hours"]
     assert told["after"]["short_minutes"] > told["before"]["short_minutes"]
+
+
+def test_P06_diff_asks_a_source_for_the_workloads_own_query(guarded, foresail, tmp_path, prometheus):
+    guarded(policy(limits="{replicas: {max: 50}}"))
+    new = tmp_path / "new.yaml"
+    new.write_text(policy(limits="{replicas: {max: 3}}"))
+    url, asked = prometheus
+    args = ("policy", "diff", "policies", new, "--workloads", "fleet", "--workload", "web")
+    said = foresail(*args, "--prometheus", url, "--since", "12h", "-o", "json")
+    told = json.loads(said.out)["effect"]
+    assert told["after"]["replica_hours"] < told["before"]["replica_hours"]
+    assert "web" in {a["query"] for a in asked}
+    assert foresail(*args, "--since", "7d").code == 2
 
 
 def test_test_exit_codes_outputs_and_junit(foresail, tmp_path):

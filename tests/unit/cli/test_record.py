@@ -117,3 +117,31 @@ def test_what_cannot_be_answered_says_why(recorded, args, words):
 def test_reading_leaves_no_file_behind(recorded, tmp_path):
     recorded("explain", "web", "--store", "nope.db")
     assert not (tmp_path / "nope.db").exists()
+
+
+def test_history_with_rules_names_those_behind_the_number(estate, source, workload, foresail, tmp_path):
+    estate.record("web.csv", "web", "api")
+    estate.write(source(), workload("web"))
+    (tmp_path / "shop.yaml").write_text(
+        "apiVersion: foresail.dev/v1alpha1\nkind: GuardPolicy\nmetadata: {name: shop}\n"
+        "spec:\n  selector: {namespaces: [shop]}\n  limits: {replicas: {max: 5}}\n"
+    )
+    assert foresail("once", "fleet", "--policies", "shop.yaml", "--at", MOMENTS[0]).code == 0
+    rule = "GuardPolicy shop@"
+    assert rule not in foresail("history", "web").out
+    said = foresail("history", "web", "--rules").out
+    assert rule in said
+    assert "limits.replicas.max (shop.yaml:6)" in said
+    assert json.loads(foresail("history", "web", "-o", "json").out)[0]["rules"][0].startswith(rule)
+    line = json.loads(foresail("export").out)
+    behind = next(g for g in line["guards"] if g["guard"] == "min-max")
+    assert behind["rules"][0].startswith(rule)
+
+
+def test_export_is_a_line_a_run_with_everything_of_the_decision(recorded):
+    lines = [json.loads(line) for line in recorded("export").out.splitlines()]
+    assert [line["workload"] for line in lines] == ["ops/api"] * 3 + ["shop/api"] * 3 + ["shop/web"] * 3
+    assert all(line["kind"] == "ForesailDecision" and line["ticks"] >= 1 and line["inputs"] for line in lines)
+    one = [json.loads(line) for line in recorded("export", "web", "--since", "2026-06-10T08:15:00Z").out.splitlines()]
+    assert [line["from"] for line in one] == ["2026-06-10T08:30:00+00:00", "2026-06-10T09:00:00+00:00"]
+    assert recorded("export", "wbe").code == 2
