@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from autoscaler.cli import options
+from autoscaler.cli.capacity_app import capacity
 from autoscaler.cli.import_app import import_app
 from autoscaler.cli.models_app import models_app
 from autoscaler.cli.policy import policy
@@ -28,6 +29,7 @@ app = typer.Typer(
 )
 app.add_typer(models_app)
 app.command()(train)
+app.command()(capacity)
 
 app.add_typer(policy, name="policy")
 app.add_typer(import_app, name="import")

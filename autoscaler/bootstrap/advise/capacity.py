@@ -15,11 +15,12 @@ import numpy as np
 from autoscaler.bootstrap.advise.candidates import Basis, Candidate, Confidence, Doubt, HpaAsSet
 from autoscaler.bootstrap.advise.record import BLOCK_S, Record
 from autoscaler.domain.series import Floats
+from autoscaler.planning.capacity import BEYOND_SEEN, LEAST_SAMPLES, Seen, curves, explained_by
+from autoscaler.planning.load_curve import Curves
 
-BEYOND_SEEN: Final = 1.1
 HALF: Final = 0.5
-LEAST_BLOCKS: Final = 144
-"""Half a day of blocks with demand and replicas, below which nothing is derived."""
+LEAST_BLOCKS: Final = LEAST_SAMPLES
+"""Blocks with demand and replicas, below which nothing is derived."""
 WELL_EXPLAINED, EXPLAINED = 0.8, 0.5
 """Share of the variance of CPU per replica that requests per replica explain."""
 
@@ -36,17 +37,16 @@ class Capacity:
     promised: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class CpuOfRequests:
-    """CPU of one replica = idle_cores + cores_each × requests a second. explained: R², 0 to 1."""
+    """CPU of one replica over its requests: a rising curve of one lane. explained: share of the variance, 0 to 1."""
 
-    idle_cores: float
-    cores_each: float
+    curve: Curves
     explained: float
 
     def requests_at(self, cores: float) -> float:
         """Requests a second at which a replica uses this much CPU."""
-        return max(0.0, cores - self.idle_cores) / self.cores_each
+        return float(self.curve.load_at(np.array([cores]))[0])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,20 +72,17 @@ def per_replica(record: Record, step_s: int) -> PerReplica:
 
 
 def cpu_of_requests(seen: PerReplica) -> CpuOfRequests | None:
-    """By least squares; None where the load never moved, or CPU does not rise with it."""
-    known = np.isfinite(seen.load) & np.isfinite(seen.cpu_cores)
+    """The curve of `planning.load_curve`; None where the load never moved, or CPU does not rise with it."""
+    known = np.isfinite(seen.load) & np.isfinite(seen.cpu_cores) & (seen.load >= 0) & (seen.cpu_cores >= 0)
     if known.sum() < LEAST_BLOCKS:
         return None
-    load, cores = seen.load[known], seen.cpu_cores[known]
-    spread = float(load.var())
-    if spread <= 0 or cores.var() <= 0:
+    load, cores = (np.where(known, values, np.nan)[None, :] for values in (seen.load, seen.cpu_cores))
+    one = Seen(load, cores, np.ones(1), np.zeros(load.shape, dtype=np.bool_), np.zeros(1, dtype=np.int64))
+    curve = curves(one)
+    explained = float(explained_by(one, curve)[0][0])
+    if not (curve.slope[0] > 0 and explained > 0):
         return None
-    both = float(((load - load.mean()) * (cores - cores.mean())).mean())
-    slope = both / spread
-    if slope <= 0:
-        return None
-    idle = max(0.0, float(cores.mean() - slope * load.mean()))
-    return CpuOfRequests(idle, slope, both * both / (spread * float(cores.var())))
+    return CpuOfRequests(curve, explained)
 
 
 def capacity(one: Candidate, seen: PerReplica, curve: CpuOfRequests | None) -> Capacity:

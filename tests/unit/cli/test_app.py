@@ -37,6 +37,7 @@ COMMANDS = (
     "doctor",
     "release",
     "train",
+    "capacity",
 )
 
 

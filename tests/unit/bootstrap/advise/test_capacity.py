@@ -7,7 +7,6 @@ import pytest
 
 from autoscaler.bootstrap.advise.candidates import Basis, Confidence, HpaAsSet
 from autoscaler.bootstrap.advise.capacity import (
-    BEYOND_SEEN,
     NoCapacity,
     PerReplica,
     capacity,
@@ -15,6 +14,7 @@ from autoscaler.bootstrap.advise.capacity import (
     per_replica,
     target_percent,
 )
+from autoscaler.planning.capacity import BEYOND_SEEN
 
 BLOCKS = 400
 
@@ -42,7 +42,7 @@ def test_requests_are_carried_as_far_as_their_cpu_reaches(candidate):
     load = np.linspace(5, 33, BLOCKS)
     seen = _seen(load, 0.02 + 0.03 * load)
     curve: Any = cpu_of_requests(seen)
-    assert (curve.idle_cores, curve.cores_each, curve.explained) == pytest.approx((0.02, 0.03, 1.0))
+    assert (curve.curve.idle[0], curve.curve.slope[0], curve.explained) == pytest.approx((0.02, 0.03, 1.0))
     one = candidate(basis=Basis.REQUESTS)
     found = capacity(one, seen, curve)
     assert found.per_replica == pytest.approx((1 - 0.02) / 0.03)
