@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from autoscaler.bootstrap.cold_start import packaged_server
 from autoscaler.domain.fleet import Fleet
 from autoscaler.domain.series import Floats, Panel, SeriesBatch
 from autoscaler.domain.workload import (
@@ -22,8 +23,6 @@ from autoscaler.domain.workload import (
     Workload,
     WorkloadRef,
 )
-from autoscaler.forecasting.catalogue import serving_models
-from autoscaler.forecasting.serving import PeakServer
 from autoscaler.guards.chain import CHAIN
 from autoscaler.simulator.cluster import ClusterSettings, MemoryCluster
 from autoscaler.simulator.run import Journal, Recording, Run, Watcher
@@ -124,7 +123,7 @@ class Stage:
             cluster=MemoryCluster(fleet, scene.step_s, np.array([world.hpa_target is not None]), start, settings),
             first_step=scene.warm_step,
             end_step=scene.end_step,
-            server=PeakServer(serving_models()) if world.served else None,
+            server=packaged_server() if world.served else None,
             guards=CHAIN if world.served else (),
             block_steps=frame_steps,
             watch=self.watch if first else None,

@@ -15,6 +15,7 @@ from autoscaler.domain.fleet import NO_LIMIT, Fleet
 from autoscaler.domain.replicas import ReplicaStatus
 from autoscaler.domain.series import Panel
 from autoscaler.forecasting.catalogue import serving_models
+from autoscaler.forecasting.contract import QuantileForecaster
 from autoscaler.forecasting.serving import PeakServer
 from autoscaler.pipeline.decide import decide
 from autoscaler.pipeline.foresee import foresee
@@ -26,14 +27,16 @@ MOST_POINTS = 300_000
 BLOCK_STEPS = 360
 
 
-def lived_again(past: Past, fleet: Fleet, now_step: int) -> tuple[LoopState | None, str]:
+def lived_again(
+    past: Past, fleet: Fleet, now_step: int, start: QuantileForecaster | None = None
+) -> tuple[LoopState | None, str]:
     """A state with margins from kept demand, or None, and in words what was done. Never raises: a start goes on."""
     first = "margins begin at the first one"
     step_s, rows = past.history.step_s, len(fleet.demands)
     steps = steps_to_relive(rows, step_s)
     if steps == 0:
         return None, f"{rows} demands are too many to live their kept days through again: {first}"
-    server = PeakServer(serving_models())
+    server = PeakServer(serving_models(), start=start)
     before = server.history_steps(step_s, int(fleet.lead_steps(step_s).max(initial=0)))
     try:
         demand = past.kept(fleet, now_step, steps + before)

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from autoscaler.bootstrap.cold_start import packaged_server
 from autoscaler.bootstrap.worlds import World, steps_of, twin, with_delays
 from autoscaler.domain.fleet import Fleet
 from autoscaler.domain.replicas import ScaleRequest
 from autoscaler.domain.series import Bools, DataVerdict, Floats, Ints, Panel, SeriesBatch
 from autoscaler.domain.workload import Actuation, Workload, WorkloadRef
-from autoscaler.forecasting.catalogue import serving_models
 from autoscaler.forecasting.serving import PeakServer
 from autoscaler.guards.chain import CHAIN
 from autoscaler.simulator.figures import Asked, Scores, Served, score
@@ -40,13 +40,14 @@ class Lane:
 def side_by_side(
     step_s: int, first_step: int, demand: Floats, loads: Sequence[Workload], world: World,
     *, hpa_targets: Ints | None = None, serve: bool = True, censored: Bools | None = None,
-    keys: Sequence[str] | None = None, progress: Callable[[float], None] | None = None,
+    keys: Sequence[str] | None = None, server: PeakServer | None = None,
+    progress: Callable[[float], None] | None = None,
 ) -> tuple[Lane, ...]:  # fmt: skip
     """One lane per row of demand [lane, step] (NaN = unknown), all in one run; censored: likewise, lower bounds.
 
     hpa_targets: [lane], percent, instead of the world's one for all. serve: False leaves the HPAs alone with their
     own minimum. keys: [lane], by which refits are staggered; variants of one workload share one, or the moments of
-    their refits would be compared too.
+    their refits would be compared too. server: None = the one that serves.
     """
     held_back, delay = steps_of(world.actuation_delay_s, step_s), steps_of(world.data_delay_s, step_s)
     loads = tuple(with_delays(load, world, delay * step_s) for load in loads)
@@ -56,7 +57,7 @@ def side_by_side(
     end = first_step + demand.shape[1]
     run = Run(
         fleet, Recording(panel, panel), cluster, first_step, end,
-        server=PeakServer(serving_models()) if serve else None, guards=CHAIN if serve else (),
+        server=(server or packaged_server()) if serve else None, guards=CHAIN if serve else (),
         data_delay_steps=delay, actuation_delay_steps=held_back, block_steps=max(1, DAY_S // step_s),
         keys=keys,
     )  # fmt: skip

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from autoscaler.adapters.store import DecisionStore
 from autoscaler.adapters.telemetry import SourceFacts, Telemetry
+from autoscaler.bootstrap.cold_start import ColdStart
 from autoscaler.bootstrap.engine_state_keeper import EngineStateKeeper
 from autoscaler.bootstrap.engine_state_relived import lived_again
 from autoscaler.bootstrap.fleet_files import FleetFiles
@@ -51,6 +52,7 @@ class Service:
     store: DecisionStore
     caretaker: Caretaker | None = None
     memory: EngineStateKeeper | None = None
+    cold_start: ColdStart | None = None
     telemetry: Telemetry = field(default_factory=Telemetry)
     last_tick: datetime | None = None
     last_error: str | None = None
@@ -64,11 +66,14 @@ class Service:
     def begin(self) -> None:
         """Before the first tick: take the sources in, ask the servers for their time, remember what was learned."""
         self._announce()
+        self._follow_models(self.clock.now())
         if self.memory is not None:
             now, fleet = self.clock.now(), self.files.fleet
             self.pipeline.state = self.memory.restore(fleet, now).state
             if self.pipeline.state is None:
-                self.pipeline.state, words = lived_again(self.past, fleet, step_at(now, self.settings.step_s))
+                self.pipeline.state, words = lived_again(
+                    self.past, fleet, step_at(now, self.settings.step_s), self.pipeline.server.start
+                )
                 self.memory.restored += f"; {words}"
             log.info("engine_state %s", self.memory.restored)
 
@@ -98,7 +103,12 @@ class Service:
         self.telemetry.last_tick.set(now.timestamp())
         self.telemetry.dropped.set(self.store.dropped)
         self.telemetry.quarantined.set(len(self.pipeline.server.quarantined))
+        self._follow_models(now)
         return decisions
+
+    def _follow_models(self, now: datetime) -> None:
+        if self.cold_start is not None:
+            self.cold_start.follow(self.pipeline.server, now)
 
     def skipped(self) -> None:
         """A tick was due while the one before still ran: it is left out and counted."""

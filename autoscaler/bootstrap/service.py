@@ -10,6 +10,7 @@ import numpy as np
 from autoscaler.adapters.clock import ReplayClock, SystemClock
 from autoscaler.adapters.sources import Sources
 from autoscaler.adapters.store import DecisionStore
+from autoscaler.bootstrap.cold_start import ColdStart
 from autoscaler.bootstrap.engine_state_keeper import EngineStateKeeper
 from autoscaler.bootstrap.fleet_files import FleetFiles
 from autoscaler.bootstrap.live_sources import LiveSources, ServerReader
@@ -67,6 +68,7 @@ def service(settings: ServiceSettings, clock: Clock | None = None, opener: OpenS
     past = Past(history, sources.beside(judged), settings.demand_store, settings.backfill)
     past.suspicions = judged.suspicions
     made = Service(settings, chosen, files, sources, past, pipeline, store, caretaker=caretaker)
+    made.cold_start = ColdStart.beside(settings.store)
     if settings.state_every_s is not None:
         made.memory = EngineStateKeeper(settings.state_folder, settings.step_s, interval_s=settings.state_every_s)
     try:

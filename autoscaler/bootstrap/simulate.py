@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from autoscaler.adapters.traces import Trace
+from autoscaler.bootstrap.cold_start import packaged_server
 from autoscaler.bootstrap.worlds import World, steps_of, twin, with_delays
 from autoscaler.domain.decision import SIZING_REASONS
 from autoscaler.domain.errors import Refused
@@ -29,7 +30,6 @@ from autoscaler.domain.workload import (
     Workload,
     WorkloadRef,
 )
-from autoscaler.forecasting.catalogue import serving_models
 from autoscaler.forecasting.serving import PeakServer
 from autoscaler.guards.chain import CHAIN
 from autoscaler.simulator.figures import Asked, Scores, Served, score
@@ -168,7 +168,7 @@ def simulate(
     panel = Panel.of(trace.as_seen())
     run = Run(
         fleet, Recording(panel, panel), cluster, trace.first_step, trace.end_step,
-        server=server or PeakServer(serving_models()), guards=CHAIN,
+        server=server or packaged_server(), guards=CHAIN,
         data_delay_steps=delay, actuation_delay_steps=held_back, block_steps=max(1, DAY_S // step_s),
     )  # fmt: skip
     *_, (journal, _) = _told(run.blocks(), progress, trace)

@@ -28,6 +28,22 @@ class PeakForecaster(Protocol):
         ...
 
 
+class QuantileForecaster(Protocol):
+    """Quantiles of the peak that need no calibration on the row itself; otherwise as PeakForecaster."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def levels(self) -> tuple[float, ...]: ...
+
+    def history_steps(self, step_s: int) -> int: ...
+
+    def quantiles(self, panel: Panel, origins: Ints, lead: int) -> Floats:
+        """[row, origin, level], demand units, non-negative, rising along level; NaN = cannot say."""
+        ...
+
+
 def observed_peaks(panel: Panel, origins: Ints, lead: int, limit: Ints | int) -> Floats:
     """Peaks that really came, [row, origin]: the largest known demand over origin … origin + lead.
 

@@ -1,7 +1,8 @@
 """What serves each row: all forecasters, calibrated on absolute anchors and averaged by recent loss.
 
 An expert is a forecaster with one calibration: over all steps alike, or by minute of the hour. A forecaster that fails
-is quarantined and the others serve.
+is quarantined and the others serve. A row too new for a calibration is begun by a model that was learned elsewhere,
+which fades out as its own errors come in (pretrained_start.py).
 
 Everything learned is a pure function of the history before an anchor, and anchors are absolute steps
 (staggered by the row's own identity), so that a block of origins and single ticks agree, a restart changes
@@ -20,12 +21,15 @@ import numpy as np
 
 from autoscaler.domain.forecast import LEVELS, PeakForecast
 from autoscaler.domain.series import Floats, Ints, Panel
+from autoscaler.forecasting.asking import ask_point, ask_quantiles
 from autoscaler.forecasting.averaging import averaged, weights_of
 from autoscaler.forecasting.catalogue import HOURLY
 from autoscaler.forecasting.conformal import Calibration, Shift, calibrate, recalibrated
-from autoscaler.forecasting.contract import PeakForecaster, observed_peaks
+from autoscaler.forecasting.contract import PeakForecaster, QuantileForecaster, observed_peaks
+from autoscaler.forecasting.pretrained_start import beginners, global_share, with_own
 
 HOUR_S = 3600
+HALF = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,8 @@ class CalibrationPlan:
 class Fitted:
     """One group's experts at one anchor. experts: (index of the model, its calibration). weights: [expert, row], the
     best has 1, those without a calibration 0. shift: [row, level], what brings their mean back to its nominal coverage.
-    faults: model name → why it could not be calibrated.
+    own_s: [row], seconds of known demand that they were calibrated on. faults: model name → why it could not be
+    calibrated.
     """
 
     anchor: int
@@ -56,6 +61,7 @@ class Fitted:
     experts: tuple[tuple[int, Calibration], ...]
     weights: Floats
     shift: Shift
+    own_s: Floats
     faults: dict[str, str]
 
 
@@ -92,13 +98,15 @@ class PeakServer:
 
     quarantined: model name → why, for models that in the newest call, or in the fits that it used, raised or
     answered with the wrong shape or values; what they could not say is served by the others. hourly: names of models
-    that are calibrated by minute of the hour too.
+    that are calibrated by minute of the hour too. start: what serves a row in its first hours and fades over its first
+    day; it may be put in or replaced between calls.
     """
 
     models: tuple[PeakForecaster, ...]
     plan: CalibrationPlan = field(default_factory=CalibrationPlan)
     levels: tuple[float, ...] = LEVELS
     hourly: tuple[str, ...] = HOURLY
+    start: QuantileForecaster | None = None
     quarantined: dict[str, str] = field(default_factory=dict)
     _fits: dict[tuple[int, int, int], Fitted] = field(default_factory=dict)
     _groups: tuple[tuple[object, ...], tuple[Group, ...]] | None = None
@@ -106,7 +114,8 @@ class PeakServer:
     def history_steps(self, step_s: int, lead: int) -> int:
         """Steps of history that make a difference to a forecast."""
         deepest = max((m.history_steps(step_s) for m in self.models), default=0)
-        return (self.plan.window_s + self.plan.refit_s) // step_s + deepest + lead + 1
+        calibrated = (self.plan.window_s + self.plan.refit_s) // step_s + deepest + lead + 1
+        return max(calibrated, 0 if self.start is None else self.start.history_steps(step_s))
 
     def forecast(self, panel: Panel, rows: Rows, origins: Ints) -> PeakForecast:
         """Quantiles of the peak over u - delay … u - delay + lead at each origin u.
@@ -127,7 +136,11 @@ class PeakServer:
                 model[group.rows, low:high] = by
                 oldest = min(oldest, anchor)
         self._forget(oldest - self.plan.refit_s // panel.step_s)
-        return PeakForecast(self.levels, quantiles, model >= 0, model, tuple(m.name for m in self.models))
+        return PeakForecast(self.levels, quantiles, model >= 0, model, self._names())
+
+    def _names(self) -> tuple[str, ...]:
+        """What `model` of a forecast points into."""
+        return (*(m.name for m in self.models), *(() if self.start is None else (self.start.name,)))
 
     def relearn(self) -> None:
         """Calibrate again at the next call: older history has come in since."""
@@ -180,7 +193,7 @@ class PeakServer:
         faults: dict[str, str] = {}
         for m, each in enumerate(self.models):
             hourly = grid.phases > 1 and grid.whole > 0 and each.name in self.hourly
-            point = _ask(each, view, every if hourly else every[:: grid.stride], group.lead, faults)
+            point = ask_point(each, view, every if hourly else every[:: grid.stride], group.lead, faults)
             if point is None:
                 continue
             alike = np.ascontiguousarray(point[:, :: grid.stride]) if hourly else point
@@ -198,7 +211,8 @@ class PeakServer:
         learned = [c.quantiles(point, every[:: grid.stride]) for (_, c), point in zip(experts, points, strict=True)]
         combined, _ = averaged(learned, weights, sparse.shape, len(self.levels))
         shift = recalibrated(combined, sparse, mean, self.levels, self.plan.least)
-        fitted = Fitted(anchor, group.keys, tuple(experts), weights, shift, faults)
+        own_s = (~np.isnan(view.columns(grid.first, anchor))).sum(axis=1) * float(panel.step_s)
+        fitted = Fitted(anchor, group.keys, tuple(experts), weights, shift, own_s, faults)
         self._fits[group.phase, group.lead, group.delay] = fitted
         self.quarantined |= faults
         return fitted
@@ -216,7 +230,7 @@ class PeakServer:
         shape = (len(group.rows), len(origins))
         nothing = np.full((*shape, len(self.levels)), np.nan)
         points = {
-            m: _ask(self.models[m], view, origins, group.lead, self.quarantined)
+            m: ask_point(self.models[m], view, origins, group.lead, self.quarantined)
             for m in dict.fromkeys(m for m, _ in fitted.experts)
         }
         answers = []
@@ -228,7 +242,27 @@ class PeakServer:
         served = np.isfinite(quantiles).all(axis=2)
         quantiles[~served] = np.nan
         of_expert = np.array([m for m, _ in fitted.experts], dtype=np.int64)
-        return quantiles, np.where(served, of_expert[heaviest], -1) if len(of_expert) else np.full(shape, -1)
+        by = np.where(served, of_expert[heaviest], -1) if len(of_expert) else np.full(shape, -1, dtype=np.int64)
+        self._begin(panel, group, fitted.own_s, origins, (quantiles, by))
+        return quantiles, by
+
+    def _begin(self, panel: Panel, group: Group, own_s: Floats, origins: Ints, own: tuple[Floats, Ints]) -> None:
+        """Mix the start into what the rows' own experts say (`own`: quantiles and model, changed in place)."""
+        which = np.flatnonzero(beginners(own_s))
+        if self.start is None or not len(which):
+            return
+        low = int(origins[0]) - self.start.history_steps(panel.step_s)
+        values = panel.learnable(low, int(origins[-1]), group.rows[which])
+        values.setflags(write=False)
+        view = Panel(panel.step_s, low, values, np.empty((0, 0), dtype=np.uint8))
+        learned = ask_quantiles(self.start, view, origins, (group.lead, self.levels), self.quarantined)
+        if learned is None:
+            return
+        quantiles, by = own
+        alone, said = by[which] < 0, np.isfinite(learned).all(axis=2)
+        quantiles[which] = with_own(quantiles[which], learned, own_s[which])
+        mostly = alone | (global_share(own_s[which]) >= HALF)[:, None]
+        by[which] = np.where(said & mostly, len(self.models), by[which])
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,22 +283,3 @@ class _Samples:
         unit = math.lcm(stride, phases)
         first = -(-(anchor - plan.window_s // step_s) // unit) * unit
         return _Samples(min(first, anchor), stride, phases, max(0, anchor - first) // phases * phases)
-
-
-def _ask(model: PeakForecaster, view: Panel, origins: Ints, lead: int, faults: dict[str, str]) -> Floats | None:
-    """The model's answer, or None when it is not one; single impossible numbers become NaN. `faults` says why."""
-    try:
-        point: object = model.peaks(view, origins, lead)
-    except Exception as error:  # noqa: BLE001 - a model's failure costs its own answer, never the tick
-        faults[model.name] = f"raised {type(error).__name__}: {error}"
-        return None
-    shape = (view.rows, len(origins))
-    if not isinstance(point, np.ndarray) or point.shape != shape or point.dtype != np.float64:
-        got = f"{point.dtype} {point.shape}" if isinstance(point, np.ndarray) else type(point).__name__
-        faults[model.name] = f"answered {got} instead of float64 {shape}"
-        return None
-    impossible = np.isinf(point) | (point < 0)
-    if impossible.any():
-        faults[model.name] = "answered infinite or negative demand"
-        return np.where(impossible, np.nan, point)
-    return np.ascontiguousarray(point)

@@ -162,7 +162,7 @@ def test_a_source_file_that_appears_later_is_picked_up(estate, source, workload,
     clock.advance(60)
     found = running.tick()
     assert found is not None
-    assert (found[0].state, found[0].demands[0].verdict.name) == ("Learning", "OK")
+    assert (found[0].state, found[0].demands[0].verdict.name) == ("Active", "OK")
     assert found.granted[0] >= 20
     assert "source_ok rec" in caplog.text
     assert (running.health()["sourceErrors"], value(running, "foresail_source_errors")) == ({}, 0)

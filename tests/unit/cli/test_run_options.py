@@ -76,5 +76,5 @@ def test_the_log_tells_what_changed_and_is_silent_otherwise(estate, source, work
     running.close()
     first, held = told[0], told[4]
     assert [len(lines) for lines in told] == [1, 0, 0, 0, 1, 0, 0]
-    assert "workload=shop/web at=2026-06-10T09:00:00+00:00 state=Learning 2->25 mode=Advise" in first[0]
+    assert "workload=shop/web at=2026-06-10T09:00:00+00:00 state=Advisory 2->25 mode=Advise" in first[0]
     assert "state=Holding 2->" in held[0]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from autoscaler.domain.calendar import Once
 from autoscaler.domain.decision import Decisions
 from autoscaler.domain.fleet import Fleet
-from autoscaler.domain.forecast import ForesightAt
+from autoscaler.domain.forecast import LEVELS, ForesightAt
 from autoscaler.domain.policy import (
     Brake,
     Budget,
@@ -25,7 +25,7 @@ from autoscaler.domain.policy import (
     ReplicaWindow,
     Survive,
 )
-from autoscaler.domain.series import Panel, SeriesBatch, time_of
+from autoscaler.domain.series import Floats, Ints, Panel, SeriesBatch, time_of
 from autoscaler.domain.workload import (
     Actuation,
     Demand,
@@ -58,9 +58,24 @@ PLAN = CalibrationPlan(window_s=3 * 3600, sample_s=300, refit_s=900, least=8)
 DIRECTIONS = tuple(PauseDirection)
 
 
+@dataclass(frozen=True)
+class Start:
+    """A global model in small: each row is a beginner under this plan, some by share and some alone."""
+
+    name: str = "start"
+    levels: tuple[float, ...] = LEVELS
+
+    def history_steps(self, step_s: int) -> int:
+        return 7200 // step_s
+
+    def quantiles(self, panel: Panel, origins: Ints, lead: int) -> Floats:
+        peak = RecentMax(7200, "2h").peaks(panel, origins, lead)
+        return peak[:, :, None] * np.array([1.0, 1.1, 1.3])
+
+
 def _server() -> PeakServer:
     models = (LastValue(), SeasonalNaive(3600, "hour"), RecentMean(), RecentMax(600, "10m"))
-    return PeakServer(models, PLAN)
+    return PeakServer(models, PLAN, start=Start())
 
 
 @dataclass(frozen=True)
