@@ -61,6 +61,7 @@ def advise(
     namespace: Annotated[list[str] | None, typer.Option(help="Only these namespaces (repeat).")] = None,
     days: Annotated[float, typer.Option(help="Days of history, 4 to 28.")] = 14.0,
     lead: Annotated[str, typer.Option(help='Until a replica is Ready: 180s, or "p50=90s,p95=240s".')] = "180s",
+    risk: Annotated[str, typer.Option(help="Accepted share of time short of capacity.")] = "0.5%",
     step: Annotated[str, typer.Option(help="Step of the simulation: 15s, 30s, 60s or 300s.")] = "60s",
     at: When = None,
     queries: Annotated[Path | None, typer.Option(help="YAML list of demands to judge instead of all.")] = None,
@@ -95,7 +96,9 @@ def demo(
     series: Annotated[str | None, typer.Option(help="Which series of a trace in long format.")] = None,
     start: Annotated[str | None, typer.Option("--from", help="Show from this moment of the trace on.")] = None,
     days: Annotated[int | None, typer.Option(help="Show this many days (default: 7).")] = None,
+    capacity: Annotated[float | None, typer.Option(help="Demand that one replica serves.")] = None,
     lead: Annotated[str, typer.Option(help="Time until a new replica is Ready.")] = "3m",
+    risk: Annotated[str, typer.Option(help="Accepted share of time short of capacity.")] = "0.5%",
     hpa_target: Annotated[int, typer.Option(help="Target of the HPA under our floor, percent.")] = 85,
     out: Annotated[Path, typer.Option(help="Folder for the picture and the decision record.")] = Path("out/demo"),
     seconds: Annotated[float, typer.Option(help="How long the shown week takes in a terminal.")] = 40.0,
@@ -105,6 +108,7 @@ def demo(
     from autoscaler.cli.demo import DemoOptions, run_demo
 
     options = DemoOptions(
+        trace=trace, column=column, series=series, start=start, days=days, capacity=capacity, lead=lead, risk=risk,
         hpa_target=hpa_target, out=out, seconds=seconds, seed=seed,
     )  # fmt: skip
     run_demo(options)
@@ -126,6 +130,7 @@ def simulate(
     lead: options.Lead = None,
     data_delay: options.DataDelay = "0s",
     actuation_delay: options.ActuationDelay = "0s",
+    capacity: options.Capacity = None,
     risk: options.Risk = None,
     actuation: options.Actuation = None,
     hpa_target: options.HpaTarget = None,
@@ -153,6 +158,7 @@ def simulate(
     options = SimulateOptions(
         trace=trace, column=column, series=series, censored_column=censored_column, prometheus=prometheus, query=query,
         censored_query=censored_query, since=since, config=config,
+        capacity=capacity, risk=risk, actuation=actuation, least=least, most=most, warmup=warmup, step=step, out=out,
         output=output, world=world, policies=tuple(policies or ()), site=site,
     )  # fmt: skip
     run_simulate(options)
@@ -179,6 +185,7 @@ def report(
     lead: options.Lead = None,
     data_delay: options.DataDelay = "0s",
     actuation_delay: options.ActuationDelay = "0s",
+    capacity: options.Capacity = None,
     risk: options.Risk = None,
     actuation: options.Actuation = None,
     hpa_target: Annotated[int | None, typer.Option(help="Target of your HPA as set, percent (default: 70).")] = None,
@@ -209,6 +216,7 @@ def report(
     )  # fmt: skip
     simulated = SimulateOptions(
         trace=trace, column=column, series=series, censored_column=censored_column, prometheus=prometheus, query=query,
+        censored_query=censored_query, since=since, config=config, capacity=capacity, risk=risk, actuation=actuation,
         least=least, most=most, warmup=warmup, step=step, out=None, output="table", world=world,
         policies=tuple(policies or ()), site=site,
     )  # fmt: skip
@@ -231,6 +239,7 @@ def backtest(
     ] = None,
     lead: Annotated[str | None, typer.Option(help="Window to size for: until a replica is Ready (180s).")] = None,
     horizon: Annotated[list[str] | None, typer.Option(help="One more window, such as 60m (repeat).")] = None,
+    capacity: options.Capacity = None,
     risk: options.Risk = None,
     warmup: Annotated[str | None, typer.Option(help="Learned from, not scored (default: 14d or a third).")] = None,
     days: Annotated[float | None, typer.Option(help="Score the newest days (default: 14).")] = None,
@@ -245,6 +254,7 @@ def backtest(
     asked = BacktestOptions(
         trace=trace, column=column, series=series, censored_column=censored_column, prometheus=prometheus, query=query,
         censored_query=censored_query, since=since, step=step, models=models, lead=lead, horizons=tuple(horizon or ()),
+        capacity=capacity, risk=risk, warmup=warmup, days=days, decisions=decisions, workers=workers, out=out,
         output=output,
     )  # fmt: skip
     run_backtest(asked)
