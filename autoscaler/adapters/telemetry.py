@@ -9,6 +9,7 @@ import numpy as np
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from autoscaler.adapters.note_metrics import NoteMetrics
+from autoscaler.adapters.risk_metrics import RiskMetrics
 from autoscaler.domain.decision import Decisions
 from autoscaler.domain.forecast import LEVELS
 from autoscaler.domain.reasons import Reason
@@ -102,6 +103,7 @@ class Telemetry:
             (*WORKLOAD, "part"),
             registry=r,
         )
+        self._risks = RiskMetrics(r)
         self._notes = NoteMetrics(r)
         self._peak = Gauge(
             "foresail_forecast_peak",
@@ -137,6 +139,7 @@ class Telemetry:
                     _drop(gauge, ref.namespace, ref.name)
         self._where_known(refs, decisions)
         self._lead_parts(decisions)
+        self._risks.observe(decisions)
         self._notes.observe(decisions)
         for step in decisions.trace:
             for lane in np.flatnonzero(step.acted).tolist():
@@ -200,6 +203,7 @@ class Telemetry:
     def _forget(self, ref: WorkloadRef) -> None:
         for gauge in self._gauges.values():
             _drop(gauge, ref.namespace, ref.name)
+        self._risks.forget(ref)
         for part in LEAD_PARTS:
             _drop(self._lead, ref.namespace, ref.name, part)
         for reason in Reason:

@@ -14,6 +14,7 @@ from autoscaler.domain.fleet import Fleet
 from autoscaler.domain.forecast import LEVELS, ForesightAt
 from autoscaler.domain.notes import Note
 from autoscaler.domain.proposals import POLICY_FIELDS, Proposals
+from autoscaler.domain.realised import Realised
 from autoscaler.domain.reasons import Reason
 from autoscaler.domain.replicas import ReplicaStatus
 from autoscaler.domain.series import Bools, DataVerdict, Floats, Ints
@@ -148,7 +149,8 @@ class GuardTrace(NamedTuple):
 class Decisions:
     """One tick's decisions over lanes, no-ops too.
 
-    sizing: [lane], index into SIZING_REASONS. granted: [lane], replicas after all guards.
+    sizing: [lane], index into SIZING_REASONS. granted: [lane], replicas after all guards. realised:
+    the shortage of the last weeks, up to this tick; None where nobody counts it.
     """
 
     fleet: Fleet
@@ -162,6 +164,7 @@ class Decisions:
     trace: tuple[GuardTrace, ...]
     granted: Ints
     notes: Mapping[int, tuple[Note, ...]] = field(default_factory=dict)
+    realised: Realised | None = None
 
     def noted(self, more: Mapping[int, tuple[Note, ...]]) -> Decisions:
         """With what there is to say beyond the numbers, by lane."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from autoscaler.domain.policy_shared import SharedRules
 from autoscaler.domain.series import Bools, Floats, Ints
 from autoscaler.domain.workload import Demand, PauseDirection, PolicyType, ScalingRule, SelectPolicy, Workload
 
+T = TypeVar("T")
 NO_LIMIT = np.iinfo(np.int32).max
 """Replica counts saturate here: no arithmetic wraps (an HPA once dropped from its max to 1 that way)."""
 
@@ -117,7 +119,7 @@ class Fleet:
     shared: SharedRules = field(init=False)
     up_cap: StepLimits = field(init=False)
     down_cap: StepLimits = field(init=False)
-    _lane_leads: dict[int, Ints] = field(init=False)
+    _once: dict[tuple[str, int], Any] = field(init=False)
 
     def __post_init__(self) -> None:
         loads = self.workloads
@@ -169,7 +171,7 @@ class Fleet:
             "up_cap": up_cap,
             "down_cap": down_cap,
             "row_per_lane": bool((counts == 1).all()),
-            "_lane_leads": {},
+            "_once": {},
         }
         for name, value in arrays.items():
             object.__setattr__(self, name, value)
@@ -184,9 +186,15 @@ class Fleet:
 
     def lead_steps_of_lanes(self, step_s: int) -> Ints:
         """[lane], lead in whole steps, rounded up, without the delay of the data; worked out once."""
-        if step_s not in self._lane_leads:
-            self._lane_leads[step_s] = self.lead_steps(step_s)[self.row_start]
-        return self._lane_leads[step_s]
+        return self.once("lead steps of lanes", step_s, lambda: self.lead_steps(step_s)[self.row_start])
+
+    def once(self, what: str, step_s: int, make: Callable[[], T]) -> T:
+        """What follows from the fleet and a step alone, made at the first call. `what` names it, for all callers."""
+        key = (what, step_s)
+        if key not in self._once:
+            self._once[key] = make()
+        found: T = self._once[key]
+        return found
 
     def row_keys(self) -> tuple[str, ...]:
         """Stable identity of each row: whose demand, and what is asked; another query is another row."""

@@ -19,7 +19,7 @@ from autoscaler.domain.replicas import ReplicaStatus
 from autoscaler.domain.series import Bools, Ints, anywhere, everywhere, usable
 from autoscaler.guards.contract import Guard
 from autoscaler.pipeline.state import LoopState
-from autoscaler.planning.margin import Settled, remember, settle
+from autoscaler.planning.margin import Settled, descent_of, remember, settle
 from autoscaler.planning.need import replicas_for
 from autoscaler.planning.plan import Plan, plan
 
@@ -46,7 +46,7 @@ def decide(
     rules = fleet.rules.at(now_s, fleet.lead_s + seen.step_s, fleet.min_replicas, fleet.max_replicas)
     planned = plan(fleet, seen, LEVELS, margin, current, room=state.room.ahead, least=rules.min_replicas)
     state = state.noted(now_s, _recommended(fleet, planned, current), current, status.known, fleet.horizon_s)
-    state = state.learned(remember(state.margin, seen.step, planned.shadow, state.descent))
+    state = state.learned(remember(state.margin, seen.step, planned.shadow, descent_of(fleet, seen.step_s)))
     proposals = _propose(fleet, planned, status, current, state, rules=rules, now_s=now_s)
     trace, last = run_chain(guards, proposals)
     shares = fleet.shared.bind(_offer(fleet, proposals, last), now_s) if fleet.shared.any else None

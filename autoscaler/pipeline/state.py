@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from autoscaler.domain.fleet import NO_LIMIT, Fleet, StepLimits
+from autoscaler.domain.realised import Realised
 from autoscaler.domain.series import Bools, Floats, Ints, anywhere, everywhere
 from autoscaler.domain.workload import WorkloadRef
-from autoscaler.planning.margin import Descent, MarginState, shadow_depth
+from autoscaler.planning.margin import MarginState, descent_of, shadow_depth
 from autoscaler.planning.room import RoomState
 
 MOST_ENTRIES = 512
@@ -20,7 +21,7 @@ class LoopState:
     """times_s: [entry], rising. high, low: [entry, lane], recommendations; ticks that lie closer than a
     MOST_ENTRIES-th of the horizon share an entry (max and min). counts: [entry, lane], what was written before
     that tick's decision. Blank (high and counts -1, low NO_LIMIT) where the lane was not there or not known.
-    descent: of the fleet that it was made for. room: what HPAs keep.
+    room: what HPAs keep. realised: the shortage that was, counted by the live tick alone.
     """
 
     lanes: tuple[WorkloadRef, ...]
@@ -29,24 +30,24 @@ class LoopState:
     high: Ints
     low: Ints
     counts: Ints
-    descent: Descent
     room: RoomState
+    realised: Realised
 
     @staticmethod
     def fresh(fleet: Fleet, step_s: int) -> LoopState:
         none = np.empty((0, len(fleet)), dtype=np.int64)
         lanes = tuple(w.ref for w in fleet.workloads)
-        descent = Descent.of(fleet.down, step_s)
-        margin = MarginState.fresh(len(fleet), _longest_lead(fleet, step_s), descent.depth)
-        return LoopState(lanes, margin, np.empty(0), none, none, none, descent, RoomState.fresh(len(fleet)))
+        margin = MarginState.fresh(len(fleet), _longest_lead(fleet, step_s), descent_of(fleet, step_s).depth)
+        room, realised = RoomState.fresh(len(fleet)), Realised.fresh(len(fleet))
+        return LoopState(lanes, margin, np.empty(0), none, none, none, room, realised)
 
     def for_fleet(self, fleet: Fleet, step_s: int) -> LoopState:
         """The same memory for a changed fleet: lanes that stay keep theirs, new ones start fresh."""
         lanes = tuple(w.ref for w in fleet.workloads)
-        longest, descent = _longest_lead(fleet, step_s), Descent.of(fleet.down, step_s)
+        longest, descent = _longest_lead(fleet, step_s), descent_of(fleet, step_s)
         deep = shadow_depth(longest) <= self.margin.shadow.shape[0] and descent.depth < self.margin.raw.shape[0]
         if lanes == self.lanes and deep:
-            return replace(self, descent=descent)
+            return self
         where = {ref: i for i, ref in enumerate(self.lanes)}
         old = np.array([where.get(ref, -1) for ref in lanes], dtype=np.int64)
         stays = old >= 0
@@ -63,7 +64,9 @@ class LoopState:
         settled_step[stays] = self.margin.settled_step[old[stays]]
         shadow = deepened(self.margin.shadow, start.shadow.shape[0])
         raw = deepened(self.margin.raw, start.raw.shape[0])
-        margin = MarginState(log_margin, shadow, self.margin.step, settled_step, raw)
+        judged, missed = np.zeros(len(fleet), dtype=np.int64), np.zeros(len(fleet), dtype=np.int64)
+        judged[stays], missed[stays] = self.margin.judged[old[stays]], self.margin.missed[old[stays]]
+        margin = MarginState(log_margin, shadow, self.margin.step, settled_step, raw, judged, missed)
 
         def carried(entries: Ints, blank: int) -> Ints:
             out = np.full((entries.shape[0], len(fleet)), blank, dtype=np.int64)
@@ -72,7 +75,7 @@ class LoopState:
 
         return LoopState(
             lanes, margin, self.times_s, carried(self.high, -1), carried(self.low, NO_LIMIT), carried(self.counts, -1),
-            descent, self.room.carried(old),
+            self.room.carried(old), self.realised.carried(old),
         )  # fmt: skip
 
     def noted(self, now_s: float, recommended: Ints, current: Ints, known: Bools, horizon_s: float) -> LoopState:
@@ -102,14 +105,21 @@ class LoopState:
             high=np.concatenate((self.high[kept], upper[np.newaxis])),
             low=np.concatenate((self.low[kept], lower[np.newaxis])),
             counts=np.concatenate((self.counts[kept], count[np.newaxis])),
-            descent=self.descent,
             room=self.room,
+            realised=self.realised,
         )
 
     def learned(self, margin: MarginState) -> LoopState:
         """The same memory with another state of risk control."""
         return LoopState(
-            self.lanes, margin, self.times_s, self.high, self.low, self.counts, self.descent, self.room
+            self.lanes,
+            margin,
+            self.times_s,
+            self.high,
+            self.low,
+            self.counts,
+            self.room,
+            self.realised,
         )  # several times faster than `replace`, twice a tick
 
     def recent_high(self, now_s: float, limits: StepLimits) -> Ints:

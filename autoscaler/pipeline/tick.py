@@ -16,6 +16,7 @@ from autoscaler.guards.contract import Guard
 from autoscaler.intake.history import History
 from autoscaler.intake.lag import DataLag
 from autoscaler.intake.lead_times import LeadTimes
+from autoscaler.pipeline.counted import counted
 from autoscaler.pipeline.decide import decide
 from autoscaler.pipeline.foresee import foresee
 from autoscaler.pipeline.state import LoopState
@@ -54,6 +55,7 @@ class Pipeline:
         self.leads.learn(fleet, status.starts)
         remembered = (self.state or LoopState.fresh(fleet, step_s)).for_fleet(fleet, step_s)
         decisions, self.state = decide(fleet, foresight.at(0), status, remembered, self.guards, now_s=now.timestamp())
+        decisions, self.state = counted(decisions, self.state)
         decisions = decisions.noted(self.leads.notes(fleet))
         try:
             decisions = decisions.noted(self.cluster.apply(fleet, requests(decisions), now.timestamp()))

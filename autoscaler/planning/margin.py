@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from autoscaler.domain.fleet import StepLimits
+from autoscaler.domain.fleet import Fleet, StepLimits
 from autoscaler.domain.series import Floats, Ints, anywhere, everywhere
 
 LEAST_MARGIN, GREATEST_MARGIN, FIRST_MARGIN = 0.75, 8.0, 1.1
@@ -28,7 +28,7 @@ MOST_DELAY_STEPS = 15
 class MarginState:
     """log_margin: [lane]. raw: [age, lane], what our own wanted was `age` steps before `step`, NaN where there was no
     forecast. shadow: likewise, as slowly as `behavior` lets it come down. step: absolute step of the newest entries.
-    settled_step: [lane], of the newest error.
+    settled_step: [lane], of the newest error. judged, missed: [lane], steps that taught so far, and short ones of them.
     """
 
     log_margin: Floats
@@ -36,13 +36,16 @@ class MarginState:
     step: int
     settled_step: Ints
     raw: Floats
+    judged: Ints
+    missed: Ints
 
     @staticmethod
     def fresh(lanes: int, longest_lead: int, longest_descent: int = 0) -> MarginState:
         """longest_descent: earlier steps that a way down looks at, at most."""
         shadow = np.full((max(shadow_depth(longest_lead), longest_descent + 1), lanes), np.nan)
         raw = np.full((longest_descent + 1, lanes), np.nan)
-        return MarginState(np.full(lanes, np.log(FIRST_MARGIN)), shadow, -1, np.full(lanes, -1, dtype=np.int64), raw)
+        none = np.zeros(lanes, dtype=np.int64)
+        return MarginState(np.full(lanes, np.log(FIRST_MARGIN)), shadow, -1, none - 1, raw, none, none)
 
     @property
     def margin(self) -> Floats:
@@ -94,6 +97,8 @@ def settle(state: MarginState, settled: Settled) -> MarginState:
         step=state.step,
         settled_step=np.maximum(state.settled_step, settled.step),
         raw=state.raw,
+        judged=state.judged + usable,
+        missed=state.missed + (usable & miss),
     )
 
 
@@ -167,6 +172,11 @@ class Descent:
         return np.where(limits.unlimited & ~limits.disabled, np.nan, bound) if limits.any_free else bound
 
 
+def descent_of(fleet: Fleet, step_s: int) -> Descent:
+    """Made once per fleet and step."""
+    return fleet.once("descent", step_s, lambda: Descent.of(fleet.down, step_s))
+
+
 def remember(state: MarginState, step: int, shadow: Floats, descent: Descent | None = None) -> MarginState:
     """Note what our own wanted is at `step`; steps without a tick keep the value before them.
 
@@ -181,7 +191,7 @@ def remember(state: MarginState, step: int, shadow: Floats, descent: Descent | N
     if descent is not None:
         stands = descent.kept(shadow, raw[1:], kept[1:])
         kept[0] = np.where(np.isnan(shadow), np.nan, stands)
-    return MarginState(state.log_margin, kept, step, state.settled_step, raw)
+    return MarginState(state.log_margin, kept, step, state.settled_step, raw, state.judged, state.missed)
 
 
 def _pushed(ring: Floats, newest: Floats, passed: int, first: bool) -> Floats:

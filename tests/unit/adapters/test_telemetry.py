@@ -20,6 +20,7 @@ from autoscaler.domain.reasons import Reason
 from autoscaler.domain.replicas import ReplicaStatus
 from autoscaler.domain.workload import Lead, LeadBasis, WorkloadRef
 from autoscaler.guards.chain import CHAIN
+from autoscaler.pipeline.counted import counted
 from autoscaler.pipeline.decide import decide
 from autoscaler.pipeline.state import LoopState
 
@@ -35,7 +36,11 @@ def decided(make_seen) -> Callable[..., Decisions]:
         lanes = np.full(len(fleet), count)
         status = ReplicaStatus(np.full(len(fleet), known), lanes, lanes, lanes, np.full(len(fleet), 1000))
         seen = make_seen(fleet, 1000, observed, peak)
-        return decide(fleet, seen, status, LoopState.fresh(fleet, 60), CHAIN, now_s=NOW_S)[0]
+        decisions, state = decide(fleet, seen, status, LoopState.fresh(fleet, 60), CHAIN, now_s=NOW_S)
+        served = np.tile(lanes.astype(float), (len(state.realised.ready), 1))  # as at the ticks before
+        realised = replace(state.realised, step=seen.step - 1, ready=served)
+        margin = replace(state.margin, judged=np.full(len(fleet), 10), missed=np.full(len(fleet), 1))
+        return counted(decisions, replace(state, realised=realised, margin=margin))[0]
 
     return made
 
@@ -58,6 +63,19 @@ def test_every_documented_metric_is_there_and_every_metric_is_documented(make_fl
     documented = {n.removesuffix("_total") for r in rows for n in re.findall(r"foresail_[a-z_]+", r)}
     documented |= {f"foresail{short}replicas" for r in rows for short in re.findall(r"`(_[a-z]+_)`", r)}
     assert there == documented
+
+
+def test_risk_is_told_as_asked_planned_and_real(make_fleet, make_workload, decided):
+    telemetry = Telemetry()
+    fleet = make_fleet(make_workload("a"))
+    telemetry.observe(decided(fleet, observed=90.0, count=5))
+    assert samples(telemetry, "foresail_risk_asked_ratio") == {("a", "shop"): fleet.workloads[0].risk}
+    realised = samples(telemetry, "foresail_risk_realised_ratio")
+    assert realised == {("a", "shop", "plan"): pytest.approx(0.1), ("a", "shop", "system"): 1.0}
+    assert samples(telemetry, "foresail_demand_weighted_shortage_ratio") == {("a", "shop"): 1.0}
+    assert samples(telemetry, "foresail_unserved_demand_ratio") == {("a", "shop"): pytest.approx(40 / 90)}
+    telemetry.observe(decided(make_fleet(make_workload("b"))))
+    assert ("a", "shop") not in samples(telemetry, "foresail_risk_asked_ratio")
 
 
 def test_the_numbers_are_those_of_the_decision(make_fleet, make_workload, decided):
@@ -155,7 +173,7 @@ def test_labels_are_bounded_by_the_fleet_and_not_by_time(make_fleet, decided):
         k for f in text_string_to_metric_families(generate_latest(telemetry.registry).decode()) for s in f.samples
         for k in s.labels
     }  # fmt: skip
-    assert names == {"namespace", "name", "reason", "demand", "quantile", "result", "le", "part"}
+    assert names == {"namespace", "name", "reason", "demand", "quantile", "result", "le", "part", "of"}
 
 
 def test_two_services_in_one_process_do_not_share_numbers(make_fleet, decided):

@@ -147,7 +147,7 @@ def test_lanes_keep_their_memory_when_the_fleet_changes(make_workload: Callable[
     state = LoopState.fresh(Fleet((a, b)), 60)
     state = state.noted(0.0, np.array([5, 6]), np.array([5, 6]), np.array([True, True]), 300.0)
     moved = state.for_fleet(Fleet((c, b, a)), 60)
-    assert moved.for_fleet(Fleet((c, b, a)), 60).margin is moved.margin
+    assert moved.for_fleet(Fleet((c, b, a)), 60) is moved
     both = moved.noted(60.0, np.array([1, 1, 1]), np.array([9, 1, 1]), np.ones(3, dtype=np.bool_), 300.0)
     assert both.recent_high(60.0, _windows(300.0, 300.0, 300.0)).tolist() == [9, 6, 5]  # c is new, at nine
     assert both.recent_low(60.0, _windows(300.0, 300.0, 300.0)).tolist() == [1, 1, 1]

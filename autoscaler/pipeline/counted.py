@@ -1,0 +1,27 @@
+"""What a live tick adds to the account of shortage: asked for, planned, and real."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from autoscaler.domain.decision import Decisions
+from autoscaler.domain.realised import Look
+from autoscaler.pipeline.state import LoopState
+
+
+def counted(decisions: Decisions, state: LoopState) -> tuple[Decisions, LoopState]:
+    """The tick's decisions and state with the account up to now. Of several demands the first one is counted."""
+    fleet, seen, status, margin = decisions.fleet, decisions.seen, decisions.status, state.margin
+    look = Look(
+        step=seen.step,
+        step_s=seen.step_s,
+        late=seen.data_delay_steps,
+        demand=seen.settled[fleet.row_start],
+        capacity=fleet.capacity[fleet.row_start],
+        known=status.known,
+        ready=status.ready,
+        judged=margin.judged,
+        missed=margin.missed,
+    )
+    realised = state.realised.after(look)
+    return replace(decisions, realised=realised), replace(state, realised=realised)
