@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from autoscaler.adapters.ladder_metrics import LadderMetrics
 from autoscaler.adapters.note_metrics import NoteMetrics
 from autoscaler.adapters.risk_metrics import RiskMetrics
 from autoscaler.domain.decision import Decisions
@@ -105,6 +106,7 @@ class Telemetry:
         )
         self._risks = RiskMetrics(r)
         self._notes = NoteMetrics(r)
+        self._ladder = LadderMetrics(r)
         self._peak = Gauge(
             "foresail_forecast_peak",
             "Quantile of the coming peak, in demand units.",
@@ -141,6 +143,7 @@ class Telemetry:
         self._lead_parts(decisions)
         self._risks.observe(decisions)
         self._notes.observe(decisions)
+        self._ladder.observe(decisions)
         for step in decisions.trace:
             for lane in np.flatnonzero(step.acted).tolist():
                 self.reasons.labels(refs[lane].namespace, refs[lane].name, step.reason.value).inc()

@@ -12,6 +12,7 @@ import numpy as np
 
 from autoscaler.domain.fleet import Fleet
 from autoscaler.domain.forecast import LEVELS, ForesightAt
+from autoscaler.domain.ladder import Standing
 from autoscaler.domain.notes import Note
 from autoscaler.domain.proposals import POLICY_FIELDS, Proposals
 from autoscaler.domain.realised import Realised
@@ -36,7 +37,8 @@ class State(StrEnum):
 class DemandView:
     """One demand of a decided workload. None = unknown or absent, never zero.
 
-    note: what the source said about the verdict, where it said something.
+    note: what the source said about the verdict, where it said something. standing: what the forecast rests on; None
+    in records before there was a ladder.
     """
 
     name: str
@@ -49,6 +51,7 @@ class DemandView:
     model: str | None
     quantiles: tuple[float, ...] | None
     note: str | None = None
+    standing: Standing | None = None
 
     @property
     def sizing_quantile(self) -> float | None:
@@ -305,6 +308,7 @@ def _demand(batch: Decisions, row: int, seen: ForesightAt) -> DemandView:
         model=seen.models[int(seen.model[row])] if served else None,
         quantiles=tuple(seen.quantiles[row].tolist()) if served else None,
         note=seen.notes.get(row),
+        standing=None if seen.standing is None else Standing.of(seen.standing[row]),
     )
 
 

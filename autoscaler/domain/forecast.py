@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from autoscaler.domain.series import Bools, Codes, Floats, Ints
 
@@ -21,6 +23,7 @@ class PeakForecast:
     quantiles: [row, origin, level], in each row's own demand unit, rising along level; read-only.
     present: [row, origin]; where False there is no forecast and the quantiles are NaN.
     model: [row, origin], index into `models` of the forecaster that served; -1 where absent.
+    standing: [row, origin] of ladder.STANDING, what the forecast rests on and why; None: not told.
     """
 
     levels: tuple[float, ...]
@@ -28,12 +31,15 @@ class PeakForecast:
     present: Bools
     model: Ints
     models: tuple[str, ...]
+    standing: NDArray[Any] | None = None
 
     def __post_init__(self) -> None:
         if self.quantiles.shape[-1] != len(self.levels):
             raise ValueError(f"{self.quantiles.shape[-1]} quantiles for {len(self.levels)} levels")
         if self.quantiles.shape[:-1] != self.present.shape or self.model.shape != self.present.shape:
             raise ValueError("quantiles, present and model must agree on [row, origin]")
+        if self.standing is not None and self.standing.shape != self.present.shape:
+            raise ValueError("standing and present must agree on [row, origin]")
         served = self.quantiles[self.present]
         if not np.isfinite(served).all() or (served < 0).any():
             raise ValueError("a forecast holds finite, non-negative numbers only; a row without one is absent")
@@ -60,6 +66,7 @@ class ForesightAt:
     model: Ints
     models: tuple[str, ...]
     notes: Mapping[int, str] = field(default_factory=dict)
+    standing: NDArray[Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,4 +122,5 @@ class Foresight:
             model=peaks.model[:, origin],
             models=peaks.models,
             notes=self.notes,
+            standing=None if peaks.standing is None else peaks.standing[:, origin],
         )

@@ -8,6 +8,9 @@ from autoscaler.forecasting.naive import DAY_S, RecentMax, RecentMean, SeasonalN
 HOURLY = ("recent-mean", "recent-max-15m", "usual-ratio")
 """Calibrated by minute of the hour too: what runs by the clock comes at the same minutes. The others gain nothing."""
 
+BASELINE, WEEKLY = "seasonal-naive-day", "seasonal-naive-week"
+"""What all together must beat to serve, and what tells that a workload has a whole season behind it."""
+
 
 def serving_models() -> tuple[PeakForecaster, ...]:
     """Recent level and peaks, the same window yesterday and last week, and the usual rise from now."""

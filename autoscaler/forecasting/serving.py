@@ -16,17 +16,29 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from autoscaler.domain.forecast import LEVELS, PeakForecast
-from autoscaler.domain.series import Floats, Ints, Panel
+from autoscaler.domain.ladder import STANDING
+from autoscaler.domain.series import Bools, Floats, Ints, Panel
 from autoscaler.forecasting.asking import ask_point, ask_quantiles
 from autoscaler.forecasting.averaging import averaged, weights_of
-from autoscaler.forecasting.catalogue import HOURLY
+from autoscaler.forecasting.catalogue import BASELINE, HOURLY, WEEKLY
 from autoscaler.forecasting.conformal import Calibration, Shift, calibrate, recalibrated
 from autoscaler.forecasting.contract import PeakForecaster, QuantileForecaster, observed_peaks
 from autoscaler.forecasting.pretrained_start import beginners, global_share, with_own
+from autoscaler.forecasting.qualification import (
+    Contest,
+    Progress,
+    naive_alone,
+    shifted_top,
+    silent,
+    standings,
+    with_start,
+)
 
 HOUR_S = 3600
 HALF = 0.5
@@ -53,7 +65,7 @@ class Fitted:
     """One group's experts at one anchor. experts: (index of the model, its calibration). weights: [expert, row], the
     best has 1, those without a calibration 0. shift: [row, level], what brings their mean back to its nominal coverage.
     own_s: [row], seconds of known demand that they were calibrated on. faults: model name → why it could not be
-    calibrated.
+    calibrated. standing: [row] of STANDING, their places on the ladder.
     """
 
     anchor: int
@@ -62,6 +74,7 @@ class Fitted:
     weights: Floats
     shift: Shift
     own_s: Floats
+    standing: NDArray[Any]
     faults: dict[str, str]
 
 
@@ -125,18 +138,20 @@ class PeakServer:
         shape = (len(rows.keys), len(origins))
         quantiles = np.full((*shape, len(self.levels)), np.nan)
         model = np.full(shape, -1, dtype=np.int64)
+        standing = np.empty(shape, dtype=STANDING)
         self.quarantined = {}
         oldest = int(origins[0])
         for group in self._grouped(panel.step_s, rows):
             first_unknown = origins - group.delay
             for anchor, low, high in self._segments(panel.step_s, group.phase, first_unknown):
                 fitted = self._fit(panel, group, anchor)
-                served, by = self._serve(panel, group, fitted, first_unknown[low:high])
+                served, by, where = self._serve(panel, group, fitted, first_unknown[low:high])
                 quantiles[group.rows, low:high] = served
                 model[group.rows, low:high] = by
+                standing[group.rows, low:high] = where
                 oldest = min(oldest, anchor)
         self._forget(oldest - self.plan.refit_s // panel.step_s)
-        return PeakForecast(self.levels, quantiles, model >= 0, model, self._names())
+        return PeakForecast(self.levels, quantiles, model >= 0, model, self._names(), standing)
 
     def _names(self) -> tuple[str, ...]:
         """What `model` of a forecast points into."""
@@ -211,11 +226,36 @@ class PeakServer:
         learned = [c.quantiles(point, every[:: grid.stride]) for (_, c), point in zip(experts, points, strict=True)]
         combined, _ = averaged(learned, weights, sparse.shape, len(self.levels))
         shift = recalibrated(combined, sparse, mean, self.levels, self.plan.least)
-        own_s = (~np.isnan(view.columns(grid.first, anchor))).sum(axis=1) * float(panel.step_s)
-        fitted = Fitted(anchor, group.keys, tuple(experts), weights, shift, own_s, faults)
+        naive = next((x for x, (m, _) in enumerate(experts) if self.models[m].name == BASELINE), None)
+        ratio = np.full(len(mean), np.inf)
+        if naive is not None:
+            contest = Contest(shifted_top(shift, combined), learned[naive][:, :, -1], sparse, mean, self.levels[-1])
+            ratio = contest.loss_ratio(self.plan.least)
+            weights, shift = naive_alone(weights, shift, naive, np.isfinite(ratio) & (ratio > 1))
+        progress = self._progress(view, anchor, grid.first, experts)
+        standing = standings(progress, ratio, self._least_s(panel.step_s, group.lead), float(self.plan.refit_s))
+        fitted = Fitted(anchor, group.keys, tuple(experts), weights, shift, progress.own_s, standing, faults)
         self._fits[group.phase, group.lead, group.delay] = fitted
         self.quarantined |= faults
         return fitted
+
+    def _progress(self, view: Panel, anchor: int, first: int, experts: Sequence[tuple[int, Calibration]]) -> Progress:
+        known = ~np.isnan(view.values)
+        of = {m: np.isfinite(c.loss) for m, c in reversed(experts)}
+        none = np.zeros(view.rows, dtype=np.bool_)
+        weekly = [of[m] for m in of if self.models[m].name == WEEKLY]
+        oldest = (view.first_step + known.argmax(axis=1)) * float(view.step_s)
+        return Progress(
+            anchor_s=float(anchor * view.step_s),
+            own_s=known[:, first - view.first_step :].sum(axis=1) * float(view.step_s),
+            first_s=np.where(known.any(axis=1), oldest, np.inf),
+            able=np.logical_or.reduce([*of.values(), none]),
+            weekly=weekly[0] if weekly else none,
+        )
+
+    def _least_s(self, step_s: int, lead: int) -> float:
+        """Known demand without which no calibration of a forecaster is possible."""
+        return float(self.plan.least * max(self.plan.sample_s, step_s) + (lead + 1) * step_s)
 
     def _view(self, panel: Panel, group: Group, first: int, end: int) -> Panel:
         """The group's rows over [first - what the deepest model reads, end)."""
@@ -224,8 +264,10 @@ class PeakServer:
         values.setflags(write=False)
         return Panel(panel.step_s, low, values, np.empty((0, 0), dtype=np.uint8))
 
-    def _serve(self, panel: Panel, group: Group, fitted: Fitted, origins: Ints) -> tuple[Floats, Ints]:
-        """Quantiles [row, origin, level], averaged over the experts that can say, and the model that weighs most."""
+    def _serve(self, panel: Panel, group: Group, fitted: Fitted, origins: Ints) -> tuple[Floats, Ints, NDArray[Any]]:
+        """Quantiles [row, origin, level], averaged over the experts that can say, the model that weighs most, and the
+        places on the ladder.
+        """
         view = self._view(panel, group, int(origins[0]), int(origins[-1]))
         shape = (len(group.rows), len(origins))
         nothing = np.full((*shape, len(self.levels)), np.nan)
@@ -243,26 +285,35 @@ class PeakServer:
         quantiles[~served] = np.nan
         of_expert = np.array([m for m, _ in fitted.experts], dtype=np.int64)
         by = np.where(served, of_expert[heaviest], -1) if len(of_expert) else np.full(shape, -1, dtype=np.int64)
-        self._begin(panel, group, fitted.own_s, origins, (quantiles, by))
-        return quantiles, by
+        begun = self._begin(panel, group, fitted.own_s, origins, (quantiles, by))
+        timed = (float(fitted.anchor * panel.step_s), float(self.plan.refit_s))
+        lifted, quiet = with_start(fitted.standing, fitted.own_s, timed), silent(fitted.standing)
+        standing = np.where(begun, lifted[:, None], np.where(by < 0, quiet[:, None], fitted.standing[:, None]))
+        return quantiles, by, standing
 
-    def _begin(self, panel: Panel, group: Group, own_s: Floats, origins: Ints, own: tuple[Floats, Ints]) -> None:
-        """Mix the start into what the rows' own experts say (`own`: quantiles and model, changed in place)."""
+    def _begin(self, panel: Panel, group: Group, own_s: Floats, origins: Ints, own: tuple[Floats, Ints]) -> Bools:
+        """Mix the start into what the rows' own experts say (`own`: quantiles and model, changed in place).
+
+        [row, origin], whether it had a share.
+        """
+        quantiles, by = own
+        begun = np.zeros(by.shape, dtype=np.bool_)
         which = np.flatnonzero(beginners(own_s))
         if self.start is None or not len(which):
-            return
+            return begun
         low = int(origins[0]) - self.start.history_steps(panel.step_s)
         values = panel.learnable(low, int(origins[-1]), group.rows[which])
         values.setflags(write=False)
         view = Panel(panel.step_s, low, values, np.empty((0, 0), dtype=np.uint8))
         learned = ask_quantiles(self.start, view, origins, (group.lead, self.levels), self.quarantined)
         if learned is None:
-            return
-        quantiles, by = own
+            return begun
         alone, said = by[which] < 0, np.isfinite(learned).all(axis=2)
         quantiles[which] = with_own(quantiles[which], learned, own_s[which])
         mostly = alone | (global_share(own_s[which]) >= HALF)[:, None]
         by[which] = np.where(said & mostly, len(self.models), by[which])
+        begun[which] = said
+        return begun
 
 
 @dataclass(frozen=True, slots=True)

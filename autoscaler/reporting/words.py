@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from autoscaler.domain.decision import Decision, DemandView, GuardEffect, State, level_names
+from autoscaler.domain.ladder import Standing
 from autoscaler.domain.record import Range, RecordedRun
 from autoscaler.domain.workload import Actuation, LeadBasis, Mode
 from autoscaler.reporting.rules_behind import rules_behind
@@ -218,13 +219,25 @@ def _demand_lines(d: Decision, demand: DemandView, observed: Range, sizing: Rang
     age = "" if demand.age_s is None else f", {duration(demand.age_s)} old"
     yield f"  observed {number(demand.observed)}{age}{_span(observed)}"
     if demand.quantiles is None:
-        yield f"  no forecast of the next {duration(d.lead_s)}: no model qualifies{_span(sizing)}"
+        yield f"  no forecast of the next {duration(d.lead_s)}: {_why_none(demand)}{_span(sizing)}"
     else:
         names = level_names()
         labels = names if len(names) == len(demand.quantiles) else tuple(f"q{k}" for k in range(len(demand.quantiles)))
         shown = ", ".join(f"{name} {number(q)}" for name, q in zip(labels, demand.quantiles, strict=True))
         yield f"  forecast peak of the next {duration(d.lead_s)}: {shown} (by {demand.model}){_span(sizing)}"
+    if demand.standing is not None:
+        yield f"  forecast rung: {_rung(demand.standing)}"
     yield f"  one replica serves {number(demand.capacity_per_replica)}"
+
+
+def _why_none(demand: DemandView) -> str:
+    return "no model qualifies" if demand.standing is None else demand.standing.why.words
+
+
+def _rung(standing: Standing) -> str:
+    compared = "" if standing.loss_ratio is None else f" (quantile loss {standing.loss_ratio:.3g} of its)"
+    ahead = "" if standing.next_at is None else f"; the next rung at {_time(standing.next_at)} at the earliest"
+    return f"{standing.rung.words}; {standing.why.words}{compared}{ahead}"
 
 
 def _size_lines(run: RecordedRun) -> Iterator[str]:
@@ -316,6 +329,17 @@ def _demand_dict(v: DemandView) -> dict[str, Any]:
         "ageSeconds": _json(v.age_s),
         "model": v.model,
         "quantiles": quantiles,
+        "ladder": None if v.standing is None else _standing_dict(v.standing),
+    }
+
+
+def _standing_dict(s: Standing) -> dict[str, Any]:
+    return {
+        "rung": s.rung.name.capitalize(),
+        "reason": s.why.code,
+        "words": _rung(s),
+        "nextRungAt": None if s.next_at is None else _iso(s.next_at),
+        "lossRatio": _json(s.loss_ratio),
     }
 
 

@@ -92,7 +92,7 @@ def _sameness(view: Decision) -> tuple[object, ...]:
         view.state,
         bool(view.inputs["predicted"]),
         tuple((e.guard, e.reason, e.holds, e.acted) for e in view.effects),
-        tuple((d.verdict, d.model) for d in view.demands),
+        tuple((d.verdict, d.model, d.standing and (d.standing.rung, d.standing.why)) for d in view.demands),
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from autoscaler.adapters.store.schema import micros, moment
 from autoscaler.domain.decision import Decision, DemandView, GuardEffect, State
 from autoscaler.domain.errors import Refused
+from autoscaler.domain.ladder import Rung, Standing, Why
 from autoscaler.domain.notes import Condition, Note
 from autoscaler.domain.reasons import Reason
 from autoscaler.domain.series import DataVerdict
@@ -150,7 +151,18 @@ def _demand(v: DemandView) -> list[Any]:
         v.model,
         None if v.quantiles is None else [_plain(q) for q in v.quantiles],
         v.note,
+        *([] if v.standing is None else [_standing(v.standing)]),
     ]
+
+
+def _standing(s: Standing) -> list[Any]:
+    """Names, not numbers: a rung between two others may come."""
+    return [s.rung.name, s.why.name, None if s.next_at is None else micros(s.next_at), _plain(s.loss_ratio)]
+
+
+def _standing_of(plain: list[Any]) -> Standing:
+    rung, why, next_at, ratio = plain
+    return Standing(Rung[rung], Why[why], None if next_at is None else moment(next_at), _number(ratio))
 
 
 def _demand_of(plain: list[Any]) -> DemandView:
@@ -166,6 +178,7 @@ def _demand_of(plain: list[Any]) -> DemandView:
         model=model,
         quantiles=None if quantiles is None else tuple(_number(q) for q in quantiles),
         note=later[0] if later else None,
+        standing=_standing_of(later[1]) if len(later) > 1 else None,
     )
 
 

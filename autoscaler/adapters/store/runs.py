@@ -85,12 +85,15 @@ def _fresh(d: Decisions) -> OpenRuns:
     extra = np.stack([held, failed, told, d.proposals.predicted.astype(np.int64)], axis=1)
     observed = np.where(np.isfinite(d.seen.observed), d.seen.observed, np.nan)
     sizing = np.where(d.seen.present, d.seen.quantiles[:, -1], np.nan)
+    place = np.zeros((len(observed), 2), dtype=np.int64)
+    if d.seen.standing is not None:
+        place = np.stack([d.seen.standing[part].astype(np.int64) for part in ("rung", "why")], axis=1)
     return OpenRuns(
         fleet=d.fleet,
         legend=(tuple(step.guard for step in d.trace), tuple(d.seen.models)),
         now_s=d.now_s,
         what=np.concatenate([d.fingerprint(), extra], axis=1),
-        why=np.stack([np.where(d.seen.present, d.seen.model, -1), d.seen.verdict.astype(np.int64)], axis=1),
+        why=np.column_stack([np.where(d.seen.present, d.seen.model, -1), d.seen.verdict.astype(np.int64), place]),
         run_id=np.full(lanes, NO_RUN, dtype=np.int64),
         ticks=np.ones(lanes, dtype=np.int64),
         wanted_low=d.wanted.copy(),

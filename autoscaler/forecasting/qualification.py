@@ -1,0 +1,129 @@
+"""Who may serve: the averaged experts while they err less than seasonal-naive, else that one, else nobody.
+
+Judged at every refit over the calibration window by pinball loss at the sizing level, both calibrated on that window
+(offsets are order statistics: a few numbers out of two thousand errors). Source: forecast value added, as in Gilliland
+(2010), The Business Forecasting Deal: a model that does not beat the naive one is not used.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autoscaler.domain.ladder import STANDING, Rung, Why
+from autoscaler.domain.series import Bools, Floats
+from autoscaler.forecasting.averaging import TIE
+from autoscaler.forecasting.conformal import Shift, error_scale
+from autoscaler.forecasting.pretrained_start import ALONE_S, FADE_S
+
+OWN_DAY_S: Final = ALONE_S + FADE_S
+"""Known demand from which on a row stands on its own."""
+WEEK_S: Final = 7 * 86400
+STAND_IN: Final = 1e-9
+"""Weight of the others where seasonal-naive serves: they speak only where it cannot."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Contest:
+    """What is compared, over the samples of the calibration window.
+
+    combined, naive: [row, sample], quantiles at the highest level, of the averaged experts after their shift and of
+    seasonal-naive. peak: [row, sample]. mean: [row]. NaN = unknown.
+    """
+
+    combined: Floats
+    naive: Floats
+    peak: Floats
+    mean: Floats
+    level: float
+
+    def loss_ratio(self, least: int) -> Floats:
+        """[row], loss of the experts over that of seasonal-naive where both spoke; inf below `least` such samples."""
+        both = ~(np.isnan(self.combined) | np.isnan(self.naive) | np.isnan(self.peak))
+        count, tie = both.sum(axis=1), TIE * self.mean
+        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+            ours, theirs = (
+                self._loss(quantile, both) / np.maximum(count, 1) + tie for quantile in (self.combined, self.naive)
+            )
+            ratio = np.where(theirs > 0, ours / theirs, 1.0)
+        return np.where((count >= least) & np.isfinite(ratio), ratio, np.inf)
+
+    def _loss(self, quantile: Floats, used: Bools) -> Floats:
+        miss = self.peak - quantile
+        return np.asarray(np.where(used, np.maximum(self.level * miss, (self.level - 1) * miss), 0.0).sum(axis=1))
+
+
+def shifted_top(shift: Shift, combined: Floats) -> Floats:
+    """[row, sample], the highest level of quantiles [row, sample, level] after the shift."""
+    top = combined[:, :, -1]
+    with np.errstate(over="ignore", invalid="ignore"):
+        moved = top + shift.offsets[:, None, -1] * error_scale(top, shift.mean[:, None])
+    return np.asarray(np.maximum(moved, 0.0))
+
+
+def naive_alone(weights: Floats, shift: Shift, naive: int, rows: Bools) -> tuple[Floats, Shift]:
+    """Weights [expert, row] and shift under which in `rows` the expert `naive` serves as it is calibrated."""
+    if not rows.any():
+        return weights, shift
+    only = np.where(np.arange(len(weights))[:, None] == naive, 1.0, STAND_IN * weights)
+    offsets = np.where(rows[:, None], 0.0, shift.offsets)
+    return np.where(rows, only, weights), Shift(shift.mean, offsets)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Progress:
+    """What the rung of each row follows from. anchor_s: epoch of the refit. All else [row]: own_s, seconds of known
+    demand in the calibration window; first_s, epoch of the oldest known step, inf = none; able, whether any expert is
+    calibrated; weekly, whether that of last week is.
+    """
+
+    anchor_s: float
+    own_s: Floats
+    first_s: Floats
+    able: Bools
+    weekly: Bools
+
+
+def standings(progress: Progress, loss_ratio: Floats, least_s: float, refit_s: float) -> NDArray[Any]:
+    """[row] of STANDING as its own experts make it; a start may lift what is below a day (`with_start`).
+
+    least_s: known demand that a calibration needs. A next rung is reached at a refit, so its date is rounded up to one.
+    """
+    p = progress
+    day = p.able & (p.own_s >= OWN_DAY_S)
+    found = np.empty(len(p.own_s), dtype=STANDING)
+    found["rung"] = np.select([day & p.weekly, day, p.able], [Rung.WEEK, Rung.DAY, Rung.HOURS], Rung.REACTIVE)
+    compared = np.isfinite(loss_ratio)
+    found["why"] = np.select(
+        [~p.able & (p.own_s >= OWN_DAY_S), ~p.able, ~compared, loss_ratio <= 1],
+        [Why.NONE_QUALIFIED, Why.SHORT_HISTORY, Why.UNCOMPARED, Why.QUALIFIED],
+        Why.BASELINE,
+    )
+    found["loss_ratio"] = np.where(p.able & compared, np.minimum(loss_ratio, 1.0), np.inf)
+    missing_s = np.select(
+        [found["rung"] == Rung.WEEK, found["rung"] == Rung.DAY, found["rung"] == Rung.HOURS],
+        [np.inf, p.first_s + WEEK_S + least_s - p.anchor_s, OWN_DAY_S - p.own_s],
+        least_s - p.own_s,
+    )
+    found["next_s"] = p.anchor_s + np.maximum(np.ceil(missing_s / refit_s), 1.0) * refit_s
+    return found
+
+
+def with_start(own: NDArray[Any], own_s: Floats, progress_s: tuple[float, float]) -> NDArray[Any]:
+    """[row], the standings of rows that the start has a share in. progress_s: (epoch of the refit, refit period)."""
+    anchor_s, refit_s = progress_s
+    found = own.copy()
+    found["rung"], found["why"], found["loss_ratio"] = Rung.PRETRAINED, Why.SHORT_HISTORY, np.inf
+    found["next_s"] = anchor_s + np.maximum(np.ceil((OWN_DAY_S - own_s) / refit_s), 1.0) * refit_s
+    return found
+
+
+def silent(own: NDArray[Any]) -> NDArray[Any]:
+    """The same where nothing is served: what could have been says why."""
+    found = own.copy()
+    found["why"] = np.where(own["rung"] > Rung.REACTIVE, Why.NOTHING_RECENT, own["why"])
+    found["rung"], found["loss_ratio"] = Rung.REACTIVE, np.inf
+    return found
