@@ -1,13 +1,14 @@
 """A model serves only while it errs less than seasonal-naive; the ladder says what a forecast rests on, till when."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
 from autoscaler.domain.forecast import PeakForecast
 from autoscaler.domain.ladder import Rung, Standing, Why
-from autoscaler.domain.series import Floats, Panel
+from autoscaler.domain.series import Floats, Ints, Panel
 from autoscaler.forecasting.catalogue import serving_models
 from autoscaler.forecasting.conformal import Shift
 from autoscaler.forecasting.contract import PeakForecaster
@@ -122,3 +123,40 @@ def test_a_forecast_that_falls_silent_says_so() -> None:
     found, standing = _served(values, models)
     assert not found.present.any()
     assert (standing.rung, standing.why) == (Rung.REACTIVE, Why.NOTHING_RECENT)
+
+
+@dataclass(frozen=True)
+class Spoiled:
+    """Yesterday, but from `first` to `end` with noise of its own on top."""
+
+    first: int
+    end: int
+    name: str = "spoiled"
+
+    def history_steps(self, step_s: int) -> int:
+        return DAY_S // step_s
+
+    def peaks(self, panel: Panel, origins: Ints, lead: int) -> Floats:
+        good = SeasonalNaive(DAY_S, "day").peaks(panel, origins, lead)
+        noise = 1 + 0.12 * np.sin(origins * 12.9898) * np.cos(origins * 78.233)
+        return np.where((origins >= self.first) & (origins < self.end), good * noise, good)
+
+
+def test_F06_what_errs_more_than_yesterday_is_demoted_and_comes_back_after_recovery() -> None:
+    values = _daily(30)
+    first = END - len(values)
+    models = (SeasonalNaive(DAY_S, "day"), Spoiled(first + 10 * DAY, first + 15 * DAY))
+    panel = Panel(60, first, values[None], np.empty((0, 0), dtype=np.uint8))
+    rows = Rows.punctual(("shop/web",), np.array([5]))
+    server, alone = PeakServer(models), PeakServer(models[:1])
+    told: dict[int, Why] = {}
+    for day in (9, 14, 18, 24):
+        origin = np.array([first + day * DAY])
+        found = server.forecast(panel, rows, origin)
+        assert found.standing is not None
+        standing = Standing.of(found.standing[0, 0])
+        told[day] = standing.why
+        if standing.why is Why.BASELINE:
+            np.testing.assert_allclose(found.quantiles, alone.forecast(panel, rows, origin).quantiles, rtol=1e-3)
+            assert found.models[int(found.model[0, 0])] == "seasonal-naive-day"
+    assert told == {9: Why.QUALIFIED, 14: Why.BASELINE, 18: Why.BASELINE, 24: Why.QUALIFIED}
