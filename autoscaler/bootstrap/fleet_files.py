@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from autoscaler.bootstrap.policies_in_force import PoliciesInForce
 from autoscaler.domain.errors import Problem
 from autoscaler.domain.fleet import Fleet
-from autoscaler.domain.workload import WorkloadRef
+from autoscaler.domain.workload import Workload, WorkloadRef
 from autoscaler.spec.compile import PrometheusSource, Recording, Source
 from autoscaler.spec.fleet import PartialLoad
 from autoscaler.spec.kinds import PredictiveAutoscaler
@@ -27,6 +27,7 @@ class FleetFiles:
     refused: workloads that are written down and not valid now. unnamed: some document tells no name at all.
     A refused object is not a deleted one: its last valid form stays in force until it is mended or removed. While
     some document does not even tell which object it is, every object that is missing may be that one, and stays.
+    adjusted: what was learned about a workload, in place of what is written; None = nothing is.
     """
 
     paths: Sequence[Path]
@@ -39,6 +40,7 @@ class FleetFiles:
     policies_in: Sequence[Path] = ()
     site: str | None = None
     policies: PoliciesInForce = field(default_factory=PoliciesInForce)
+    adjusted: Callable[[Workload], Workload] | None = None
     _autoscalers: dict[WorkloadRef, Placed] = field(default_factory=dict)
     _stamp: tuple[tuple[str, int, int], ...] | None = None
 
@@ -74,10 +76,19 @@ class FleetFiles:
             self.policies.applied(autoscaler, places, self.site)
             for _, (autoscaler, places) in sorted(self._autoscalers.items())
         )
-        if workloads != self.fleet.workloads:
-            self.fleet = Fleet(workloads)
+        self._take(workloads)
         self.generation += 1
         return True
+
+    def adjust(self) -> None:
+        """Something was learned: the same workloads with it."""
+        self._take(self.fleet.workloads)
+
+    def _take(self, workloads: tuple[Workload, ...]) -> None:
+        if self.adjusted is not None:
+            workloads = tuple(map(self.adjusted, workloads))
+        if workloads != self.fleet.workloads:
+            self.fleet = Fleet(workloads)
 
     def _standing(self, loaded: PartialLoad) -> dict[WorkloadRef, Placed]:
         """The valid ones, and of those that are refused the last valid form."""

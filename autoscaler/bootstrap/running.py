@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from autoscaler.adapters.store import DecisionStore
 from autoscaler.adapters.telemetry import SourceFacts, Telemetry
+from autoscaler.bootstrap.capacities import LearnedCapacityKeeper
 from autoscaler.bootstrap.cold_start import ColdStart
 from autoscaler.bootstrap.engine_state_keeper import EngineStateKeeper
 from autoscaler.bootstrap.engine_state_relived import lived_again
@@ -53,6 +54,7 @@ class Service:
     caretaker: Caretaker | None = None
     memory: EngineStateKeeper | None = None
     cold_start: ColdStart | None = None
+    capacities: LearnedCapacityKeeper | None = None
     telemetry: Telemetry = field(default_factory=Telemetry)
     last_tick: datetime | None = None
     last_error: str | None = None
@@ -86,6 +88,7 @@ class Service:
                 now = self.clock.now()
             if self.caretaker is not None:
                 self.caretaker.visit(self.files)
+            self._follow_capacities(now)
             with self.telemetry.tick_seconds.time():
                 decisions = self.pipeline.tick(self.files.fleet, now)
             if self.memory is not None:
@@ -109,6 +112,11 @@ class Service:
     def _follow_models(self, now: datetime) -> None:
         if self.cold_start is not None:
             self.cold_start.follow(self.pipeline.server, now)
+
+    def _follow_capacities(self, now: datetime) -> None:
+        """A single decision applies what was learned and learns nothing."""
+        if self.capacities is not None and self.settings.beside and self.capacities.turn(self.files.fleet, now):
+            self.files.adjust()
 
     def skipped(self) -> None:
         """A tick was due while the one before still ran: it is left out and counted."""
@@ -151,6 +159,8 @@ class Service:
 
     def close(self) -> None:
         self.past.stop()
+        if self.capacities is not None:
+            self.capacities.close()
         if self.caretaker is not None:
             self.caretaker.close()
         self.metrics.close()

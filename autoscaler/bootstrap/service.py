@@ -10,6 +10,7 @@ import numpy as np
 from autoscaler.adapters.clock import ReplayClock, SystemClock
 from autoscaler.adapters.sources import Sources
 from autoscaler.adapters.store import DecisionStore
+from autoscaler.bootstrap.capacities import LearnedCapacityKeeper, WithNotes
 from autoscaler.bootstrap.cold_start import ColdStart
 from autoscaler.bootstrap.engine_state_keeper import EngineStateKeeper
 from autoscaler.bootstrap.fleet_files import FleetFiles
@@ -64,10 +65,15 @@ def service(settings: ServiceSettings, clock: Clock | None = None, opener: OpenS
         from autoscaler.bootstrap.clusters import open_cluster
 
         cluster, caretaker = open_cluster(settings, chosen, {ref.namespace for ref in store.workloads()})
+    capacities = LearnedCapacityKeeper.restored(sources.beside(sources), settings.capacities, settings.step_s)
+    files.adjusted = capacities.applied
+    files.adjust()
+    cluster = WithNotes(cluster, capacities.notes)
     pipeline = Pipeline(judged, cluster, store, history, PeakServer(serving_models()), CHAIN)
     past = Past(history, sources.beside(judged), settings.demand_store, settings.backfill)
     past.suspicions = judged.suspicions
     made = Service(settings, chosen, files, sources, past, pipeline, store, caretaker=caretaker)
+    made.capacities = capacities
     made.cold_start = ColdStart.beside(settings.store)
     if settings.state_every_s is not None:
         made.memory = EngineStateKeeper(settings.state_folder, settings.step_s, interval_s=settings.state_every_s)

@@ -76,3 +76,8 @@ class ServiceSettings:
     @property
     def state_folder(self) -> Path:
         return state_folder(self.store)
+
+    @property
+    def capacities(self) -> Path:
+        """The file of learned capacities, beside the record."""
+        return self.store.with_name(f"{self.store.stem}-capacities.json")

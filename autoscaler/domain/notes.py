@@ -20,6 +20,8 @@ class Condition(StrEnum):
     CAPPED_BY_HPA = "CappedByHpa"
     PODS_PENDING = "PodsPending"
     PODS_REFUSED = "PodsRefused"
+    CAPACITY_LEARNED = "CapacityLearned"
+    CAPACITY_REFUSED = "CapacityRefused"
     LEAD_TOO_SHORT = "LeadTooShort"
     SAVING_NEEDS_HIGHER_TARGET = "SavingNeedsHigherTarget"
     WRITTEN = "Written"

@@ -74,13 +74,36 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
+class LearnedFrom:
+    """What the demand's source is asked to learn a capacity from. limit: of the resource, at which a replica is full.
+
+    replicas: Ready ones. summed: the resource is that of all of them together. template: any number that changes with
+    the pod template, None = never known to change.
+    """
+
+    resource: str
+    limit: float
+    replicas: str
+    summed: bool = False
+    template: str | None = None
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.limit) and self.limit > 0):
+            raise ValueError(f"a limit is a positive number, not {self.limit!r}")
+
+
+@dataclass(frozen=True, slots=True)
 class Demand:
-    """One stream of work, and how much of it one Ready replica serves within its SLO (same unit)."""
+    """One stream of work, and how much of it one Ready replica serves within its SLO (same unit).
+
+    learned: the number is what stands until a better one is learned from this; None = it is given.
+    """
 
     name: str
     source: str
     query: str
     capacity_per_replica: float
+    learned: LearnedFrom | None = None
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.capacity_per_replica) and self.capacity_per_replica > 0):

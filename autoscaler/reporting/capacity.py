@@ -59,7 +59,7 @@ def capacity_lines(answer: CapacityAnswer, width: int) -> Iterator[str]:
     if found.refused is not None or found.per_replica is None:
         yield f"no capacity: {found.refused.words if found.refused else 'unknown'}"
     else:
-        yield f"one replica serves {rounded_down(found.per_replica)}, {_why(answer)}"
+        yield f"one replica serves {rounded_down(found.per_replica)}, {why_this_capacity(answer)}"
         low, high = number(found.low), number(found.high)
         yield f"  90 % interval  {low} to {high}, over days drawn anew"
         if found.widened > 1:
@@ -108,7 +108,7 @@ def _yaml(answer: CapacityAnswer) -> Iterator[str]:
     found = answer.found
     if found.per_replica is None:
         return
-    yield f"# learned {_span(answer)}: {_why(answer)}"
+    yield f"# learned {_span(answer)}: {why_this_capacity(answer)}"
     yield f'capacity: {{perReplica: "{rounded_down(found.per_replica)}"}}'
 
 
@@ -116,7 +116,8 @@ def _span(answer: CapacityAnswer) -> str:
     return f"{answer.since:%Y-%m-%d} to {answer.until:%Y-%m-%d}"
 
 
-def _why(answer: CapacityAnswer) -> str:
+def why_this_capacity(answer: CapacityAnswer) -> str:
+    """What decided it, with its number."""
     highest = number(answer.found.highest)
     if answer.found.bound is Bound.CURVE:
         return f"where the curve reaches the limit of {number(answer.limit)}"

@@ -11,6 +11,7 @@ from autoscaler.domain.workload import (
     Demand,
     Lead,
     LeadBasis,
+    LearnedFrom,
     Pause,
     PolicyType,
     ScalingRule,
@@ -21,7 +22,7 @@ from autoscaler.domain.workload import (
 )
 from autoscaler.spec.behavior import BehaviorSpec, StepPolicySpec
 from autoscaler.spec.endpoints import proxy_of, url_of
-from autoscaler.spec.kinds import LeadSpec, MetricsSource, ObjectiveSpec, PredictiveAutoscaler
+from autoscaler.spec.kinds import DemandSpec, LeadSpec, MetricsSource, ObjectiveSpec, PredictiveAutoscaler
 from autoscaler.spec.metadata import PauseSpec
 from autoscaler.spec.scalars import (
     checked_risk,
@@ -83,7 +84,7 @@ def to_workload(autoscaler: PredictiveAutoscaler) -> Workload:
     return Workload(
         ref=WorkloadRef(autoscaler.metadata.namespace, autoscaler.metadata.name),
         target=Target(spec.target.api_version, spec.target.kind, spec.target.name),
-        demands=tuple(Demand(d.name, d.source, d.query, quantity_of(d.capacity.per_replica)) for d in spec.demands),
+        demands=tuple(_demand(d) for d in spec.demands),
         min_replicas=spec.replicas.min,
         max_replicas=spec.replicas.max,
         lead=_lead(spec.lead, spec.actuation),
@@ -132,6 +133,16 @@ def to_source(source: MetricsSource, folder: Path) -> Source:
         params=tuple(sorted(server.params.items())),
         replica_labels=server.replica_labels,
     )
+
+
+def _demand(demand: DemandSpec) -> Demand:
+    per, learned = quantity_of(demand.capacity.per_replica), demand.capacity.learned
+    found = None
+    if learned is not None:
+        found = LearnedFrom(
+            learned.resource, quantity_of(learned.limit), learned.replicas, learned.summed, learned.template
+        )
+    return Demand(demand.name, demand.source, demand.query, per, found)
 
 
 def _risk(objective: ObjectiveSpec) -> float:

@@ -24,6 +24,7 @@ __all__ = [
     "GuardPolicy",
     "Kind",
     "LeadSpec",
+    "LearnedSpec",
     "MetricsSource",
     "ObjectiveSpec",
     "PredictiveAutoscaler",
@@ -38,6 +39,31 @@ class TargetSpec(Part):
     name: scalars.Subdomain = Field(description="Name of the target.", examples=["web"])
 
 
+class LearnedSpec(Part):
+    """What a running service learns the capacity from; all queries go to the source of the demand."""
+
+    resource: scalars.Query = Field(
+        description="What the demand uses up: of one replica, as a mean or a latency, or of all, with summed.",
+        examples=['sum(rate(container_cpu_usage_seconds_total{pod=~"web-.*"}[5m]))'],
+    )
+    limit: scalars.Quantity = Field(
+        description="The resource at which one replica is full: its CPU request, the SLO of a latency.",
+        examples=["500m", "0.25"],
+    )
+    replicas: scalars.Query = Field(
+        description="The replicas that are Ready.",
+        examples=['sum(kube_deployment_status_replicas_ready{deployment="web"})'],
+    )
+    summed: bool = Field(
+        default=False, description="The resource is a sum over all replicas. Default false.", examples=[True]
+    )
+    template: scalars.Query | None = Field(
+        default=None,
+        description="A number that changes with the pod template; after a change the capacity is taken more carefully.",
+        examples=['max(kube_replicaset_created{replicaset=~"web-.*"})'],
+    )
+
+
 class CapacitySpec(Part):
     """What one replica can do."""
 
@@ -47,6 +73,14 @@ class CapacitySpec(Part):
             "quantity, or a plain positive number."
         ),
         examples=["45", "1500m", "2k", 45],
+    )
+    learned: LearnedSpec | None = Field(
+        default=None,
+        description=(
+            "A running service learns the capacity from this at its start and daily; perReplica stands until one is "
+            "accepted. Default: never."
+        ),
+        examples=[{"resource": "web_latency_p95", "limit": "0.25", "replicas": "web_ready"}],
     )
 
 

@@ -172,6 +172,9 @@ def _value(notes: Notes, asked: Asked, value: float) -> None:
     if value < 0:
         notes.fail("negative", f"the value now is {value:.4g}: no demand is below zero", "mend the query or exporter")
         return
+    if asked.demand.learned is not None:
+        words = f"a running service learns what one replica serves; until then, and here, it is {capacity:.4g}"
+        notes.note("capacity", words, "foresail capacity tells what it would learn")
     needs = math.ceil(value / capacity)
     limits = f"min {load.min_replicas}, max {load.max_replicas}"
     words = f"demand now is {value:.4g}: {needs} replicas at {capacity:.4g} each ({limits})"

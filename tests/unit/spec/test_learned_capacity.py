@@ -1,0 +1,62 @@
+"""A capacity that is learned, as it is written."""
+
+import pytest
+
+from autoscaler.domain.errors import InvalidSpec
+from autoscaler.domain.workload import LearnedFrom
+from autoscaler.spec import parse_text, to_workload
+
+TEXT = """apiVersion: foresail.dev/v1alpha1
+kind: MetricsSource
+metadata: {name: rec}
+spec: {file: {path: web.csv}}
+---
+apiVersion: foresail.dev/v1alpha1
+kind: PredictiveAutoscaler
+metadata: {name: web, namespace: shop}
+spec:
+  target: {apiVersion: apps/v1, kind: Deployment, name: web}
+  replicas: {min: 2, max: 60}
+  demands:
+  - {name: requests, source: rec, query: web, capacity: CAPACITY}
+"""
+
+
+def demand(capacity):
+    fleet = parse_text(TEXT.replace("CAPACITY", capacity), "web.yaml")
+    return to_workload(fleet.autoscalers[0]).demands[0]
+
+
+def test_what_it_is_learned_from_stands_beside_the_given_one():
+    found = demand('{perReplica: "45", learned: {resource: cpu, limit: 500m, replicas: ready, summed: true}}')
+    assert (found.capacity_per_replica, found.learned) == (45.0, LearnedFrom("cpu", 0.5, "ready", summed=True))
+    other = demand('{perReplica: "45", learned: {resource: p95, limit: "0.25", replicas: ready, template: created}}')
+    assert other.learned == LearnedFrom("p95", 0.25, "ready", template="created")
+
+
+def test_a_given_one_is_learned_from_nothing():
+    assert demand('{perReplica: "45"}').learned is None
+
+
+@pytest.mark.parametrize(
+    ("capacity", "words"),
+    [
+        ("{learned: {resource: cpu, limit: 500m, replicas: ready}}", "capacity.perReplica is missing"),
+        ('{perReplica: "45", learned: {resource: cpu, replicas: ready}}', "capacity.learned.limit is missing"),
+        (
+            '{perReplica: "45", learned: {resource: cpu, limit: "0", replicas: ready}}',
+            "learned.limit: must be positive",
+        ),
+        ('{perReplica: "45", learned: {resource: cpu, limit: "1"}}', "capacity.learned.replicas is missing"),
+        ('{perReplica: "45", learned: {resource: cpu, limit: "1", replicas: r, sum: true}}', "learned.sum"),
+    ],
+)
+def test_slips_name_their_place(capacity, words):
+    with pytest.raises(InvalidSpec) as caught:
+        demand(capacity)
+    assert words in str(caught.value).replace(": is missing", " is missing")
+
+
+def test_a_limit_is_a_positive_number():
+    with pytest.raises(ValueError, match="positive"):
+        LearnedFrom("cpu", 0.0, "ready")
