@@ -3,7 +3,7 @@
 import pytest
 
 from autoscaler.domain.errors import InvalidSpec
-from autoscaler.domain.workload import LearnedFrom
+from autoscaler.domain.workload import Demand, LearnedFrom
 from autoscaler.spec import parse_text, to_workload
 
 TEXT = """apiVersion: foresail.dev/v1alpha1
@@ -22,7 +22,7 @@ spec:
 """
 
 
-def demand(capacity):
+def demand(capacity: str) -> Demand:
     fleet = parse_text(TEXT.replace("CAPACITY", capacity), "web.yaml")
     return to_workload(fleet.autoscalers[0]).demands[0]
 
