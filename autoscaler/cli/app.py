@@ -15,6 +15,7 @@ from autoscaler.cli import options
 from autoscaler.cli.capacity_app import capacity
 from autoscaler.cli.import_app import import_app
 from autoscaler.cli.models_app import models_app
+from autoscaler.cli.outlook_app import outlook
 from autoscaler.cli.policy import policy
 from autoscaler.cli.record_app import DEFAULT_STORE, Store, When, export, history
 from autoscaler.cli.train_app import train
@@ -29,6 +30,7 @@ app = typer.Typer(
 )
 app.add_typer(models_app)
 app.command()(train)
+app.command()(outlook)
 app.command()(capacity)
 
 app.add_typer(policy, name="policy")
