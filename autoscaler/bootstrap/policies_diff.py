@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autoscaler.bootstrap.policies_limits import limit_words, pause_words
+from autoscaler.bootstrap.policies_limits import brake_words, budget_words, level_words, limit_words
 from autoscaler.domain.calendar import DAY_MINUTES, Once, Window
 from autoscaler.domain.errors import Refused
-from autoscaler.domain.policy import UNGUARDED, Origin, ReplicaWindow
+from autoscaler.domain.policy import UNGUARDED, Brake, Origin, ReplicaWindow
 from autoscaler.domain.workload import Workload
 from autoscaler.spec.reader import load, load_valid
 from autoscaler.spec.when import DAYS
@@ -113,9 +113,9 @@ def _fields(load_: Workload) -> dict[str, str]:
         f"freeze {f.name}": f"{_when(f.window)}: nothing shrinks, growth {f.growth} ({f.reason})"
         for f in guarded.freezes
     }
-    found |= {f"pause by {p.pause.owner}": pause_words(p.pause) for p in guarded.pauses}
-    found |= {f"brake of {b.origin.owner}": f"{b.share * 100:g} % may shrink in a tick" for b in guarded.brakes}
-    found |= {f"budget of {b.origin.owner}": f"{b.replicas} replicas" for b in guarded.budgets}
+    found |= {f"pause by {p.pause.owner}": level_words(p) for p in guarded.pauses}
+    found |= {_brake(b): brake_words(b) for b in guarded.brakes}
+    found |= {f"budget of {b.origin.owner}": budget_words(b) for b in guarded.budgets}
     if guarded.survive is not None:
         found["surviveLossOf"] = f"{guarded.survive.replicas} replicas, one of {guarded.survive.zones} zones"
     if guarded.fallback is not None:
@@ -130,13 +130,17 @@ def _rules(load_: Workload) -> dict[str, Origin]:
     found |= {f"window {w.name}": w.origin for w in guarded.windows}
     found |= {f"freeze {f.name}": f.origin for f in guarded.freezes}
     found |= {f"pause by {p.pause.owner}": p.origin for p in guarded.pauses}
-    found |= {f"brake of {b.origin.owner}": b.origin for b in guarded.brakes}
+    found |= {_brake(b): b.origin for b in guarded.brakes}
     found |= {f"budget of {b.origin.owner}": b.origin for b in guarded.budgets}
     if guarded.survive is not None:
         found["surviveLossOf"] = guarded.survive.origin
     if guarded.fallback is not None:
         found["fallback"] = guarded.fallback.origin
     return found
+
+
+def _brake(brake: Brake) -> str:
+    return f"{'growth ' if brake.grow else ''}brake of {brake.origin.owner}"
 
 
 def _window(window: ReplicaWindow) -> str:

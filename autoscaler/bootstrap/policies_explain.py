@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from autoscaler.bootstrap.policies_limits import limit_words, pause_words
+from autoscaler.bootstrap.policies_limits import brake_words, budget_words, level_words, limit_words, pause_words
 from autoscaler.domain.errors import InvalidSpec, Refused
 from autoscaler.domain.policy import UNGUARDED, Guarded, Origin
 from autoscaler.domain.workload import Workload
@@ -106,11 +106,11 @@ def _open_rules(guarded: Guarded, now_s: float) -> Iterator[Limit]:
             yield Limit("freeze", f"{f.name}: nothing shrinks, growth {f.growth} ({f.reason})", str(f.origin))
     for p in guarded.pauses:
         if p.active(now_s):
-            yield Limit("pause", pause_words(p.pause), str(p.origin))
+            yield Limit("pause", level_words(p), str(p.origin))
     for b in guarded.brakes:
-        yield Limit("brake", f"at most {b.share * 100:g} % of the policy's workloads shrink in a tick", str(b.origin))
+        yield Limit("growthBrake" if b.grow else "brake", brake_words(b), str(b.origin))
     for g in guarded.budgets:
-        yield Limit("budget", f"{g.replicas} replicas with the policy's other workloads", str(g.origin))
+        yield Limit("budget", budget_words(g), str(g.origin))
     if guarded.survive is not None:
         s = guarded.survive
         room = [f"{s.replicas} replicas"] * bool(s.replicas) + [f"one of {s.zones} zones"] * bool(s.zones)

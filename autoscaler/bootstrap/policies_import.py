@@ -13,6 +13,7 @@ from typing import Any
 from autoscaler.bootstrap.policies_import_metrics import Choices, MetricsSeen
 from autoscaler.domain.errors import Refused
 from autoscaler.spec.metadata import API_VERSION
+from autoscaler.spec.scalars import quantity_of
 
 HPA_DOWN = "no scaleDown is written: an HPA may then drop everything in 15 s, here it is 10 percent per minute"
 KEDA_MAX = 100
@@ -128,10 +129,12 @@ def _behavior(behavior: Mapping[str, Any] | None, pa: dict[str, Any]) -> list[st
     notes = []
     for direction in ("scaleUp", "scaleDown"):
         rules = (behavior or {}).get(direction) or {}
-        if rules.get("tolerance") is not None:
-            notes.append(f"{direction}.tolerance has no equivalent: sizes are planned without one")
         keys = ("stabilizationWindowSeconds", "policies", "selectPolicy")
-        if kept := {k: rules[k] for k in keys if rules.get(k) not in (None, [])}:
+        kept = {k: rules[k] for k in keys if rules.get(k) not in (None, [])}
+        if rules.get("tolerance") is not None:
+            kept["tolerance"] = quantity_of(rules["tolerance"]) if str(rules["tolerance"]) != "0" else 0
+            notes.append(f"{direction}.tolerance counts replicas here, and never delays what is needed now")
+        if kept:
             found[direction] = kept
     if found:
         pa["spec"]["behavior"] = found

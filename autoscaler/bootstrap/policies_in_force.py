@@ -72,6 +72,7 @@ class PoliciesInForce:
         return {
             "inForce": {name: p.revision for name, p in sorted(self.by_name.items())},
             "keptThoughBroken": sorted(self.kept),
+            "pausedWithoutEnd": [n for n, p in sorted(self.by_name.items()) if p.endless],
             "unknown": [str(origin) for _, origin in self.unknown.values()],
         }
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
-from autoscaler.domain.policy import UNGUARDED
+from autoscaler.domain.policy import NEVER, NO_TRUST, UNGUARDED, Brake, Budget, PolicyPause
 from autoscaler.domain.workload import Pause, PolicyType, ScalingRule, SelectPolicy, Workload
 
 
@@ -14,12 +15,17 @@ def limit_words(load: Workload) -> Iterator[tuple[str, str]]:
     yield "headroom", f"{(load.headroom - 1) * 100:g} %"
     yield "risk", f"{load.risk * 100:g} %"
     yield "maxDataAge", f"{load.max_data_age_s:g} s"
+    trust = guarded.trust or NO_TRUST
+    told = (("maxMargin", trust.margin), ("maxQuantileRatio", trust.ratio), ("maxOverObserved", trust.over))
+    yield from ((f"forecastTrust.{name}", f"{value:g} times") for name, value in told if value < math.inf)
     for name, rule, cap in (
         ("scaleUp", load.scale_up, guarded.up_cap),
         ("scaleDown", load.scale_down, guarded.down_cap),
     ):
         yield f"{name}.stabilizationWindowSeconds", f"{rule.stabilization_s} s"
         yield f"{name}.policies", _steps(rule)
+        if rule.tolerance:
+            yield f"{name}.tolerance", f"{rule.tolerance * 100:g} %"
         if rule.select is not SelectPolicy.MAX:
             yield f"{name}.selectPolicy", rule.select.value
         if cap.policies or cap.select is SelectPolicy.DISABLED:
@@ -33,6 +39,25 @@ def _steps(rule: ScalingRule) -> str:
     return ", ".join(f"{p.value} {unit[p.type]} per {p.period_s} s" for p in rule.policies)
 
 
+def level_words(pause: PolicyPause) -> str:
+    """A policy's pause, with the number at which the workload stays."""
+    return pause_words(pause.pause) + ("" if pause.level is None else f"; at {pause.level} replicas")
+
+
+def brake_words(brake: Brake) -> str:
+    """Share and direction."""
+    short = ", even for what is needed now" if brake.short else ""
+    move = "grow" if brake.grow else "shrink"
+    return f"at most {brake.share * 100:g} % of the policy's workloads {move} in a tick{short}"
+
+
+def budget_words(budget: Budget) -> str:
+    """How much, together with whom."""
+    short = ", even below what is needed now" if budget.short else ""
+    return f"{budget.replicas} replicas with the policy's other workloads{short}"
+
+
 def pause_words(pause: Pause) -> str:
     """What is stopped, by whom, until when and why."""
-    return f"{pause.direction} until {pause.until:%Y-%m-%dT%H:%M:%SZ} by {pause.owner}: {pause.reason}"
+    end = "with no end" if pause.until == NEVER else f"until {pause.until:%Y-%m-%dT%H:%M:%SZ}"
+    return f"{pause.direction} {end} by {pause.owner}: {pause.reason}"

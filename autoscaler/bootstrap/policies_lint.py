@@ -14,7 +14,7 @@ from pathlib import Path
 
 from autoscaler.bootstrap.policies_queries import query_findings
 from autoscaler.domain.calendar import Hours, Once, Window
-from autoscaler.domain.policy import Guarded, Origin
+from autoscaler.domain.policy import NEVER, Guarded, Origin
 from autoscaler.domain.workload import Workload
 from autoscaler.reporting.lint import Level, LintFinding, at_origin, of_problem
 from autoscaler.spec.fleet import LoadedFleet
@@ -30,7 +30,7 @@ LONG_PAUSE_S = 14 * DAY_S
 DEFAULT_LEAVES = (
     ("replicas", "min"), ("headroom",), ("risk",), ("maxDataAge",), ("surviveLossOf",), ("fallback",), ("priority",),
     *(("behavior", d, f) for d in ("scaleUp", "scaleDown")
-      for f in ("stabilizationWindowSeconds", "policies", "selectPolicy")),
+      for f in ("stabilizationWindowSeconds", "policies", "selectPolicy", "tolerance")),
 )  # fmt: skip
 
 
@@ -136,7 +136,12 @@ class _Look:
                 words = f"freeze {freeze.name} lasts longer than a month: nothing shrinks for all that time"
                 yield at_origin(Level.WARNING, "long-freeze", freeze.origin, words, "split it, or shorten it")
         for pause in policy.pauses:
-            if pause.pause.until.timestamp() - self.now_s > LONG_PAUSE_S:
+            if pause.pause.until == NEVER:
+                words = (
+                    f"the pause of {pause.pause.owner} has no end: everybody it selects waits for somebody to remove it"
+                )
+                yield at_origin(Level.WARNING, "long-pause", pause.origin, words, "write until as soon as it is known")
+            elif pause.pause.until.timestamp() - self.now_s > LONG_PAUSE_S:
                 words = f"the pause ends only at {pause.pause.until:%Y-%m-%d}, more than two weeks from now"
                 yield at_origin(Level.WARNING, "long-pause", pause.origin, words, "choose an earlier until")
 

@@ -25,6 +25,7 @@ class StepLimits:
 
     pods, percent, period_s: [lane, policy]; NaN where a slot is not of that type; period 0 = empty slot.
     unlimited: [lane], no policy at all. disabled: [lane]. pick_min: [lane], selectPolicy Min.
+    tolerance: [lane], share of the replicas within which none move.
     in_pods, in_use: [lane, policy], the slot counts pods; the slot holds a policy. longest_window_s,
     shortest_window_s, longest_period_s: over all lanes. free: nothing limits any lane.
     """
@@ -36,6 +37,7 @@ class StepLimits:
     unlimited: Bools
     disabled: Bools
     pick_min: Bools
+    tolerance: Floats
     in_pods: Bools = field(init=False)
     in_use: Bools = field(init=False)
     longest_window_s: float = field(init=False)
@@ -82,6 +84,7 @@ class StepLimits:
             unlimited=np.array([not r.policies for r in rules], dtype=np.bool_),
             disabled=np.array([r.select is SelectPolicy.DISABLED for r in rules], dtype=np.bool_),
             pick_min=np.array([r.select is SelectPolicy.MIN for r in rules], dtype=np.bool_),
+            tolerance=np.array([r.tolerance for r in rules], dtype=np.float64),
         )
 
 

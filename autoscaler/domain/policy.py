@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from autoscaler.domain.calendar import Window, is_open
@@ -65,8 +67,11 @@ class Freeze:
 
 @dataclass(frozen=True, slots=True)
 class PolicyPause:
+    """level: replicas at which the workload stays, reached by its steps downward; None = those that it has."""
+
     pause: Pause
     origin: Origin
+    level: int | None = None
 
     def active(self, now_s: float) -> bool:
         """Until the moment that its owner set."""
@@ -96,22 +101,46 @@ class Survive:
 
 
 @dataclass(frozen=True, slots=True)
+class Trust:
+    """When forecasts count. What is not trusted leaves what would be wanted without a forecast.
+
+    margin: largest safety factor that risk control may have needed. ratio: largest Q.95 ÷ median. over: largest need by
+    forecast, as a multiple of what is observed. inf = not asked.
+    """
+
+    margin: float = math.inf
+    ratio: float = math.inf
+    over: float = math.inf
+
+
+@dataclass(frozen=True, slots=True)
 class Brake:
-    """At most this share of the workloads that a policy selects shrinks in one tick; the others wait their turn."""
+    """At most this share of the workloads that a policy selects shrinks (grow: or grows) in one tick; others wait.
+
+    short: growth waits even for observed need.
+    """
 
     share: float
     origin: Origin
+    grow: bool = False
+    short: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """Replicas that the workloads which a policy selects may have together, above what they must have."""
+    """Replicas that the workloads which a policy selects may have together, above what they must have.
+
+    short: observed need is not spared.
+    """
 
     replicas: int
     origin: Origin
+    short: bool = False
 
 
 NO_CAP = ScalingRule()
+NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+"""End of a pause that has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +166,7 @@ class Guarded:
     brakes: tuple[Brake, ...] = ()
     budgets: tuple[Budget, ...] = ()
     priority: int = 100
+    trust: Trust | None = None
 
     def owners(self) -> frozenset[str]:
         """Names of the policies that set something, without the workload's own and the built-in."""
@@ -165,7 +195,7 @@ class Guarded:
             yield "fallback", self.fallback.origin
         if self.survive is not None:
             yield "surviveLossOf", self.survive.origin
-        yield from (("brake", b.origin) for b in self.brakes)
+        yield from (("growthBrake" if b.grow else "brake", b.origin) for b in self.brakes)
         yield from (("budget", b.origin) for b in self.budgets)
         if self.unknown is not None:
             yield "unknown", self.unknown
@@ -214,4 +244,5 @@ class Guarded:
         return any(d is not PauseDirection.DOWN for d in active), any(d is not PauseDirection.UP for d in active)
 
 
+NO_TRUST = Trust()
 UNGUARDED = Guarded()

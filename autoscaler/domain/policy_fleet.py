@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from autoscaler.domain.calendar import is_open
-from autoscaler.domain.policy import UNGUARDED, Freeze, Growth, PolicyPause, ReplicaWindow
+from autoscaler.domain.policy import NO_TRUST, UNGUARDED, Freeze, Growth, PolicyPause, ReplicaWindow
 from autoscaler.domain.policy_lanes import lanes_of
 from autoscaler.domain.series import Bools, Codes, Floats, Ints
 from autoscaler.domain.workload import PauseDirection, Workload
@@ -24,7 +24,8 @@ class InForce:
 
     min_replicas, max_replicas: with the windows that are open; where they clash, as they are. clash: min is above
     max, whatever set them. freeze: FREEZE_CODE. fallback_least: replicas once demand is unusable for fallback_after_s,
-    0 where there is no such rule. unknown: a policy that may speak about the lane cannot be read.
+    0 where there is no such rule. pause_level: where a pause keeps it, -1 = as it is. unknown: a policy that may speak
+    about the lane cannot be read.
     """
 
     min_replicas: Ints
@@ -36,6 +37,7 @@ class InForce:
     fallback_least: Ints
     fallback_after_s: Floats
     unknown: Bools
+    pause_level: Ints
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,6 +45,7 @@ class FleetRules:
     """Each distinct rule once, with the lanes that it is about.
 
     spare: [lane], replicas kept on top of the plan. zones: [lane], of which one may be lost; 0 = not asked.
+    trust_margin, trust_ratio, trust_over: [lane], of Trust, inf = not asked. trusts: some lane asks.
     idle: no policy says anything, so a tick need not ask. survives: some lane keeps room for a loss.
     """
 
@@ -55,15 +58,21 @@ class FleetRules:
     fallback_after_s: Floats
     spare: Ints
     zones: Ints
+    trust_margin: Floats
+    trust_ratio: Floats
+    trust_over: Floats
     no_freeze: Codes
+    no_level: Ints
     idle: bool
     survives: bool
+    trusts: bool
 
     @staticmethod
     def of(loads: Sequence[Workload]) -> FleetRules:
         each = [w.guarded or UNGUARDED for w in loads]
         fallbacks = [g.fallback for g in each]
         survive = [g.survive for g in each]
+        trust = [g.trust or NO_TRUST for g in each]
         return FleetRules(
             windows=lanes_of(each, lambda g: g.windows),
             freezes=lanes_of(each, lambda g: g.freezes),
@@ -74,9 +83,14 @@ class FleetRules:
             fallback_after_s=np.array([f.after_s if f else np.inf for f in fallbacks], dtype=np.float64),
             spare=np.array([s.replicas if s else 0 for s in survive], dtype=np.int64),
             zones=np.array([s.zones if s else 0 for s in survive], dtype=np.int64),
+            trust_margin=np.array([t.margin for t in trust], dtype=np.float64),
+            trust_ratio=np.array([t.ratio for t in trust], dtype=np.float64),
+            trust_over=np.array([t.over for t in trust], dtype=np.float64),
             no_freeze=np.zeros(len(loads), dtype=np.uint8),
+            no_level=np.full(len(loads), -1, dtype=np.int64),
             idle=all(g is UNGUARDED for g in each),
             survives=any(s is not None for s in survive),
+            trusts=any(t is not NO_TRUST for t in trust),
         )
 
     def at(self, now_s: float, ahead_s: Floats, least: Ints, most: Ints) -> InForce:
@@ -87,11 +101,12 @@ class FleetRules:
         if self.idle:
             return InForce(
                 least, most, self.clash, self.no_freeze, self.clash, self.clash,
-                self.fallback_least, self.fallback_after_s, self.unknown,
+                self.fallback_least, self.fallback_after_s, self.unknown, self.no_level,
             )  # fmt: skip
         low, high = least.copy(), most.copy()
         freeze = np.zeros(len(least), dtype=np.uint8)
         up, down = np.zeros(len(least), dtype=np.bool_), np.zeros(len(least), dtype=np.bool_)
+        level = self.no_level
         events: list[tuple[int, Ints]] = []
         for w, lanes in self.windows:
             opens_s = w.window.opens_s(now_s)
@@ -110,10 +125,15 @@ class FleetRules:
             if is_open(f.window, now_s):
                 freeze[lanes] = np.maximum(freeze[lanes], FREEZE_CODE[f.growth])
         for p, lanes in self.pauses:
-            if p.active(now_s):
+            if p.active(now_s) and p.level is not None:  # of several numbers the highest
+                level = level.copy()
+                level[lanes] = np.maximum(level[lanes], p.level)
+            elif p.active(now_s):
                 up[lanes] |= p.pause.direction is not PauseDirection.DOWN
                 down[lanes] |= p.pause.direction is not PauseDirection.UP
-        return InForce(low, high, clash, freeze, up, down, self.fallback_least, self.fallback_after_s, self.unknown)
+        return InForce(
+            low, high, clash, freeze, up, down, self.fallback_least, self.fallback_after_s, self.unknown, level
+        )
 
     def surviving(self, need: Ints) -> Ints:
         """[lane], what a need of so many replicas becomes with room for the loss; zero stays zero."""

@@ -26,7 +26,8 @@ class Offer:
     """What the first pass left, all [lane]. fixed: lanes that nothing shared may change (held, frozen, not known).
 
     running: replicas that count against a budget whatever is granted (under a floor those of the HPA).
-    least: fewest that a budget may leave: observed need, min, and what the steps downward allow.
+    least: fewest that a budget may leave: observed need, min, and what the steps downward allow; least_short: without
+    observed need. need: observed and trusted.
     """
 
     granted: Ints
@@ -34,14 +35,21 @@ class Offer:
     running: Ints
     least: Ints
     fixed: Bools
+    least_short: Ints | None = None
+    need: Ints | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shares:
-    """braked: [lane], must not shrink in this tick. cap: [lane], most replicas for a budget, NO_CAP = none."""
+    """All [lane]. braked, growth_braked: must not shrink, or grow beyond need, in this tick. cap: most replicas for a
+    budget, NO_CAP = none. short_budget, short_growth: they may cut below observed need.
+    """
 
     braked: Bools
     cap: Ints
+    growth_braked: Bools
+    short_budget: Bools
+    short_growth: Bools
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,31 +78,47 @@ class SharedRules:
 
     def bind(self, offer: Offer, now_s: float) -> Shares | None:
         """Each lane's part of what is shared; None where nothing binds, which is the usual case."""
-        braked = self._braked(offer, now_s)
+        braked, slowed, short_growth = self._braked(offer, now_s)
         granted = np.where(braked, np.maximum(offer.granted, offer.current), offer.granted)
-        cap = self._capped(offer, granted)
-        if not anywhere(braked) and not anywhere(cap < NO_CAP):
+        if anywhere(slowed):
+            need = np.zeros_like(granted) if offer.need is None else np.where(short_growth, 0, offer.need)
+            granted = np.where(slowed, np.minimum(granted, np.maximum(offer.current, need)), granted)
+        cap, short = self._capped(offer, granted)
+        if not anywhere(braked | slowed) and not anywhere(cap < NO_CAP):
             return None
-        return Shares(braked, cap)
+        return Shares(braked, cap, slowed, short, short_growth)
 
-    def _braked(self, offer: Offer, now_s: float) -> Bools:
-        """Of the lanes that would shrink those whose turn it is not; the turns change from tick to tick."""
-        braked = np.zeros(len(offer.granted), dtype=np.bool_)
+    def _braked(self, offer: Offer, now_s: float) -> tuple[Bools, Bools, Bools]:
+        """Of the lanes that would shrink, and of those that would grow beyond what they need now, those whose turn it
+        is not; the turns change from tick to tick. The third: lanes that may be left short.
+        """
+        braked, slowed, short = (np.zeros(len(offer.granted), dtype=np.bool_) for _ in range(3))
         shrinking = (offer.granted < offer.current) & ~offer.fixed
+        need = 0 if offer.need is None else offer.need
+        growing = (offer.granted > offer.current) & ~offer.fixed
         for brake, lanes in self.brakes:
-            inside = lanes[shrinking[lanes]]
+            moving = growing & (brake.short | (offer.granted > need)) if brake.grow else shrinking
+            inside = lanes[moving[lanes]]
             allowed = max(math.floor(brake.share * len(lanes) + 1e-9), 1 if brake.share > 0 else 0)
             if len(inside) > allowed:
                 order = np.argsort(_mixed(self.spin[inside], now_s), kind="stable")
-                braked[inside[order[allowed:]]] = True
-        return braked
+                late = inside[order[allowed:]]
+                (slowed if brake.grow else braked)[late] = True
+                if brake.short:
+                    short[late] = True
+        return braked, slowed, short
 
-    def _capped(self, offer: Offer, granted: Ints) -> Ints:
-        """What a budget leaves each lane: what it must have, then the rest by priority, evenly inside one."""
+    def _capped(self, offer: Offer, granted: Ints) -> tuple[Ints, Bools]:
+        """What a budget leaves each lane: what it must have, then the rest by priority, evenly inside one.
+
+        The second: lanes that a budget left short of what they need.
+        """
         cap = np.full(len(granted), NO_CAP, dtype=np.int64)
+        short = np.zeros(len(granted), dtype=np.bool_)
         for budget, lanes in self.budgets:
             asked = np.minimum(granted[lanes], cap[lanes])
-            must = np.where(offer.fixed[lanes], asked, np.minimum(asked, offer.least[lanes]))
+            least = offer.least_short if budget.short and offer.least_short is not None else offer.least
+            must = np.where(offer.fixed[lanes], asked, np.minimum(asked, least[lanes]))
             used = np.maximum(must, offer.running[lanes])
             left = budget.replicas - int(used.sum())
             if left < 0:  # what must be there, or runs by itself, is too much already: nothing comes on top
@@ -103,7 +127,8 @@ class SharedRules:
             if int(extra.sum()) > left:
                 got = _shared_out(extra, self.priority[lanes], left)
                 cap[lanes] = np.where(got < extra, used + got, cap[lanes])
-        return cap
+                short[lanes] |= budget.short & (got < extra)
+        return cap, short
 
 
 def _shared_out(extra: Ints, priority: Ints, left: int) -> Ints:

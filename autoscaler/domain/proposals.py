@@ -18,8 +18,11 @@ from autoscaler.domain.reasons import Reason
 from autoscaler.domain.series import Bools, Codes, Floats, Ints, anywhere, everywhere
 
 POLICY_FIELDS = frozenset(
-    {"change_freeze", "clash", "policy_unknown", "fallback_least", "fallback_after_s", "braked", "budget_cap"}
-)
+    {
+        "change_freeze", "clash", "policy_unknown", "fallback_least", "fallback_after_s", "braked", "budget_cap",
+        "pause_level", "trust_cap", "growth_braked", "short_budget", "short_growth",
+    }
+)  # fmt: skip
 """Fields that are blank on every lane that no guard policy selects."""
 
 
@@ -41,6 +44,10 @@ class Proposals:
     leave no room between min and max. policy_unknown: a policy that may speak about the lane cannot be read.
     braked: too many of a policy's workloads would shrink in this tick, and it is not the lane's turn. budget_cap: the
     lane's part of what a policy's workloads may have together.
+    pause_level: where a pause keeps the lane, -1 = as it is. trust_cap: most that forecasts may ask for, as far as they
+    are trusted. growth_braked: too many would grow, and it is not the lane's turn. short_budget, short_growth: the
+    budget, the growth brake may cut below observed need, for a policy says so.
+    tolerance_up, tolerance_down: shares of current within which a lane stays.
     fallback_least: replicas that are there at least once the data is older than fallback_after_s; 0 = no such rule.
     wanted: the number under review. held, frozen: state of the chain so far.
     """
@@ -80,17 +87,27 @@ class Proposals:
     fallback_after_s: Floats = field(default_factory=lambda: np.empty(0))
     braked: Bools = field(default_factory=lambda: np.empty(0, dtype=np.bool_))
     budget_cap: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    pause_level: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    trust_cap: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    growth_braked: Bools = field(default_factory=lambda: np.empty(0, dtype=np.bool_))
+    short_budget: Bools = field(default_factory=lambda: np.empty(0, dtype=np.bool_))
+    short_growth: Bools = field(default_factory=lambda: np.empty(0, dtype=np.bool_))
+    tolerance_up: Floats = field(default_factory=lambda: np.empty(0))
+    tolerance_down: Floats = field(default_factory=lambda: np.empty(0))
 
     def __post_init__(self) -> None:
         lanes = len(self.wanted)
-        if len(self.rises_spaced) == lanes and len(self.budget_cap) == lanes:
+        if len(self.rises_spaced) == lanes and len(self.tolerance_down) == lanes:
             return
         nobody = np.zeros(lanes, dtype=np.bool_)
-        blanks = {"yielded": nobody, "stuck": nobody, "rises_spaced": nobody}
+        blanks: dict[str, np.ndarray] = {"yielded": nobody, "stuck": nobody, "rises_spaced": nobody}
         blanks |= {"least_replicas": np.zeros(lanes, dtype=np.int64), "raised_s": np.full(lanes, -np.inf)}
         blanks |= {"change_freeze": np.zeros(lanes, dtype=np.uint8), "clash": nobody, "policy_unknown": nobody}
         blanks |= {"fallback_least": np.zeros(lanes, dtype=np.int64), "fallback_after_s": np.full(lanes, np.inf)}
-        blanks |= {"braked": nobody, "budget_cap": np.full(lanes, NO_LIMIT, dtype=np.int64)}
+        unlimited = np.full(lanes, NO_LIMIT, dtype=np.int64)
+        blanks |= {"braked": nobody, "budget_cap": unlimited, "trust_cap": unlimited, "growth_braked": nobody}
+        blanks |= {"pause_level": np.full(lanes, -1, dtype=np.int64), "short_budget": nobody, "short_growth": nobody}
+        blanks |= {"tolerance_up": np.zeros(lanes), "tolerance_down": np.zeros(lanes)}
         for name, blank in blanks.items():
             if len(getattr(self, name)) != lanes:
                 object.__setattr__(self, name, blank)
@@ -116,12 +133,16 @@ class Proposals:
             return self.unchanged(reason, level)
         return Verdicts(reason, np.maximum(self.wanted, level), self.held, self.frozen, limit=level)
 
-    def at_most(self, level: Ints, reason: Reason) -> Verdicts:
-        """Cut to `level` where above it, but never below trusted observed need."""
+    def at_most(self, level: Ints, reason: Reason, short: Bools | None = None) -> Verdicts:
+        """Cut to `level` where above it, but never below trusted observed need; short: lanes on which even below."""
         if everywhere(level >= self.wanted):
             return self.unchanged(reason, level)
-        spared = np.maximum(level, self.trusted_need)
-        return Verdicts(reason, np.minimum(self.wanted, spared), self.held, self.frozen, limit=level)
+        if short is None or not anywhere(short):
+            spared = np.maximum(level, self.trusted_need)
+            return Verdicts(reason, np.minimum(self.wanted, spared), self.held, self.frozen, limit=level)
+        spared = np.maximum(level, np.where(short, 0, self.trusted_need))
+        wanted = np.minimum(self.wanted, spared)
+        return Verdicts(reason, wanted, self.held, self.frozen, limit=level, short=short)
 
     def hold(self, lanes: Bools, reason: Reason, limit: Floats | None = None) -> Verdicts:
         """Keep `lanes` at their hold level or, where it is higher, at trusted observed need."""
@@ -146,7 +167,7 @@ class Proposals:
             return self
         wanted = np.minimum(np.maximum(verdicts.wanted, 0), NO_LIMIT)
         if not verdicts.glides:
-            need = self.trusted_need
+            need = self.trusted_need if verdicts.short is None else np.where(verdicts.short, 0, self.trusted_need)
             kept = np.minimum(np.where(self.held, np.maximum(self.hold_level, need), need), self.wanted)
             kept = np.where(self.pause_up, np.minimum(kept, self.current), kept)
             wanted = np.where(verdicts.frozen, wanted, np.maximum(wanted, kept))
@@ -172,6 +193,7 @@ class Verdicts(NamedTuple):
     """One guard's answer, over lanes: the number it leaves, and the number it worked with.
 
     glides: the guard may move a held lane (only the one that brings a lane back into changed limits).
+    short: lanes on which it may cut below observed need, for a policy accepts that.
     """
 
     reason: Reason
@@ -180,3 +202,4 @@ class Verdicts(NamedTuple):
     frozen: Bools
     limit: Ints | Floats | None = None
     glides: bool = False
+    short: Bools | None = None

@@ -33,6 +33,9 @@ class Reason(StrEnum):
     FALLBACK = "Fallback"
     FLEET_BRAKE = "FleetBrake"
     BUDGET_REACHED = "BudgetReached"
+    FORECAST_NOT_TRUSTED = "ForecastNotTrusted"
+    GROWTH_BRAKE = "GrowthBrake"
+    WITHIN_TOLERANCE = "WithinTolerance"
 
     def words(self, before: int, after: int, limit: float | None = None) -> str:
         """One plain sentence; `limit` is the number that the guard worked with, where it has one."""
@@ -66,6 +69,9 @@ _WORDS = {
     Reason.FALLBACK: "demand is in the dark for longer than the policy waits: its fallback floor ({before} → {after})",
     Reason.FLEET_BRAKE: "too many workloads would shrink at once: waiting for its turn ({before} → {after})",
     Reason.BUDGET_REACHED: "the budget that workloads share leaves {limit} here ({before} → {after})",
+    Reason.FORECAST_NOT_TRUSTED: "policy trusts this forecast no further than {limit} ({before} → {after})",
+    Reason.GROWTH_BRAKE: "too many workloads would grow at once: waiting for its turn ({before} → {after})",
+    Reason.WITHIN_TOLERANCE: "within {limit} % of what is there: not worth a move ({before} → {after})",
     Reason.GUARD_FAILED: "a guard raised: holding at {after}",
 }
 

@@ -125,11 +125,15 @@ class StepPolicy:
 
 @dataclass(frozen=True, slots=True)
 class ScalingRule:
-    """One direction of `behavior`; the same meaning as in autoscaling/v2. No policies = no step limit."""
+    """One direction of `behavior`; the same meaning as in autoscaling/v2. No policies = no step limit.
+
+    tolerance: changes of at most this share of the replicas are not made.
+    """
 
     stabilization_s: int = 0
     policies: tuple[StepPolicy, ...] = ()
     select: SelectPolicy = SelectPolicy.MAX
+    tolerance: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,8 @@ from autoscaler.guards.contract import Guard
 from autoscaler.guards.disruption_budget import DisruptionBudget
 from autoscaler.guards.fallback import Fallback
 from autoscaler.guards.fleet_brake import FleetBrake
+from autoscaler.guards.forecast_trust import ForecastTrust
+from autoscaler.guards.growth_brake import GrowthBrake
 from autoscaler.guards.limits_clash import LimitsClash
 from autoscaler.guards.lower_bound import LowerBound
 from autoscaler.guards.min_max import MinMax
@@ -20,6 +22,7 @@ from autoscaler.guards.stale_data import StaleData
 from autoscaler.guards.step_down import StepDown
 from autoscaler.guards.step_up import StepUp
 from autoscaler.guards.target_known import TargetKnown
+from autoscaler.guards.tolerance import Tolerance
 from autoscaler.guards.yielded import Yielded
 
 CHAIN: tuple[Guard, ...] = (
@@ -32,13 +35,16 @@ CHAIN: tuple[Guard, ...] = (
     BadData(),
     LowerBound(),
     StaleData(),
+    ForecastTrust(),
     Fallback(),
     ChangeFreeze(),
     Stabilization(),
+    Tolerance(),
     StepUp(),
     StepDown(),
     DisruptionBudget(),
     FleetBrake(),
+    GrowthBrake(),
     Budget(),
     NoRoom(),
     RiseSpacing(),

@@ -22,6 +22,7 @@ from autoscaler.pipeline.state import LoopState
 from autoscaler.planning.margin import Settled, descent_of, remember, settle
 from autoscaler.planning.need import replicas_for
 from autoscaler.planning.plan import Plan, plan
+from autoscaler.planning.trust import trusted_most
 
 EXPIRY_STEPS = 2.0
 
@@ -45,13 +46,19 @@ def decide(
     margin = state.margin.margin
     rules = fleet.rules.at(now_s, fleet.lead_s + seen.step_s, fleet.min_replicas, fleet.max_replicas)
     planned = plan(fleet, seen, LEVELS, margin, current, room=state.room.ahead, least=rules.min_replicas)
-    state = state.noted(now_s, _recommended(fleet, planned, current), current, status.known, fleet.horizon_s)
+    believed = trusted_most(fleet, seen, LEVELS, margin, planned) if fleet.rules.trusts else None
+    state = state.noted(now_s, _recommended(fleet, planned, current, believed), current, status.known, fleet.horizon_s)
     state = state.learned(remember(state.margin, seen.step, planned.shadow, descent_of(fleet, seen.step_s)))
     proposals = _propose(fleet, planned, status, current, state, rules=rules, now_s=now_s)
+    if believed is not None:
+        proposals = replace(proposals, trust_cap=believed)
     trace, last = run_chain(guards, proposals)
     shares = fleet.shared.bind(_offer(fleet, proposals, last), now_s) if fleet.shared.any else None
     if shares is not None:
-        proposals = replace(proposals, braked=shares.braked, budget_cap=shares.cap)
+        proposals = replace(
+            proposals, braked=shares.braked, budget_cap=shares.cap, growth_braked=shares.growth_braked,
+            short_budget=shares.short_budget, short_growth=shares.short_growth,
+        )  # fmt: skip
         trace, last = run_chain(guards, proposals)
     decisions = Decisions(
         fleet=fleet,
@@ -154,12 +161,15 @@ def _with_room(fleet: Fleet, seen: ForesightAt, status: ReplicaStatus, state: Lo
     return replace(state, room=room)
 
 
-def _recommended(fleet: Fleet, planned: Plan, current: Ints) -> Ints:
-    """What stabilisation remembers of this tick; where data is bad, that what runs was wanted."""
+def _recommended(fleet: Fleet, planned: Plan, current: Ints, believed: Ints | None) -> Ints:
+    """What stabilisation remembers of this tick: what is believed; where data is bad, that what runs was wanted."""
+    wanted = planned.wanted
+    if believed is not None:
+        wanted = np.minimum(wanted, np.maximum(believed, planned.observed_need))
     trusted = usable(planned.verdict) & (planned.data_age_s <= fleet.max_data_age_s)
     if everywhere(trusted):
-        return planned.wanted
-    return np.where(trusted, planned.wanted, np.maximum(planned.wanted, current))
+        return wanted
+    return np.where(trusted, wanted, np.maximum(wanted, current))
 
 
 def _written(fleet: Fleet, status: ReplicaStatus) -> Ints:
@@ -178,6 +188,7 @@ def _propose(
         running = np.maximum(status.floor, np.minimum(status.desired, status.ceiling))
         hold_level = np.where(fleet.is_floor, running, current)
     nobody = np.zeros(len(fleet), dtype=np.bool_)
+    unlimited = np.full(len(fleet), NO_LIMIT, dtype=np.int64)
     high = rules.max_replicas
     if anywhere(rules.freeze > 0):  # a freeze forbids every shrink, that into a lowered max too
         high = np.where(rules.freeze > 0, np.maximum(high, hold_level), high)
@@ -216,20 +227,30 @@ def _propose(
         fallback_least=rules.fallback_least,
         fallback_after_s=rules.fallback_after_s,
         braked=nobody,
-        budget_cap=np.full(len(fleet), NO_LIMIT, dtype=np.int64),
+        budget_cap=unlimited,
+        pause_level=rules.pause_level,
+        trust_cap=unlimited,
+        growth_braked=nobody,
+        short_budget=nobody,
+        short_growth=nobody,
+        tolerance_up=fleet.up.tolerance,
+        tolerance_down=fleet.down.tolerance,
     )
 
 
 def _offer(fleet: Fleet, proposals: Proposals, last: Proposals) -> Offer:
     """What the lanes would get, for what they share."""
-    least = np.maximum(proposals.trusted_need, np.minimum(proposals.min_replicas, proposals.max_replicas))
+    need = proposals.trusted_need
+    bound = np.maximum(np.minimum(proposals.min_replicas, proposals.max_replicas), proposals.down_limit)
     outside = proposals.current > proposals.max_replicas  # a way into changed limits is nobody's failing metric
     return Offer(
         granted=last.wanted,
         current=proposals.current,
         running=np.where(fleet.is_floor, proposals.hold_level, 0),
-        least=np.maximum(least, proposals.down_limit),
+        least=np.maximum(need, bound),
         fixed=last.held | last.frozen | outside,
+        least_short=bound,
+        need=need,
     )
 
 

@@ -17,7 +17,8 @@ from autoscaler.planning.need import replicas_for
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
     """All [lane]. shadow: what our own wanted is for risk control, before headroom, holds and limits; NaN
-    where there is no forecast to be judged. wanted and sizing answer "how many, and because of what".
+    where there is no forecast to be judged. wanted and sizing answer "how many, and because of what". unforeseen: what
+    would be wanted if there were no forecast.
     """
 
     observed_need: Ints
@@ -27,6 +28,7 @@ class Plan:
     shadow: Floats
     wanted: Ints
     sizing: Ints
+    unforeseen: Ints
     verdict: Codes
     data_age_s: Floats
 
@@ -69,12 +71,13 @@ def plan(
         predicted_need = fleet.rules.surviving(predicted_need)
 
     least = fleet.min_replicas if least is None else least
-    reactive = observed = np.where(need_known, observed_with_room, current)
+    reactive = observed = unforeseen = np.where(need_known, observed_with_room, current)
     ahead = np.zeros(len(fleet), dtype=np.int64)
     if anywhere(fleet.is_floor):
         kept = np.maximum(least, np.minimum(current, observed))  # only observed load takes a floor down
         floor = np.where(predicted, least, kept)
         reactive = np.where(fleet.is_floor, floor, observed)
+        unforeseen = np.where(fleet.is_floor, kept, observed)
         if room is not None:
             ahead = np.where(fleet.is_floor, _ahead(fleet, seen, levels, room), 0)
     predicted_need = np.where(predicted, predicted_need, 0)
@@ -89,6 +92,7 @@ def plan(
         shadow=np.where(predicted & need_known, np.maximum(observed_need, bare), np.nan),
         wanted=wanted,
         sizing=_sizing(fleet, predicted, need_known, predicted_need >= reactive, by_room),
+        unforeseen=unforeseen,
         verdict=seen.verdict if fleet.row_per_lane else np.maximum.reduceat(seen.verdict, fleet.row_start),
         data_age_s=seen.age_s if fleet.row_per_lane else np.maximum.reduceat(seen.age_s, fleet.row_start),
     )

@@ -43,6 +43,22 @@ TABLE: tuple[Enforced, ...] = (
     ),
     Enforced("brake", ("fleet-brake",), "those whose turn it is not keep what they have", "the floor is what runs"),
     Enforced(
+        "growth brake", ("growth-brake",), "those whose turn it is not grow to what they need now at most",
+        "for the floor; the HPA grows on its own metrics",
+    ),
+    Enforced(
+        "forecast trust", ("forecast-trust",), "as far as believed, else what is observed decides",
+        "for the floor: not believed, it stays, down to what is observed",
+    ),
+    Enforced(
+        "pause at a number", ("pause",), "goes there by its steps, and stays",
+        "the floor goes there; the HPA may grow above it, on its own metrics",
+    ),
+    Enforced(
+        "tolerance", ("tolerance",), "smaller moves are not made, observed need is spared",
+        "for the floor; the HPA has its own",
+    ),
+    Enforced(
         "step limits upward", ("step-up",), "enforced, observed need is spared",
         "for the floor; the HPA has its own `behavior`",
     ),

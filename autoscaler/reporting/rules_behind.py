@@ -14,7 +14,10 @@ _FIELDS: dict[str, tuple[str, ...]] = {
     "stabilization": ("scaleUp.stabilizationWindowSeconds", "scaleDown.stabilizationWindowSeconds"),
     "step-up": ("scaleUp.policies", "scaleUp.selectPolicy", "scaleUp.limit"),
     "step-down": ("scaleDown.policies", "scaleDown.selectPolicy", "scaleDown.limit"),
+    "forecast-trust": ("forecastTrust.maxMargin", "forecastTrust.maxQuantileRatio", "forecastTrust.maxOverObserved"),
+    "tolerance": ("scaleUp.tolerance", "scaleDown.tolerance"),
     "fleet-brake": ("brake",),
+    "growth-brake": ("growthBrake",),
     "budget": ("budget",),
     "min-max": ("min", "max"),
 }

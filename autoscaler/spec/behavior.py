@@ -47,6 +47,11 @@ Policies = Annotated[tuple[StepPolicySpec, ...], Field(strict=False, min_length=
 Window = Annotated[int, Field(ge=0, le=3600)]
 Select = Annotated[SelectPolicy, Field(strict=False)]
 
+Tolerance = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+_TOLERANCE_WORDS = (
+    "Share of the replicas, 0 to 1, within which none move in this direction; what is needed now is always added. "
+    "Default 0."
+)
 _SELECT_WORDS = "Which policy counts when there are several: Max, Min, or Disabled to forbid this direction."
 
 
@@ -67,6 +72,7 @@ class ScaleUpSpec(Part):
         examples=[[{"type": "Percent", "value": 100, "periodSeconds": 15}]],
     )
     select_policy: Select = Field(default=SelectPolicy.MAX, description=_SELECT_WORDS, examples=["Max"])
+    tolerance: Tolerance = Field(default=0.0, description=_TOLERANCE_WORDS, examples=[0.1])
 
 
 class ScaleDownSpec(Part):
@@ -83,6 +89,7 @@ class ScaleDownSpec(Part):
         examples=[[{"type": "Percent", "value": 10, "periodSeconds": 60}]],
     )
     select_policy: Select = Field(default=SelectPolicy.MAX, description=_SELECT_WORDS, examples=["Max"])
+    tolerance: Tolerance = Field(default=0.0, description=_TOLERANCE_WORDS, examples=[0.1])
 
 
 class BehaviorSpec(Part):

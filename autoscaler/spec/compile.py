@@ -167,12 +167,13 @@ def _scale_up(behavior: BehaviorSpec, actuation: Actuation) -> ScalingRule:
     rules = behavior.scale_up
     by_default = HPA_SCALE_UP if actuation is Actuation.SCALE else ()
     policies = by_default if rules.policies is None else _steps(rules.policies)
-    return ScalingRule(rules.stabilization_window_seconds, policies, rules.select_policy)
+    return ScalingRule(rules.stabilization_window_seconds, policies, rules.select_policy, float(rules.tolerance))
 
 
 def _scale_down(behavior: BehaviorSpec) -> ScalingRule:
     rules = behavior.scale_down
-    return ScalingRule(rules.stabilization_window_seconds, _steps(rules.policies), rules.select_policy)
+    steps = _steps(rules.policies)
+    return ScalingRule(rules.stabilization_window_seconds, steps, rules.select_policy, float(rules.tolerance))
 
 
 def to_pause(pause: PauseSpec) -> Pause:

@@ -9,11 +9,12 @@ from pydantic import Field, model_validator
 from autoscaler.domain.policy import Growth
 from autoscaler.spec import scalars
 from autoscaler.spec.behavior import Part
-from autoscaler.spec.metadata import API_VERSION, ClusterMetadata, PauseSpec
+from autoscaler.spec.metadata import API_VERSION, ClusterMetadata
+from autoscaler.spec.policy_pause import PolicyPauseSpec
 from autoscaler.spec.policy_rules import DefaultsSpec, LimitsSpec
 from autoscaler.spec.selector import SelectorSpec
 
-Risky = Literal["MayCauseShortage", "SelectsAll", "LargeChange"]
+Risky = Literal["MayCauseShortage", "SelectsAll", "LargeChange", "OpenEnded"]
 Acknowledgements = Annotated[tuple[Risky, ...], Field(strict=False, max_length=8)]
 
 
@@ -31,7 +32,7 @@ class GuardPolicySpec(Part):
         description="Binding for all; of several the strictest counts, field by field.",
         examples=[{"replicas": {"max": 40}}],
     )
-    pause: PauseSpec | None = Field(
+    pause: PolicyPauseSpec | None = Field(
         default=None,
         description="Stops moves of all that are selected until a given time. Pauses of several policies add up.",
         examples=[{"owner": "mia@example.com", "reason": "load test", "until": "2026-03-01T06:00:00Z"}],
@@ -39,8 +40,9 @@ class GuardPolicySpec(Part):
     acknowledge: Acknowledgements = Field(
         default=(),
         description=(
-            "What is accepted knowingly: MayCauseShortage, for a freeze with growth None; SelectsAll, for a pause or "
-            "a max over every workload; LargeChange, for what `policy diff --fail-on risky` would stop."
+            "What is accepted knowingly: MayCauseShortage, for a freeze with growth None and for limits that say "
+            "mayCauseShortage; SelectsAll, for a pause or a max over every workload; OpenEnded, for a pause without "
+            "an end; LargeChange, for what `policy diff --fail-on risky` would stop."
         ),
         examples=[["MayCauseShortage"]],
     )
@@ -55,6 +57,14 @@ class GuardPolicySpec(Part):
                 message = "growth None leaves a workload short of what it needs now"
                 remedy = "write acknowledge: [MayCauseShortage], or growth: ObservedNeed"
                 raise scalars.slip(message, remedy, ("limits", "freezes", index, "growth"))
+        for name in ("budget", "brake"):
+            rule = getattr(self.limits, name, None)
+            if rule is not None and rule.may_cause_shortage and "MayCauseShortage" not in self.acknowledge:
+                message = f"a {name} that may cut below what is needed now leaves workloads short"
+                raise scalars.slip(message, "write acknowledge: [MayCauseShortage]", ("limits", name))
+        if self.pause is not None and self.pause.until is None and "OpenEnded" not in self.acknowledge:
+            message = "a pause without an end is easily forgotten"
+            raise scalars.slip(message, "write until, or openEnded: true and acknowledge: [OpenEnded]", ("pause",))
         if self.selector.selects_all and "SelectsAll" not in self.acknowledge:
             capped = (
                 self.limits is not None and self.limits.replicas is not None and self.limits.replicas.max is not None

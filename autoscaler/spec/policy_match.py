@@ -11,12 +11,13 @@ from typing import Any
 
 from pydantic.alias_generators import to_snake
 
-from autoscaler.domain.policy import Brake, Budget, Freeze, Origin, PolicyPause, ReplicaWindow
-from autoscaler.spec.compile import to_pause
+from autoscaler.domain.policy import NEVER, Brake, Budget, Freeze, Origin, PolicyPause, ReplicaWindow
+from autoscaler.domain.workload import Pause
 from autoscaler.spec.kinds import GuardPolicy, PredictiveAutoscaler
 from autoscaler.spec.nodes import Document
 from autoscaler.spec.policy_rules import LimitsSpec
 from autoscaler.spec.policy_shared import share_of
+from autoscaler.spec.scalars import instant_of
 from autoscaler.spec.selector import ExpressionSpec, Operator, SelectorSpec
 from autoscaler.spec.when import window_of
 from autoscaler.spec.words import path_words
@@ -94,17 +95,35 @@ class PlacedPolicy:
     @cached_property
     def brakes(self) -> tuple[Brake, ...]:
         brake = self.limits.brake
-        return () if brake is None else (Brake(share_of(brake.shrink), self.origin("limits", "brake")),)
+        if brake is None:
+            return ()
+        origin = self.origin("limits", "brake")
+        down = () if brake.shrink is None else (Brake(share_of(brake.shrink), origin),)
+        up = () if brake.grow is None else (Brake(share_of(brake.grow), origin, True, brake.may_cause_shortage),)
+        return (*down, *up)
 
     @cached_property
     def budgets(self) -> tuple[Budget, ...]:
         budget = self.limits.budget
-        return () if budget is None else (Budget(budget.replicas, self.origin("limits", "budget")),)
+        return (
+            ()
+            if budget is None
+            else (Budget(budget.replicas, self.origin("limits", "budget"), budget.may_cause_shortage),)
+        )
+
+    @property
+    def endless(self) -> bool:
+        """Whether it pauses without an end."""
+        return self.model.spec.pause is not None and self.model.spec.pause.open_ended
 
     @cached_property
     def pauses(self) -> tuple[PolicyPause, ...]:
         pause = self.model.spec.pause
-        return () if pause is None else (PolicyPause(to_pause(pause), self.origin("pause")),)
+        if pause is None:
+            return ()
+        until = NEVER if pause.until is None else instant_of(pause.until)
+        stop = Pause(pause.direction, pause.owner, pause.reason, until)
+        return (PolicyPause(stop, self.origin("pause"), pause.at),)
 
 
 _NO_LIMITS = LimitsSpec.model_construct()

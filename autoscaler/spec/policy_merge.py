@@ -7,11 +7,12 @@ is no answer: the workload is marked, keeps what it has, and both rules are name
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from autoscaler.domain.policy import UNGUARDED, Fallback, Guarded, Origin, Survive
+from autoscaler.domain.policy import UNGUARDED, Fallback, Guarded, Origin, Survive, Trust
 from autoscaler.domain.workload import ScalingRule, SelectPolicy, StepPolicy, Workload
 from autoscaler.spec.behavior import StepPolicySpec
 from autoscaler.spec.compile import to_workload
@@ -24,6 +25,7 @@ _RULE_FIELDS = (
     ("stabilizationWindowSeconds", "stabilization_window_seconds", "stabilization_s"),
     ("policies", "policies", "policies"),
     ("selectPolicy", "select_policy", "select"),
+    ("tolerance", "tolerance", "tolerance"),
 )
 """As written, in the model, in the domain."""
 
@@ -111,6 +113,7 @@ class _Merge:
             brakes=tuple(b for p in self._policies for b in p.brakes),
             budgets=tuple(b for p in self._policies for b in p.budgets),
             priority=self._priority(),
+            trust=self._trust(),
             origins=tuple(self._origins.items()),
         )
         return replace(changed, guarded=guarded)
@@ -191,6 +194,14 @@ class _Merge:
             return UNGUARDED.priority
         self._origins["priority"] = found[1]
         return int(found[0])
+
+    def _trust(self) -> Trust | None:
+        least: dict[str, float] = {}
+        for written, part in (("maxMargin", "margin"), ("maxQuantileRatio", "ratio"), ("maxOverObserved", "over")):
+            for limit, origin in self._all("limits", "forecastTrust", written):
+                if limit < least.get(part, math.inf):
+                    least[part], self._origins[f"forecastTrust.{written}"] = float(limit), origin
+        return Trust(**least) if least else None
 
     def _survive(self) -> Survive | None:
         found = self._default("surviveLossOf")

@@ -8,8 +8,8 @@ from pydantic import Field, model_validator
 
 from autoscaler.domain.policy import Growth
 from autoscaler.spec import scalars
-from autoscaler.spec.behavior import INT32_MAX, Part, Policies, Select, Window
-from autoscaler.spec.policy_shared import BrakeSpec, BudgetSpec
+from autoscaler.spec.behavior import INT32_MAX, Part, Policies, Select, Tolerance, Window
+from autoscaler.spec.policy_shared import BrakeSpec, BudgetSpec, TrustSpec
 from autoscaler.spec.when import WhenSpec
 
 Count = Annotated[int, Field(ge=1, le=INT32_MAX)]
@@ -38,6 +38,9 @@ class DirectionDefaults(Saying):
     )
     select_policy: Select | None = Field(
         default=None, description="Which policy counts when there are several: Max, Min or Disabled.", examples=["Min"]
+    )
+    tolerance: Tolerance | None = Field(
+        default=None, description="Share of the replicas within which none move, 0 to 1.", examples=[0.1]
     )
 
 
@@ -235,9 +238,14 @@ class LimitsSpec(Saying):
         description="Step limits and stabilisation.",
         examples=[{"scaleDown": {"stabilizationWindowSeconds": 600}}],
     )
+    forecast_trust: TrustSpec | None = Field(
+        default=None,
+        description="How far a forecast is believed, field by field the least.",
+        examples=[{"maxOverObserved": 4}],
+    )
     brake: BrakeSpec | None = Field(
         default=None,
-        description="How many of the selected workloads may shrink at once. Of several brakes each binds.",
+        description="How many of the selected workloads may shrink, or grow, at once. Of several brakes each binds.",
         examples=[{"shrink": "30%"}],
     )
     budget: BudgetSpec | None = Field(

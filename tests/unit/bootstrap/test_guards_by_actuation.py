@@ -14,6 +14,7 @@ from autoscaler.domain.calendar import Once
 from autoscaler.domain.fleet import Fleet
 from autoscaler.domain.forecast import ForesightAt
 from autoscaler.domain.policy import (
+    NEVER,
     Brake,
     Budget,
     Fallback,
@@ -23,6 +24,7 @@ from autoscaler.domain.policy import (
     Origin,
     PolicyPause,
     ReplicaWindow,
+    Trust,
 )
 from autoscaler.domain.replicas import ReplicaStatus
 from autoscaler.domain.series import DataVerdict
@@ -212,20 +214,25 @@ def once(
     demand: float,
     guarded: Guarded | None = None,
     verdict: DataVerdict = DataVerdict.OK,
+    observed: float | None = None,
+    scale_up: ScalingRule | None = None,
+    scale_down: ScalingRule | None = None,
     **told: np.ndarray,
 ) -> int:
     """One lane that has ten, of which a floor is eight; what is granted for so much demand, ten of it a replica."""
     load = Workload(
         WorkloadRef("shop", "w"), Target("apps/v1", "Deployment", "w"), (Demand("d", "p", "q", 10.0),), 2, 60,
-        Lead(60.0), actuation=actuation, guarded=guarded, scale_down=ScalingRule(),
+        Lead(60.0), actuation=actuation, guarded=guarded, scale_up=scale_up or ScalingRule(),
+        scale_down=scale_down or ScalingRule(),
     )  # fmt: skip
+    now = demand if observed is None else observed
     fleet, now_s = Fleet((load,)), FIRST * 60.0
     written = np.array([8 if actuation.is_floor else 10])
     status: dict[str, Any] = {"desired": np.array([10]), "ceiling": np.array([50])} | told
     one = ReplicaStatus(known=np.ones(1, dtype=np.bool_), ready=status["desired"], floor=written, **status)
     known = verdict in {DataVerdict.OK, DataVerdict.PARTIAL}
     seen = ForesightAt(
-        FIRST, 60, np.zeros(1, dtype=np.int64), np.zeros(1), np.full(1, demand if known else np.nan),
+        FIRST, 60, np.zeros(1, dtype=np.int64), np.zeros(1), np.full(1, now if known else np.nan),
         np.full(1, np.nan), np.array([verdict], dtype=np.uint8), fleet.lead_steps(60), np.full((1, 3), demand),
         np.ones(1, dtype=np.bool_), np.zeros(1, dtype=np.int64), ("given",),
     )  # fmt: skip
@@ -233,6 +240,52 @@ def once(
     state = state.learned(replace(state.margin, log_margin=np.zeros(1)))
     _, state = decide(fleet, seen, one, state, CHAIN, now_s=now_s - 600)  # what it has is older than any window
     return int(decide(fleet, seen, one, state, CHAIN, now_s=now_s)[0].granted[0])
+
+
+def slowed(actuation: Actuation) -> None:
+    """Eight that all want to grow; two may."""
+    loads = tuple(
+        Workload(
+            WorkloadRef("shop", f"w{k}"), Target("apps/v1", "Deployment", f"w{k}"), (Demand("d", "p", f"q{k}", 10.0),),
+            2, 60, Lead(60.0), actuation=actuation, guarded=Guarded(brakes=(Brake(0.25, HERE, grow=True),)),
+        )
+        for k in range(8)
+    )  # fmt: skip
+    fleet, ten = Fleet(loads), np.full(8, 10)
+    status = ReplicaStatus(np.ones(8, dtype=np.bool_), ten, ten, ten, np.full(8, 50))
+    for observed in (100.0, 120.0):
+        seen = ForesightAt(
+            FIRST, 60, np.zeros(8, dtype=np.int64), np.zeros(8), np.full(8, observed), np.full(8, np.nan),
+            np.zeros(8, dtype=np.uint8), fleet.lead_steps(60), np.full((8, 3), 300.0), np.ones(8, dtype=np.bool_),
+            np.zeros(8, dtype=np.int64), ("given",),
+        )  # fmt: skip
+        decisions, _ = decide(fleet, seen, status, LoopState.fresh(fleet, 60), CHAIN, now_s=FIRST * 60.0)
+        granted = np.sort(decisions.granted)
+        assert (granted[:6] == (12 if observed > 100 else 10)).all()
+        assert (granted[6:] >= 30).all()
+
+
+def believed(actuation: Actuation) -> None:
+    for trust in (Trust(margin=0.5), Trust(over=1.0)):
+        assert once(actuation, 300.0, Guarded(trust=trust), observed=70.0) == 7
+    assert once(actuation, 300.0, Guarded(trust=Trust(over=2.0)), observed=70.0) == 14
+    assert once(actuation, 300.0, Guarded(trust=Trust(ratio=1.0)), observed=70.0) == 30
+
+
+def levelled(actuation: Actuation) -> None:
+    for demand in (30.0, 300.0):
+        stop = PolicyPause(Pause(PauseDirection.BOTH, "mia", "test", NEVER), HERE, level=12)
+        assert once(actuation, demand, Guarded(pauses=(stop,))) == 12
+
+
+def tolerated(actuation: Actuation) -> None:
+    rule = ScalingRule(tolerance=0.25)
+    now = kept(actuation)
+    up, down = 10.0 * (now + 2), 10.0 * (now - 2)
+    for demand in (up, down):
+        assert once(actuation, demand, observed=10.0, scale_up=rule, scale_down=rule) == now
+    assert once(actuation, up, observed=up, scale_up=rule) == now + 2
+    assert once(actuation, 10.0 * (now + 3), observed=10.0, scale_up=rule) == now + 3
 
 
 def kept(actuation: Actuation) -> int:
@@ -289,6 +342,10 @@ ROWS: dict[str, Callable[[Actuation], None]] = {
     "pause upward": paused_up,
     "budget": within_budget,
     "brake": braked,
+    "growth brake": slowed,
+    "forecast trust": believed,
+    "pause at a number": levelled,
+    "tolerance": tolerated,
     "step limits upward": stepped_up,
     "step limits downward, stabilisation": stepped_down,
     "hold on bad or old data, or on a policy that cannot be read": held,

@@ -70,7 +70,8 @@ def test_an_hpa_with_a_pods_metric_becomes_an_advising_autoscaler_with_a_note_on
     assert load.scale_down.stabilization_s == 120
     assert [p.value for p in load.scale_down.policies] == [2]
     assert "check the query against your source" in said.err
-    assert "scaleDown.tolerance has no equivalent" in said.err
+    assert "scaleDown.tolerance counts replicas here" in said.err
+    assert load.scale_down.tolerance == 0.05
 
 
 def test_without_a_scale_down_the_difference_in_defaults_is_said(taken):

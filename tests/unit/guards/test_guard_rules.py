@@ -62,6 +62,13 @@ def _drawn(seed: int) -> Proposals:
         fallback_after_s=rng.choice([60.0, 600.0, np.inf], LANES),
         braked=flags(0.1) & (wanted < current),
         budget_cap=np.where(flags(0.2), counts(), NO_LIMIT),
+        pause_level=np.where(flags(0.05), counts(), -1),
+        trust_cap=np.where(flags(0.2), counts(), NO_LIMIT),
+        growth_braked=flags(0.1),
+        short_budget=flags(0.1),
+        short_growth=flags(0.1),
+        tolerance_up=rng.choice([0.0, 0.1, 1.0], LANES),
+        tolerance_down=rng.choice([0.0, 0.1, 1.0], LANES),
     )
 
 
@@ -70,7 +77,17 @@ PROPOSALS = st.builds(_drawn, st.integers(0, 2**32 - 1))
 
 def _untouchable(p: Proposals) -> Bools:
     stopped = ~p.target_known | (p.pause_up & p.pause_down) | ((p.desired == 0) & (p.min_replicas > 0))
-    return stopped | p.clash
+    return stopped | (p.clash & (p.pause_level < 0))
+
+
+def _level(p: Proposals) -> Bools:
+    """Paused at a number, by which alone the lane goes."""
+    return np.asarray(p.pause_level >= 0) & ~_untouchable(p)
+
+
+def _short(p: Proposals) -> Bools:
+    """A policy may leave the lane without what it needs now."""
+    return p.short_budget | (p.short_growth & p.growth_braked)
 
 
 def _still(p: Proposals) -> Bools:
@@ -111,6 +128,7 @@ def test_D18_inside_the_limits_or_one_permitted_step_nearer(p: Proposals) -> Non
 def test_step_limits_bind_except_for_observed_need_holds_and_max(p: Proposals) -> None:
     got = run_chain(CHAIN, p)[1].wanted
     free = ~_untouchable(p) & ~_still(p) & ~p.pause_up & ~p.pause_down
+    free &= ~_level(p)
     most = np.maximum(p.up_limit, np.where(p.need_known, p.observed_need, 0))
     most = np.maximum(most, np.where(_holds(p), p.hold_level, 0))
     assert (got <= most)[free].all()
@@ -122,9 +140,9 @@ def test_step_limits_bind_except_for_observed_need_holds_and_max(p: Proposals) -
 def test_observed_need_is_cut_by_max_and_by_people_only(p: Proposals) -> None:
     got = run_chain(CHAIN, p)[1].wanted
     need = np.minimum(np.minimum(p.trusted_need, p.wanted), p.max_replicas)
-    free = ~_untouchable(p) & ~_still(p) & ~p.pause_up
+    free = ~_untouchable(p) & ~_still(p) & ~p.pause_up & ~_level(p) & ~_short(p)
     assert (got >= need)[free].all()
-    paused = ~_untouchable(p) & ~_still(p) & p.pause_up
+    paused = ~_untouchable(p) & ~_still(p) & p.pause_up & ~_level(p) & ~_short(p)
     assert (got >= np.minimum(need, p.current))[paused].all()
 
 
@@ -132,7 +150,7 @@ def test_observed_need_is_cut_by_max_and_by_people_only(p: Proposals) -> None:
 @given(p=PROPOSALS)
 def test_M03_M04_M05_a_held_lane_never_shrinks_but_into_a_lowered_max(p: Proposals) -> None:
     got = run_chain(CHAIN, p)[1].wanted
-    held = _holds(p) & ~_untouchable(p)
+    held = _holds(p) & ~_untouchable(p) & ~_level(p)
     assert (got >= np.minimum(p.hold_level, p.max_replicas))[held & ~p.pause_up].all()
     assert (got >= np.minimum(p.current, p.max_replicas))[held].all()
 
@@ -141,7 +159,7 @@ def test_M03_M04_M05_a_held_lane_never_shrinks_but_into_a_lowered_max(p: Proposa
 @given(p=PROPOSALS)
 def test_D11_a_freeze_without_growth_keeps_what_runs_and_any_freeze_keeps_at_least_that(p: Proposals) -> None:
     got = run_chain(CHAIN, p)[1].wanted
-    free = ~p.pause_up & ~p.pause_down
+    free = ~p.pause_up & ~p.pause_down & ~_level(p)
     still = _still(p) & free
     runs = np.minimum(p.hold_level, np.maximum(p.max_replicas, p.current))
     np.testing.assert_array_equal(got[still], runs[still])
@@ -157,6 +175,16 @@ def test_what_a_person_stopped_does_not_move(p: Proposals) -> None:
     np.testing.assert_array_equal(got[still], p.current[still])
     assert (got >= p.current)[p.pause_down].all()
     assert (got <= p.current)[p.pause_up].all()
+
+
+@settings(max_examples=100, deadline=None)
+@given(p=PROPOSALS)
+def test_a_pause_at_a_number_is_kept_or_a_permitted_step_nearer(p: Proposals) -> None:
+    got = run_chain(CHAIN, p)[1].wanted
+    lane = _level(p) & ~p.pause_up & ~p.pause_down & (p.min_replicas <= p.max_replicas)
+    goal = np.minimum(np.maximum(p.pause_level, p.min_replicas), p.max_replicas)
+    slowest = np.minimum(np.maximum(p.down_limit, p.least_replicas), p.current)
+    np.testing.assert_array_equal(got[lane], np.maximum(goal, slowest)[lane])
 
 
 @settings(max_examples=60, deadline=None)
@@ -183,7 +211,7 @@ def test_every_change_is_told_by_the_guard_that_made_it(p: Proposals) -> None:
     changed = np.logical_or.reduce([t.before != t.after for t in trace])
     assert changed[last.wanted != p.wanted].all()
     acted = np.logical_or.reduce([t.acted for t in trace])
-    assert acted[_holds(p) & ~_untouchable(p)].all()
+    assert acted[_holds(p) & ~_untouchable(p) & ~_level(p)].all()
 
 
 def test_the_order_is_people_then_data_then_smoothing_then_limits() -> None:
@@ -197,13 +225,16 @@ def test_the_order_is_people_then_data_then_smoothing_then_limits() -> None:
         Reason.BAD_DATA,
         Reason.LOWER_BOUND,
         Reason.STALE_DATA,
+        Reason.FORECAST_NOT_TRUSTED,
         Reason.FALLBACK,
         Reason.CHANGE_FREEZE,
         Reason.STABILIZING,
+        Reason.WITHIN_TOLERANCE,
         Reason.STEP_UP_LIMITED,
         Reason.STEP_DOWN_LIMITED,
         Reason.DISRUPTION_BUDGET,
         Reason.FLEET_BRAKE,
+        Reason.GROWTH_BRAKE,
         Reason.BUDGET_REACHED,
         Reason.NO_ROOM,
         Reason.RISE_SPACED,

@@ -17,6 +17,8 @@ from autoscaler.guards.contract import Guard
 from autoscaler.guards.disruption_budget import DisruptionBudget
 from autoscaler.guards.fallback import Fallback
 from autoscaler.guards.fleet_brake import FleetBrake
+from autoscaler.guards.forecast_trust import ForecastTrust
+from autoscaler.guards.growth_brake import GrowthBrake
 from autoscaler.guards.limits_clash import LimitsClash
 from autoscaler.guards.lower_bound import LowerBound
 from autoscaler.guards.min_max import MinMax
@@ -30,6 +32,7 @@ from autoscaler.guards.stale_data import StaleData
 from autoscaler.guards.step_down import StepDown
 from autoscaler.guards.step_up import StepUp
 from autoscaler.guards.target_known import TargetKnown
+from autoscaler.guards.tolerance import Tolerance
 from autoscaler.guards.yielded import Yielded
 from autoscaler.pipeline.decide import run_chain
 
@@ -46,6 +49,29 @@ CASES: list[Case] = [
     (Pause(), Reason.PAUSED, "down lets grow", {"wanted": 14, "pause_down": True}, 14, False),
     (Pause(), Reason.PAUSED, "up caps even need", {"wanted": 14, "observed_need": 14, "pause_up": True}, 10, False),
     (Pause(), Reason.PAUSED, "up lets shrink", {"wanted": 4, "pause_up": True}, 4, False),
+    (Pause(), Reason.PAUSED, "at a number, up", {"wanted": 4, "pause_level": 14}, 14, False),
+    (Pause(), Reason.PAUSED, "at a number, down by a step", {
+        "wanted": 40, "pause_level": 4, "down_limit": 9}, 9, False),
+    (Pause(), Reason.PAUSED, "at a number beyond max", {"wanted": 4, "pause_level": 400}, 100, False),
+    (ForecastTrust(), Reason.FORECAST_NOT_TRUSTED, "believed", {"wanted": 40}, 40, False),
+    (ForecastTrust(), Reason.FORECAST_NOT_TRUSTED, "believed so far", {"wanted": 40, "trust_cap": 20}, 20, False),
+    (ForecastTrust(), Reason.FORECAST_NOT_TRUSTED, "need is spared", {
+        "wanted": 40, "trust_cap": 20, "observed_need": 30}, 30, False),
+    (Tolerance(), Reason.WITHIN_TOLERANCE, "none", {"wanted": 11}, 11, False),
+    (Tolerance(), Reason.WITHIN_TOLERANCE, "small rise", {"wanted": 11, "tolerance_up": 0.1}, 10, False),
+    (Tolerance(), Reason.WITHIN_TOLERANCE, "larger rise", {"wanted": 12, "tolerance_up": 0.1}, 12, False),
+    (Tolerance(), Reason.WITHIN_TOLERANCE, "small fall", {"wanted": 9, "tolerance_down": 0.1}, 10, False),
+    (Tolerance(), Reason.WITHIN_TOLERANCE, "other direction", {"wanted": 9, "tolerance_up": 0.1}, 9, False),
+    (Tolerance(), Reason.WITHIN_TOLERANCE, "need is added", {
+        "wanted": 11, "observed_need": 11, "tolerance_up": 0.1}, 11, False),
+    (GrowthBrake(), Reason.GROWTH_BRAKE, "its turn", {"wanted": 40}, 40, False),
+    (GrowthBrake(), Reason.GROWTH_BRAKE, "not its turn", {"wanted": 40, "growth_braked": True}, 10, False),
+    (GrowthBrake(), Reason.GROWTH_BRAKE, "need is spared", {
+        "wanted": 40, "observed_need": 20, "growth_braked": True}, 20, False),
+    (GrowthBrake(), Reason.GROWTH_BRAKE, "need is given up", {
+        "wanted": 40, "observed_need": 20, "growth_braked": True, "short_growth": True}, 10, False),
+    (Budget(), Reason.BUDGET_REACHED, "D15 need is given up", {
+        "wanted": 40, "observed_need": 20, "budget_cap": 12, "short_budget": True}, 12, False),
     (ScaledToZero(), Reason.SCALED_TO_ZERO, "runs", {"wanted": 4}, 4, False),
     (ScaledToZero(), Reason.SCALED_TO_ZERO, "D03 stays", {
         "wanted": 12, "observed_need": 12, "desired": 0, "current": 0}, 0, False),

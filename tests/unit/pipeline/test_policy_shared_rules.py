@@ -95,3 +95,30 @@ def test_a_fleet_without_shared_rules_runs_the_chain_once(fleet_run, monkeypatch
     monkeypatch.setattr(deciding, "run_chain", counted)
     fleet_run([Guarded()] * 3, [5] * 3, [(10.0, np.nan)])
     assert calls == 1
+
+
+def test_D06_growth_by_forecast_waits_for_its_turn_and_need_does_not(fleet_run) -> None:
+    lanes = 40
+    rules = [Guarded(brakes=(Brake(0.25, HERE, grow=True),))] * lanes
+    found = fleet_run(rules, [10] * lanes, [(100.0, 300.0)] * 4)
+    for tick in found:
+        assert int((tick.granted > tick.proposals.current).sum()) <= 10
+    assert int((found[3].granted > 10).sum()) > 10  # the turns change
+    waits = found[0][int(np.flatnonzero(found[0].granted == 10)[0])]
+    assert "GrowthBrake" in waits.reasons
+    assert counterfactuals(waits, CHAIN)["growth-brake"] > 10
+    (needed,) = fleet_run(rules, [10] * lanes, [(200.0, 200.0)])
+    assert (needed.granted >= 20).all()
+    short = [Guarded(brakes=(Brake(0.25, HERE, grow=True, short=True),))] * lanes
+    (left,) = fleet_run(short, [10] * lanes, [(200.0, 200.0)])
+    assert int((left.granted > 10).sum()) == 10
+
+
+def test_D15_a_budget_that_may_cause_shortage_binds_below_need_but_not_below_min(fleet_run) -> None:
+    rules = [Guarded(budgets=(Budget(12, HERE, short=True),))] * 3
+    (tick,) = fleet_run(rules, [2, 2, 2], [([90.0, 10.0, 10.0], [300.0, 300.0, 300.0])], min_replicas=2)
+    assert int(tick.granted.sum()) == 12
+    assert (tick.granted >= 2).all()
+    assert tick.granted[0] < 9
+    assert "BudgetReached" in tick[0].reasons
+    assert counterfactuals(tick[0], CHAIN)["budget"] > 9

@@ -200,3 +200,42 @@ def test_the_revision_follows_the_content_alone(autoscaler, policy):
     plain = policy(defaults='{headroom: "20%"}')
     assert revision("# a comment\n" + plain) == revision(plain)
     assert revision(policy(defaults='{headroom: "21%"}')) != revision(plain)
+
+
+def test_forecasts_are_believed_as_far_as_the_strictest_says_field_by_field(compiled, autoscaler, policy):
+    load = compiled(
+        autoscaler(),
+        policy("a", limits="{forecastTrust: {maxMargin: 3, maxOverObserved: 5}}"),
+        policy("b", limits="{forecastTrust: {maxOverObserved: 4}}"),
+    )
+    assert (load.guarded.trust.margin, load.guarded.trust.over) == (3.0, 4.0)
+    assert load.guarded.trust.ratio == float("inf")
+    assert origin(load, "forecastTrust.maxOverObserved").startswith("GuardPolicy b@")
+
+
+def test_D12_a_stop_without_an_end_never_ends_and_a_stop_at_a_number_keeps_it(compiled, autoscaler, policy):
+    endless = compiled(
+        autoscaler(),
+        policy("a", "{}", pause="{owner: mia, reason: fire, openEnded: true}", acknowledge="[OpenEnded, SelectsAll]"),
+    )
+    assert endless.guarded.paused(2e10) == (True, True)
+    numbered = policy("a", pause='{owner: mia, reason: fire, at: 7, until: "2026-03-01T06:00:00Z"}')
+    assert compiled(autoscaler(), numbered).guarded.pauses[0].level == 7
+
+
+def test_tolerance_is_a_default_like_other_parts_of_behavior(compiled, autoscaler, policy):
+    words = policy(defaults="{behavior: {scaleDown: {tolerance: 0.2}}}")
+    assert compiled(autoscaler(), words).scale_down.tolerance == 0.2
+    said = compiled(autoscaler(behavior="{scaleDown: {tolerance: 0.05}}"), words)
+    assert said.scale_down.tolerance == 0.05
+
+
+def test_a_brake_has_two_directions_and_says_whether_need_waits_too(compiled, autoscaler, policy):
+    words = (
+        '{brake: {shrink: "30%", grow: "40%", mayCauseShortage: true}, budget: {replicas: 9, mayCauseShortage: true}}'
+    )
+    load = compiled(autoscaler(), policy(limits=words, acknowledge="[MayCauseShortage]"))
+    down, up = load.guarded.brakes
+    assert (down.share, down.grow, down.short) == (0.3, False, False)
+    assert (up.share, up.grow, up.short) == (0.4, True, True)
+    assert load.guarded.budgets[0].short

@@ -25,6 +25,17 @@ def schedule(**changes: str) -> dict[str, str]:
 
 CASES: list[tuple[str, dict[str, str], str, str, str]] = [
     ("nothing said", {}, "spec", "says nothing: there are no defaults, limits or pause", "write one of them"),
+    ("brake of nothing", {"limits": "{brake: {mayCauseShortage: true}}"}, "spec.limits.brake", "says nothing", "grow"),
+    ("shortage by a brake", {"limits": '{brake: {grow: "10%", mayCauseShortage: true}}'}, "spec.limits.brake",
+     "leaves workloads short", "acknowledge: [MayCauseShortage]"),
+    ("shortage by a budget", {"limits": "{budget: {replicas: 9, mayCauseShortage: true}}"}, "spec.limits.budget",
+     "leaves workloads short", "acknowledge: [MayCauseShortage]"),
+    ("trust in nothing", {"limits": "{forecastTrust: {}}"}, "spec.limits.forecastTrust", "says nothing", "maxMargin"),
+    ("no end unsaid", {"pause": "{owner: mia, reason: test, openEnded: true}"}, "spec.pause", "easily forgotten",
+     "acknowledge: [OpenEnded]"),
+    ("a number and a direction", {"pause":
+     '{owner: m, reason: t, at: 3, direction: Up, until: "2026-03-01T06:00:00Z"}'},
+     "spec.pause.at", "stops both directions", "remove direction"),
     ("emptied limits", {"limits": "{}"}, "spec.limits", "says nothing", "remove the field"),
     ("emptied direction", {"limits": "{behavior: {scaleUp: {}}}"}, "spec.limits.behavior.scaleUp", "says nothing", ""),
     ("no selector", {"selector": "", "defaults": '{headroom: "9%"}'}, "spec.selector", "is missing", "write selector"),
@@ -69,7 +80,7 @@ CASES: list[tuple[str, dict[str, str], str, str, str]] = [
     ("pause of all", {"selector": "{}", "pause": '{owner: mia, reason: r, until: "2026-03-01T06:00:00Z"}'},
      "spec.pause", "a pause over every workload", "acknowledge: [SelectsAll]"),
     ("cap of all", {"selector": "{}", "limits": "{replicas: {max: 3}}"}, "spec.limits", "a max over every", ""),
-    ("open-ended pause", {"pause": "{owner: mia, reason: r}"}, "spec.pause.until", "is missing", "write until"),
+    ("open-ended pause", {"pause": "{owner: m, reason: r}"}, "spec.pause.until", "either until or openEnded", "of the"),
     ("ownerless pause", {"pause": '{reason: r, until: "2026-03-01T06:00:00Z"}'}, "spec.pause.owner", "is missing", ""),
     ("one zone", {"defaults": "{surviveLossOf: {zoneOf: 1}}"}, "spec.defaults.surviveLossOf.zoneOf", "at least 2", ""),
     ("loss of nothing", {"defaults": "{surviveLossOf: {}}"}, "spec.defaults.surviveLossOf", "says nothing", ""),
