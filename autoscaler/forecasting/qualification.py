@@ -42,23 +42,23 @@ class Contest:
 
     def loss_ratio(self, least: int) -> Floats:
         """[row], loss of the experts over that of seasonal-naive where both spoke; inf below `least` such samples."""
-        both = ~(np.isnan(self.combined) | np.isnan(self.naive) | np.isnan(self.peak))
-        count, tie = both.sum(axis=1), TIE * self.mean
         with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-            ours, theirs = (
-                self._loss(quantile, both) / np.maximum(count, 1) + tie for quantile in (self.combined, self.naive)
-            )
+            by_ours, by_theirs = self.peak - self.combined, self.peak - self.naive
+            either = np.isnan(by_ours + by_theirs)
+            count, tie = either.shape[1] - np.count_nonzero(either, axis=1), TIE * self.mean
+            ours, theirs = (self._loss(miss, either) / np.maximum(count, 1) + tie for miss in (by_ours, by_theirs))
             ratio = np.where(theirs > 0, ours / theirs, 1.0)
         return np.where((count >= least) & np.isfinite(ratio), ratio, np.inf)
 
-    def _loss(self, quantile: Floats, used: Bools) -> Floats:
-        miss = self.peak - quantile
-        return np.asarray(np.where(used, np.maximum(self.level * miss, (self.level - 1) * miss), 0.0).sum(axis=1))
+    def _loss(self, miss: Floats, left_out: Bools) -> Floats:
+        pinball = np.maximum(self.level * miss, (self.level - 1) * miss)
+        pinball[left_out] = 0.0
+        return np.asarray(pinball.sum(axis=1))
 
 
 def shifted_top(shift: Shift, combined: Floats) -> Floats:
     """[row, sample], the highest level of quantiles [row, sample, level] after the shift."""
-    top = combined[:, :, -1]
+    top = np.ascontiguousarray(combined[:, :, -1])
     with np.errstate(over="ignore", invalid="ignore"):
         moved = top + shift.offsets[:, None, -1] * error_scale(top, shift.mean[:, None])
     return np.asarray(np.maximum(moved, 0.0))

@@ -229,7 +229,8 @@ class PeakServer:
         naive = next((x for x, (m, _) in enumerate(experts) if self.models[m].name == BASELINE), None)
         ratio = np.full(len(mean), np.inf)
         if naive is not None:
-            contest = Contest(shifted_top(shift, combined), learned[naive][:, :, -1], sparse, mean, self.levels[-1])
+            alone = np.ascontiguousarray(learned[naive][:, :, -1])
+            contest = Contest(shifted_top(shift, combined), alone, sparse, mean, self.levels[-1])
             ratio = contest.loss_ratio(self.plan.least)
             weights, shift = naive_alone(weights, shift, naive, np.isfinite(ratio) & (ratio > 1))
         progress = self._progress(view, anchor, grid.first, experts)
@@ -247,7 +248,7 @@ class PeakServer:
         oldest = (view.first_step + known.argmax(axis=1)) * float(view.step_s)
         return Progress(
             anchor_s=float(anchor * view.step_s),
-            own_s=known[:, first - view.first_step :].sum(axis=1) * float(view.step_s),
+            own_s=np.count_nonzero(known[:, first - view.first_step :], axis=1) * float(view.step_s),
             first_s=np.where(known.any(axis=1), oldest, np.inf),
             able=np.logical_or.reduce([*of.values(), none]),
             weekly=weekly[0] if weekly else none,
