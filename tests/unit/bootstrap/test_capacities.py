@@ -1,7 +1,8 @@
 """A service that learns what a replica serves: what counts, what is kept, and what is said on every decision."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from autoscaler.bootstrap.service import Service, service
 from autoscaler.bootstrap.settings import ServiceSettings
 from autoscaler.cli.record import explain_workload
 from autoscaler.domain.notes import Condition
+from autoscaler.domain.series import DataVerdict, SeriesBatch
+from autoscaler.domain.workload import Demand
 from autoscaler.simulator.clock import VirtualClock
 
 END = datetime(2026, 6, 10, 9, tzinfo=UTC)
@@ -233,6 +236,69 @@ def test_a_reader_that_raises_stops_no_tick(estate, start):
     assert isinstance(running.capacities, LearnedCapacityKeeper)
     running.capacities.reader = Broken()
     assert learn(running).demands[0].capacity_per_replica == 10
+
+
+@dataclass
+class Health:
+    reachable: bool = True
+    last_ok_s: float | None = None
+    skew_s: float | None = None
+    queries: int = 1
+    failures: dict[Any, int] = field(default_factory=dict)
+
+
+@dataclass
+class Server:
+    """A server with two weeks of everything; dark = it answers nothing. asked: queries that came beside the ticks."""
+
+    dark: bool = False
+    health: Health = field(default_factory=Health)
+    asked: list[tuple[str, ...]] = field(default_factory=list)
+
+    def load(self, demands: Sequence[Demand], first_step: int, end_step: int, step_s: int) -> SeriesBatch:
+        steps = np.arange(first_step, end_step)
+        per = 25 * (1 - np.cos(steps * step_s * 2 * np.pi / 86_400))
+        rows = {"web": per * 4, "cpu": (0.1 + 0.02 * per) * 4, "ready": np.full(len(steps), 4.0)}
+        raw = np.stack([rows.get(d.query, np.ones(len(steps))) for d in demands])
+        batch = SeriesBatch.judge(step_s, first_step, np.where(self.dark, np.nan, raw))
+        away = np.full(batch.verdicts.shape, DataVerdict.UNREACHABLE, dtype=np.uint8)
+        return SeriesBatch(step_s, first_step, batch.values, away) if self.dark else batch
+
+    @property
+    def wide(self) -> Any:
+        server = self
+
+        class Beside:
+            def load(self, demands: Sequence[Demand], *span: int) -> SeriesBatch:
+                server.asked.append(tuple(d.query for d in demands))
+                return server.load(demands, *span)
+
+        return Beside()
+
+    def greet(self) -> str | None:
+        return None
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_a_server_is_asked_beside_the_ticks(estate, workload, clock, tmp_path, dark):
+    prod = (
+        "apiVersion: foresail.dev/v1alpha1\nkind: MetricsSource\nmetadata: {name: prod}\n"
+        "spec: {prometheus: {url: 'http://prometheus:9090'}}\n"
+    )
+    demands = f"[{{name: requests, source: prod, query: web, capacity: {LEARNED}}}]"
+    estate.write(prod, workload("web", demands=demands))
+    server = Server(dark)
+    running = service(ServiceSettings((estate.folder,), tmp_path / "record.db"), clock, lambda _: server)
+    try:
+        decision = learn(running)
+    finally:
+        running.close()
+    assert ("web", "cpu", "ready", "image") in server.asked
+    assert decision.demands[0].capacity_per_replica == pytest.approx(10 if dark else 45, rel=0.02)
+    assert Condition.CAPACITY_REFUSED not in notes(decision)
 
 
 def test_nothing_kept_is_no_capacity():
