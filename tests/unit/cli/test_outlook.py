@@ -1,7 +1,9 @@
 """`foresail outlook` as a user calls it: what it prints, its keys, its picture, and what it refuses."""
 
 import json
+import re
 from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -127,3 +129,12 @@ def test_a_slip_is_refused_with_the_way_out(foresail, load, words, told):
 def test_moments_are_utc(foresail, load):
     found = json.loads(foresail("outlook", "--trace", load, "--hours", 1, "-o", "json").out)
     assert datetime.fromisoformat(found["path"][0]["at"]) == datetime(2026, 5, 20, tzinfo=UTC)
+
+
+def test_every_option_and_key_is_documented(foresail, load):
+    text = (Path(__file__).parents[3] / "docs" / "outlook.md").read_text(encoding="utf-8")
+    options = set(re.findall(r"--[a-z-]+", foresail("outlook", "--help").out)) - {"--help", "--output"}
+    assert len(options) > 12
+    assert not [option for option in options if option not in text]
+    found = json.loads(foresail("outlook", "--trace", load, "--at", "2026-05-19T06:00:00Z", "-o", "json").out)
+    assert not [key for key in (*found, *found["path"][0]) if f"`{key}`" not in text]
