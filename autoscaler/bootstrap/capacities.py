@@ -11,7 +11,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -33,6 +33,7 @@ log = logging.getLogger("foresail")
 DAYS: Final = 14
 EVERY_S: Final = 86_400.0
 RETRY_S: Final = 3600.0
+FORGOTTEN_DAYS: Final = 35
 LATE_BLOCKS: Final = 11
 """The newest are left out: nobody decides on them, and the reader need not ask how fresh they are."""
 DOWN: Final = frozenset({DataVerdict.UNREACHABLE, DataVerdict.THROTTLED})
@@ -110,6 +111,7 @@ class LearnedCapacityKeeper:
             elif one != before:
                 log.info("capacity_learned %s: %s", key, one.words)
         if any(one is not None for one in found.values()):
+            self._forget(fleet, now)
             self._save()
         self._begin(fleet, now)
         return changed
@@ -183,6 +185,12 @@ class LearnedCapacityKeeper:
                 one = None
             with self._lock:
                 self._found[key] = one
+
+    def _forget(self, fleet: Fleet, now: datetime) -> None:
+        """What nothing has asked for in so long: edited queries, deleted workloads."""
+        asked = {_key(load.ref, d) for load in fleet.workloads for d in load.demands if d.learned is not None}
+        since = f"{now - timedelta(days=FORGOTTEN_DAYS):%Y-%m-%d}"
+        self.kept = {k: one for k, one in self.kept.items() if k in asked or max(one.at, one.refused_at) >= since}
 
     def _save(self) -> None:
         draft = self.path.with_suffix(".draft")

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -151,6 +151,16 @@ def test_another_limit_begins_anew(estate, start, source, workload):
     fresh = start()
     assert fresh.files.fleet.capacity.tolist() == [10.0]
     assert learn(fresh).demands[0].capacity_per_replica == pytest.approx(20, rel=0.02)
+
+
+def test_what_nobody_asks_for_is_forgotten_in_the_end(estate, start, tmp_path):
+    record(estate.folder)
+    old, young = Kept(9.0, "w", "2026-04-01", None, "why", "2026-05-01"), Kept(8.0, "w", "2026-05-20")
+    told = {"shop/gone": asdict(old), "shop/away": asdict(young)}
+    (tmp_path / "record-capacities.json").write_text(json.dumps(told))
+    learn(start())
+    kept = json.loads((tmp_path / "record-capacities.json").read_text())
+    assert [key.split("=")[0] for key in kept] == ["shop/away", "shop/web/requests"]
 
 
 def test_an_edit_of_something_else_keeps_what_was_learned(estate, start, source, workload):
