@@ -18,6 +18,10 @@ MAX_ROWS = 50_000_000
 
 SECOND_US = 1_000_000
 _NEAR = 0.1  # a given step this near to the file's own is the file's own, with jitter
+_MINUTES = (1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30)
+_HOURS = (1, 2, 3, 4, 6, 8, 12, 24)
+_ROUND_S = (1, 2, 5, 10, 15, 20, 30, *(60 * m for m in _MINUTES), *(3600 * h for h in _HOURS))
+_NEAR_ROUND = 0.05  # the median of jittered spacings is off by its own error, and by missing rows
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -127,7 +131,10 @@ def _drop_duplicates(samples: Samples, notes: list[str]) -> Samples:
 
 
 def _own_step(samples: Samples, *, whole: bool) -> float:
-    """Most common spacing in seconds; jittered stamps are judged by their spacing rounded to seconds."""
+    """Most common spacing in seconds. Where jitter leaves none that makes a grid, the round step beside the median:
+
+    the most common of jittered spacings is an accident of the draw (301 s of 300).
+    """
     spacings = np.diff(samples.us)
     spacing, share = _most_common(spacings)
     if share > 0.5:
@@ -137,14 +144,44 @@ def _own_step(samples: Samples, *, whole: bool) -> float:
                 "seconds; give a step (--step) to average them into longer ones"
             )
         return spacing / SECOND_US
-    seconds, _ = _most_common(np.rint(spacings / SECOND_US).astype(np.int64))
+    in_seconds = np.rint(spacings / SECOND_US).astype(np.int64)
+    seconds, _ = _most_common(in_seconds)
+    median = float(np.median(spacings)) / SECOND_US
+    if seconds >= 1 and (in_seconds % seconds == 0).mean() > 0.5:
+        return float(seconds)  # with missing rows the most common spacing still divides the others
+    for round_s in _ROUND_S:
+        if abs(median - round_s) <= _NEAR_ROUND * round_s:
+            step_us = round_s * SECOND_US
+            if _crowded(samples.us, step_us, _phase(samples.us, step_us)).mean() < _NEAR:
+                return float(round_s)
     if seconds < 1:
         if whole:
             raise BadTrace(
                 f"{samples.place}: most samples stand less than a second apart; give a step (--step) to average them"
             )
-        return float(np.median(spacings)) / SECOND_US
+        return median
     return float(seconds)
+
+
+def _phase(us: Ints, step_us: int) -> int:
+    """Microseconds into its step at which a sample stands: a constant offset, else none.
+
+    Jitter about an offset is not constant: its mean on the circle holds, where whole steps would break it in two.
+    """
+    into = us % step_us
+    phase, share = _most_common(into)
+    if share > 0.5:
+        return phase
+    if not _crowded(us, step_us, 0).any():
+        return 0
+    turn = np.angle(np.exp(2j * np.pi * into / step_us).mean()) / (2 * np.pi)
+    mean = round(turn * step_us / SECOND_US) * SECOND_US % step_us
+    return mean if not _crowded(us, step_us, mean).any() else 0
+
+
+def _crowded(us: Ints, step_us: int, phase: int) -> Bools:
+    """[pair], both samples fall into one step."""
+    return np.asarray(np.diff((us - phase + step_us // 2) // step_us) == 0)
 
 
 def _most_common(values: Ints) -> tuple[int, float]:
@@ -157,9 +194,7 @@ def _most_common(values: Ints) -> tuple[int, float]:
 def _snap(samples: Samples, step_s: int, notes: list[str]) -> Ints:
     """Absolute step of each sample. A constant offset into the step stays in it; jitter goes to the nearest start."""
     step_us = step_s * SECOND_US
-    phase, share = _most_common(samples.us % step_us)
-    if share <= 0.5:
-        phase = 0
+    phase = _phase(samples.us, step_us)
     half = step_us // 2
     off = (samples.us - phase + half) % step_us - half
     slots = (samples.us - off) // step_us
@@ -175,8 +210,8 @@ def _snap(samples: Samples, step_s: int, notes: list[str]) -> Ints:
         first = int(crowded[0])
         raise BadTrace(
             f"{samples.place}: {samples.row(first)} and {samples.row(first + 1)}: time stamps "
-            f"{_when(samples.us[first])} and {_when(samples.us[first + 1])} fall into one step of {step_s} s, the most "
-            "common spacing; give a longer step (--step) to average the samples of each"
+            f"{_when(samples.us[first])} and {_when(samples.us[first + 1])} fall into one step of {step_s} s, the "
+            "usual spacing; give a longer step (--step) to average the samples of each"
         )
     if phase:
         notes.append(f"time stamps lie {phase / SECOND_US:g} s into their steps of {step_s} s")

@@ -130,6 +130,49 @@ def test_repetitions(tmp_path: Path) -> None:
         read_trace(csv(tmp_path, f"{minute(0)},1", f"{minute(0)},7", f"{minute(1)},2"))
 
 
+def jittered(folder: Path, step_s: int, jitter_s: float, *, offset_s: int = 0, keep: float = 1.0) -> Path:
+    draw = np.random.default_rng(7)
+    late_s = draw.uniform(-jitter_s, jitter_s, 600)
+    at = [EPOCH_MINUTE * 60 + offset_s + step_s * k + late_s[k] for k in range(600) if draw.random() < keep]
+    return csv(folder, *(f"{pd.Timestamp(round(s * 1000), unit='ms').isoformat()}Z,{k}" for k, s in enumerate(at)))
+
+
+@pytest.mark.parametrize(
+    ("step_s", "jitter_s"),
+    [(300, 5), (300, 100), (300, 140), (60, 1), (60, 25), (15, 2), (10, 3), (600, 30), (900, 300), (3600, 1500)],
+)
+def test_jitter_below_half_a_step_is_moved_onto_the_grid_whatever_spacing_it_makes_most_common(
+    tmp_path: Path, step_s: int, jitter_s: float
+) -> None:
+    trace = read_trace(jittered(tmp_path, step_s, jitter_s))
+    assert trace.step_s == step_s
+    np.testing.assert_array_equal(trace.values, np.arange(600))
+
+
+def test_jitter_about_an_offset_into_the_step_is_moved_onto_the_grid(tmp_path: Path) -> None:
+    trace = read_trace(jittered(tmp_path, 300, 20, offset_s=150))
+    assert trace.step_s == 300
+    np.testing.assert_array_equal(trace.values, np.arange(600))
+    assert "s into their steps of 300 s" in trace.notes[0]
+
+
+def test_jitter_with_missing_rows_keeps_the_step(tmp_path: Path) -> None:
+    trace = read_trace(jittered(tmp_path, 300, 5, keep=0.9))
+    assert trace.step_s == 300
+    assert np.isnan(trace.values).sum() > 30
+
+
+def test_many_missing_rows_do_not_make_the_step_longer(tmp_path: Path) -> None:
+    trace = read_trace(jittered(tmp_path, 60, 0, keep=0.45))
+    assert trace.step_s == 60
+    assert np.isnan(trace.values).mean() > 0.5
+
+
+def test_jitter_of_more_than_half_a_step_is_refused_with_the_step_that_was_meant(tmp_path: Path) -> None:
+    with pytest.raises(BadTrace, match="fall into one step of 300 s, the usual spacing; give a longer step"):
+        read_trace(jittered(tmp_path, 300, 170))
+
+
 def test_jitter_is_snapped_to_the_nearest_step_and_noted(tmp_path: Path) -> None:
     seconds = [0.02, 60.4, 119.7, 179.9, 240.1, 299.95]
     rows = [f"2026-01-01T00:{int(s) // 60:02d}:{s % 60:06.3f},{k}" for k, s in enumerate(seconds)]
