@@ -45,7 +45,7 @@ def decide(
     state = _with_room(fleet, seen, status, state)
     margin = state.margin.margin
     rules = fleet.rules.at(now_s, fleet.lead_s + seen.step_s, fleet.min_replicas, fleet.max_replicas)
-    planned = plan(fleet, seen, LEVELS, margin, current, room=state.room.ahead, least=rules.min_replicas)
+    planned = plan(fleet, seen, LEVELS, margin, current, room=state.room.now(status.desired), least=rules.min_replicas)
     believed = trusted_most(fleet, seen, LEVELS, margin, planned) if fleet.rules.trusts else None
     state = state.noted(now_s, _recommended(fleet, planned, current, believed), current, status.known, fleet.horizon_s)
     state = state.learned(remember(state.margin, seen.step, planned.shadow, descent_of(fleet, seen.step_s)))

@@ -12,6 +12,7 @@ from autoscaler.domain.forecast import MEDIAN_LEVEL, SIZING_LEVEL, ForesightAt
 from autoscaler.domain.reasons import Reason
 from autoscaler.domain.series import Bools, Codes, Floats, Ints, anywhere, everywhere
 from autoscaler.planning.need import replicas_for
+from autoscaler.planning.room import Room
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,14 +41,15 @@ def plan(
     margin: Floats,
     current: Ints,
     *,
-    room: Floats | None = None,
+    room: Room | None = None,
     least: Ints | None = None,
 ) -> Plan:
-    """Size every lane. room: [lane], what the HPA over a floor sets of replicas per replica needed; None = none.
-    least: [lane], the minimum in force; None = the fleet's own.
+    """Size every lane. room: of the HPAs over floors; None = not known. least: [lane], the minimum in force; None = the
+    fleet's own.
 
     A floor actuation wants the predicted need alone (the HPA under it is the reactive part), or what the HPA will set
-    by itself at the median peak; without a forecast it keeps what is written, down to observed need. Scale wants the
+    by itself at the median peak; where it rises above what runs, no less than the HPA would ask for now, whose own rise
+    it delays. Without a forecast it keeps what is written, down to observed need. Scale wants the
     larger of observed and predicted need. Where neither is known, what is there stays.
     """
     sizing_quantile = seen.quantiles[:, levels.index(SIZING_LEVEL)]
@@ -79,7 +81,7 @@ def plan(
         reactive = np.where(fleet.is_floor, floor, observed)
         unforeseen = np.where(fleet.is_floor, kept, observed)
         if room is not None:
-            ahead = np.where(fleet.is_floor, _ahead(fleet, seen, levels, room), 0)
+            ahead = _ahead(fleet, seen, levels, room, predicted_need)
     predicted_need = np.where(predicted, predicted_need, 0)
     by_room = predicted & (ahead > np.maximum(predicted_need, reactive))
     predicted_need = np.maximum(predicted_need, np.where(by_room, ahead, 0))
@@ -98,10 +100,19 @@ def plan(
     )
 
 
-def _ahead(fleet: Fleet, seen: ForesightAt, levels: tuple[float, ...], room: Floats) -> Ints:
-    """[lane], replicas that the HPA will set by itself at the median peak; headroom is not added to its room."""
-    usual = seen.quantiles[:, levels.index(MEDIAN_LEVEL)]
-    return fleet.most_over_rows(replicas_for(_times(usual, room[fleet.row_lane]), fleet.capacity))
+def _ahead(fleet: Fleet, seen: ForesightAt, levels: tuple[float, ...], room: Room, predicted_need: Ints) -> Ints:
+    """[lane], what a floor must be because of the HPA over it; headroom is not added to its room.
+
+    Ahead of the load: what the HPA will set by itself at the median peak. And where the floor passes what runs, what
+    the HPA would ask for at the demand observed now.
+    """
+    usual = _times(seen.quantiles[:, levels.index(MEDIAN_LEVEL)], room.ahead[fleet.row_lane])
+    ahead = fleet.most_over_rows(replicas_for(usual, fleet.capacity))
+    rising = np.maximum(ahead, predicted_need) > room.running
+    if anywhere(rising & fleet.is_floor):
+        asked = fleet.most_over_rows(replicas_for(_times(seen.observed, room.kept[fleet.row_lane]), fleet.capacity))
+        ahead = np.where(rising, np.maximum(ahead, asked), ahead)
+    return np.where(fleet.is_floor, ahead, 0)
 
 
 def _times(demand: Floats, factor: Floats) -> Floats:

@@ -35,6 +35,17 @@ football tournament, against 3 percent at this share, which still brings most of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Room:
+    """All [lane]. kept: replicas that the HPA sets per replica needed, at least 1. ahead: those to which a floor rises
+    ahead of the load. running: replicas that the target is set to.
+    """
+
+    kept: Floats
+    ahead: Floats
+    running: Ints
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class RoomState:
     """log_room: [lane], logarithm of the replicas that the HPA sets per replica needed; 0 until a rise was seen.
     replicas: [lane], that it had set at the last look, -1 = not known. need: [lane], replicas, not rounded, that the
@@ -62,10 +73,10 @@ class RoomState:
             else RoomState.fresh(len(old))
         )
 
-    @property
-    def ahead(self) -> Floats:
-        """[lane], replicas per replica needed to which a floor rises ahead of the load; at least 1."""
-        return np.maximum(USED_SHARE * np.exp(self.log_room), 1.0)
+    def now(self, running: Ints) -> Room:
+        """What the plan of this tick works with."""
+        kept = np.exp(self.log_room)
+        return Room(kept, np.maximum(USED_SHARE * kept, 1.0), running)
 
     def seen(self, replicas: Ints, need: Floats, floor: Ints, known: Bools) -> RoomState:
         """After one more look. known: [lane], there is an HPA, and it was read.

@@ -11,6 +11,7 @@ from autoscaler.domain.reasons import Reason
 from autoscaler.domain.series import DataVerdict
 from autoscaler.domain.workload import Actuation, Workload
 from autoscaler.planning.plan import Plan, plan
+from autoscaler.planning.room import Room
 
 SCALE, FLOOR = Actuation.SCALE, Actuation.HPA_FLOOR
 NONE = np.nan
@@ -48,6 +49,30 @@ def test_worked_examples(
     planned: Callable[..., Plan], observed: float, peak: float, actuation: Actuation, wanted: int, why: Reason
 ) -> None:
     got = planned(observed, peak, actuation=actuation, min_replicas=2)
+    assert int(got.wanted[0]) == wanted
+    assert SIZING_REASONS[int(got.sizing[0])] is why
+
+
+@pytest.mark.parametrize(
+    ("median", "peak", "running", "wanted", "why"),
+    [
+        (95.0, 100.0, 14, 14, Reason.AHEAD_OF_HPA),  # 1.425 · 9.5 = 13.5, no more than runs
+        (120.0, 125.0, 20, 18, Reason.AHEAD_OF_HPA),  # 1.425 · 12 = 17.1
+        (105.0, 110.0, 14, 15, Reason.AHEAD_OF_HPA),  # 1.425 · 10.5 = 14.96, as far as the HPA asks now
+        (95.0, 142.0, 14, 15, Reason.FORECAST_PEAK),  # the quantile's 15 passes what runs, and is what the HPA asks
+        (50.0, 40.0, 20, 8, Reason.AHEAD_OF_HPA),  # 1.425 · 5 = 7.1, below what runs: nothing rises
+        (100.0, 300.0, 14, 30, Reason.FORECAST_PEAK),
+    ],
+)
+def test_a_floor_rises_no_less_than_its_hpa_would(
+    make_fleet: Callable[..., Fleet], make_seen: Callable[..., ForesightAt],
+    median: float, peak: float, running: int, wanted: int, why: Reason,
+) -> None:  # fmt: skip
+    """Room 1.5; 100 is observed, so that the HPA asks for 15 now; a replica serves 10."""
+    fleet = make_fleet(lanes=1, actuation=FLOOR, min_replicas=2)
+    seen = make_seen(fleet, 100, 100.0, peak, quantiles=np.array([[median, peak, peak]]))
+    room = Room(np.array([1.5]), np.array([1.425]), np.array([running]))
+    got = plan(fleet, seen, LEVELS, np.ones(1), np.array([2]), room=room)
     assert int(got.wanted[0]) == wanted
     assert SIZING_REASONS[int(got.sizing[0])] is why
 
