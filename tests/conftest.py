@@ -70,12 +70,14 @@ def _proposals(lanes: int = 1, **changes: Any) -> Proposals:
         "desired": 10, "current": 10, "hold_level": 10, "observed_need": 0, "predicted_need": 0, "min_replicas": 1,
         "max_replicas": 100, "recent_high": 0, "recent_low": NO_LIMIT, "up_limit": NO_LIMIT, "down_limit": 0,
         "wanted": 10, "least_replicas": 0, "fallback_least": 0,
-        "budget_cap": NO_LIMIT, "trust_cap": NO_LIMIT, "pause_level": -1,
+        "budget_cap": NO_LIMIT,
+        "trust_cap": NO_LIMIT, "condition_floor": 0, "condition_cap": NO_LIMIT, "pause_level": -1,
     }  # fmt: skip
     flags = {
         "target_known": True, "need_known": True, "predicted": False, "pause_up": False, "pause_down": False,
         "held": False, "frozen": False, "yielded": False, "stuck": False, "rises_spaced": False,
         "clash": False, "policy_unknown": False, "braked": False, "growth_braked": False,
+        "condition_hold": False, "condition_unknown": False, "short_condition": False,
         "short_budget": False, "short_growth": False,
     }  # fmt: skip
     seconds = {"data_age_s": 0.0, "max_data_age_s": 180.0, "raised_s": -np.inf, "fallback_after_s": np.inf}

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autoscaler.bootstrap.policies_limits import brake_words, budget_words, level_words, limit_words
+from autoscaler.bootstrap.policies_limits import brake_words, budget_words, condition_words, level_words, limit_words
 from autoscaler.domain.calendar import DAY_MINUTES, Once, Window
 from autoscaler.domain.errors import Refused
 from autoscaler.domain.policy import UNGUARDED, Brake, Origin, ReplicaWindow
@@ -116,6 +116,7 @@ def _fields(load_: Workload) -> dict[str, str]:
     found |= {f"pause by {p.pause.owner}": level_words(p) for p in guarded.pauses}
     found |= {_brake(b): brake_words(b) for b in guarded.brakes}
     found |= {f"budget of {b.origin.owner}": budget_words(b) for b in guarded.budgets}
+    found |= {f"condition {c.name}": condition_words(c) for c in guarded.conditions}
     if guarded.survive is not None:
         found["surviveLossOf"] = f"{guarded.survive.replicas} replicas, one of {guarded.survive.zones} zones"
     if guarded.fallback is not None:
@@ -132,6 +133,7 @@ def _rules(load_: Workload) -> dict[str, Origin]:
     found |= {f"pause by {p.pause.owner}": p.origin for p in guarded.pauses}
     found |= {_brake(b): b.origin for b in guarded.brakes}
     found |= {f"budget of {b.origin.owner}": b.origin for b in guarded.budgets}
+    found |= {f"condition {c.name}": c.origin for c in guarded.conditions}
     if guarded.survive is not None:
         found["surviveLossOf"] = guarded.survive.origin
     if guarded.fallback is not None:

@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from autoscaler.bootstrap.policies_limits import brake_words, budget_words, level_words, limit_words, pause_words
+from autoscaler.bootstrap.policies_limits import (
+    brake_words,
+    budget_words,
+    condition_words,
+    level_words,
+    limit_words,
+    pause_words,
+)
 from autoscaler.domain.errors import InvalidSpec, Refused
 from autoscaler.domain.policy import UNGUARDED, Guarded, Origin
 from autoscaler.domain.workload import Workload
@@ -60,7 +67,7 @@ def explain(name: str, paths: Sequence[Path], at: datetime, site: str | None = N
         raise InvalidSpec(loaded.problems)
     index = _chosen(loaded.fleet, name)
     policies = Matcher(loaded.fleet.policies, site).of(loaded.fleet.autoscalers[index])
-    load = merged(loaded.fleet.autoscalers[index], policies, loaded.fleet.places[index])
+    load = merged(loaded.fleet.autoscalers[index], policies, loaded.fleet.places[index], site=site)
     return Explanation(
         str(load.ref),
         at,
@@ -111,6 +118,8 @@ def _open_rules(guarded: Guarded, now_s: float) -> Iterator[Limit]:
         yield Limit("growthBrake" if b.grow else "brake", brake_words(b), str(b.origin))
     for g in guarded.budgets:
         yield Limit("budget", budget_words(g), str(g.origin))
+    for c in guarded.conditions:
+        yield Limit(f"condition {c.name}", condition_words(c), str(c.origin))
     if guarded.survive is not None:
         s = guarded.survive
         room = [f"{s.replicas} replicas"] * bool(s.replicas) + [f"one of {s.zones} zones"] * bool(s.zones)

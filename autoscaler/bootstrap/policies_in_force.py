@@ -81,7 +81,7 @@ class PoliciesInForce:
         if site not in self._matchers:
             self._matchers[site] = Matcher(self.by_name.values(), site)
         unknown = next((o for selector, o in self.unknown.values() if selects(selector, autoscaler, site)), None)
-        return merged(autoscaler, self._matchers[site].of(autoscaler), places, unknown)
+        return merged(autoscaler, self._matchers[site].of(autoscaler), places, unknown, site)
 
 
 def _within(file: str, folder: Path) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from autoscaler.domain.conditions import PolicyCondition, Then
 from autoscaler.domain.policy import NEVER, NO_TRUST, UNGUARDED, Brake, Budget, PolicyPause
 from autoscaler.domain.workload import Pause, PolicyType, ScalingRule, SelectPolicy, Workload
 
@@ -49,6 +50,15 @@ def brake_words(brake: Brake) -> str:
     short = ", even for what is needed now" if brake.short else ""
     move = "grow" if brake.grow else "shrink"
     return f"at most {brake.share * 100:g} % of the policy's workloads {move} in a tick{short}"
+
+
+def condition_words(condition: PolicyCondition) -> str:
+    """What follows, and from what."""
+    count = f" {condition.replicas}" if condition.replicas else ""
+    when = "unless" if condition.then is Then.ALLOW else "while"
+    does = {Then.ALLOW: "no shrink", Then.HOLD: "no shrink"}.get(condition.then, condition.then.lower() + count)
+    short = ", even below what is needed now" if condition.short else ""
+    return f"{does}{short} {when} {condition.program.text} ({condition.message})"
 
 
 def budget_words(budget: Budget) -> str:

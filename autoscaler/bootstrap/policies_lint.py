@@ -55,7 +55,7 @@ class _Look:
         matcher = Matcher(self.fleet.policies, self.site)
         for autoscaler, places in zip(self.fleet.autoscalers, self.fleet.places, strict=True):
             policies = matcher.of(autoscaler)
-            load = merged(autoscaler, policies, places)
+            load = merged(autoscaler, policies, places, site=self.site)
             self.loads[str(load.ref)] = load
             for policy in policies:
                 self.selected[policy.name].append(str(load.ref))

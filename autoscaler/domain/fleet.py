@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from autoscaler.domain.conditions import FleetConditions
 from autoscaler.domain.policy import UNGUARDED
 from autoscaler.domain.policy_fleet import FleetRules
 from autoscaler.domain.policy_shared import SharedRules
@@ -95,7 +96,7 @@ class Fleet:
     Rows are the demands of all workloads, those of one lane side by side; lane l owns rows
     row_start[l] … row_start[l+1]-1. row_headroom: [row], None where no lane has any. horizon_s: seconds of ticks
     that some window or period of `behavior` still looks at. row_per_lane: every lane has one demand.
-    rules, shared, up_cap, down_cap: what guard policies add; step limits there bind beside the workload's own.
+    rules, shared, conditions, up_cap, down_cap: what guard policies add; its step limits bind beside the own.
     """
 
     workloads: tuple[Workload, ...]
@@ -120,6 +121,7 @@ class Fleet:
     row_per_lane: bool = field(init=False)
     rules: FleetRules = field(init=False)
     shared: SharedRules = field(init=False)
+    conditions: FleetConditions = field(init=False)
     up_cap: StepLimits = field(init=False)
     down_cap: StepLimits = field(init=False)
     _once: dict[tuple[str, int], Any] = field(init=False)
@@ -171,6 +173,7 @@ class Fleet:
             ),
             "rules": FleetRules.of(loads),
             "shared": SharedRules.of(loads),
+            "conditions": FleetConditions.of([(g.conditions, g.about) for g in guarded]),
             "up_cap": up_cap,
             "down_cap": down_cap,
             "row_per_lane": bool((counts == 1).all()),

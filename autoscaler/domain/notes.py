@@ -24,6 +24,8 @@ class Condition(StrEnum):
     CAPACITY_REFUSED = "CapacityRefused"
     LEAD_TOO_SHORT = "LeadTooShort"
     SAVING_NEEDS_HIGHER_TARGET = "SavingNeedsHigherTarget"
+    POLICY_CONDITION = "PolicyCondition"
+    BUDGET_REACHED = "BudgetReached"
     WRITTEN = "Written"
     WRITE_CONFLICT = "WriteConflict"
     WRITE_EXPIRED = "WriteExpired"

@@ -7,9 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from autoscaler.domain.calendar import Window, is_open
 from autoscaler.domain.workload import Pause, PauseDirection, ScalingRule
+
+if TYPE_CHECKING:
+    from autoscaler.domain.conditions import About, PolicyCondition
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -167,13 +171,15 @@ class Guarded:
     budgets: tuple[Budget, ...] = ()
     priority: int = 100
     trust: Trust | None = None
+    conditions: tuple[PolicyCondition, ...] = ()
+    about: About | None = None
 
     def owners(self) -> frozenset[str]:
         """Names of the policies that set something, without the workload's own and the built-in."""
         found = {o.owner for _, o in self.origins}
         found |= {
             r.origin.owner
-            for rules in (self.windows, self.freezes, self.pauses, self.brakes, self.budgets)
+            for rules in (self.windows, self.freezes, self.pauses, self.brakes, self.budgets, self.conditions)
             for r in rules
         }
         found |= {r.origin.owner for r in (self.fallback, self.survive) if r is not None}
@@ -197,6 +203,7 @@ class Guarded:
             yield "surviveLossOf", self.survive.origin
         yield from (("growthBrake" if b.grow else "brake", b.origin) for b in self.brakes)
         yield from (("budget", b.origin) for b in self.budgets)
+        yield from (("condition", c.origin) for c in self.conditions)
         if self.unknown is not None:
             yield "unknown", self.unknown
         if self.clash is not None:

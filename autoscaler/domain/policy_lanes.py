@@ -8,16 +8,16 @@ from typing import TypeVar
 
 import numpy as np
 
-from autoscaler.domain.policy import Guarded
 from autoscaler.domain.series import Ints
 
 _Rule = TypeVar("_Rule")
+_Item = TypeVar("_Item")
 
 
-def lanes_of(each: Sequence[Guarded], rules: Callable[[Guarded], tuple[_Rule, ...]]) -> tuple[tuple[_Rule, Ints], ...]:
+def lanes_of(each: Sequence[_Item], rules: Callable[[_Item], tuple[_Rule, ...]]) -> tuple[tuple[_Rule, Ints], ...]:
     """Rule and its lanes, in the order of the lanes."""
     lanes: dict[_Rule, list[int]] = defaultdict(list)
-    for lane, guarded in enumerate(each):
-        for rule in rules(guarded):
+    for lane, item in enumerate(each):
+        for rule in rules(item):
             lanes[rule].append(lane)
     return tuple((rule, np.array(found, dtype=np.int64)) for rule, found in lanes.items())

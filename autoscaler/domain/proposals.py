@@ -21,6 +21,7 @@ POLICY_FIELDS = frozenset(
     {
         "change_freeze", "clash", "policy_unknown", "fallback_least", "fallback_after_s", "braked", "budget_cap",
         "pause_level", "trust_cap", "growth_braked", "short_budget", "short_growth",
+        "condition_hold", "condition_unknown", "condition_floor", "condition_cap", "short_condition",
     }
 )  # fmt: skip
 """Fields that are blank on every lane that no guard policy selects."""
@@ -47,6 +48,8 @@ class Proposals:
     pause_level: where a pause keeps the lane, -1 = as it is. trust_cap: most that forecasts may ask for, as far as they
     are trusted. growth_braked: too many would grow, and it is not the lane's turn. short_budget, short_growth: the
     budget, the growth brake may cut below observed need, for a policy says so.
+    condition_hold, condition_unknown: some condition of a policy holds the lane, or cannot be answered.
+    condition_floor, condition_cap: at least, at most for a condition; short_condition: the latter even below need.
     tolerance_up, tolerance_down: shares of current within which a lane stays.
     fallback_least: replicas that are there at least once the data is older than fallback_after_s; 0 = no such rule.
     wanted: the number under review. held, frozen: state of the chain so far.
@@ -92,6 +95,11 @@ class Proposals:
     growth_braked: Bools = field(default_factory=lambda: np.empty(0, dtype=np.bool_))
     short_budget: Bools = field(default_factory=lambda: np.empty(0, dtype=np.bool_))
     short_growth: Bools = field(default_factory=lambda: np.empty(0, dtype=np.bool_))
+    condition_hold: Bools = field(default_factory=lambda: np.empty(0, dtype=np.bool_))
+    condition_unknown: Bools = field(default_factory=lambda: np.empty(0, dtype=np.bool_))
+    condition_floor: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    condition_cap: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    short_condition: Bools = field(default_factory=lambda: np.empty(0, dtype=np.bool_))
     tolerance_up: Floats = field(default_factory=lambda: np.empty(0))
     tolerance_down: Floats = field(default_factory=lambda: np.empty(0))
 
@@ -107,6 +115,8 @@ class Proposals:
         unlimited = np.full(lanes, NO_LIMIT, dtype=np.int64)
         blanks |= {"braked": nobody, "budget_cap": unlimited, "trust_cap": unlimited, "growth_braked": nobody}
         blanks |= {"pause_level": np.full(lanes, -1, dtype=np.int64), "short_budget": nobody, "short_growth": nobody}
+        blanks |= {"condition_hold": nobody, "condition_unknown": nobody, "short_condition": nobody}
+        blanks |= {"condition_floor": np.zeros(lanes, dtype=np.int64), "condition_cap": unlimited}
         blanks |= {"tolerance_up": np.zeros(lanes), "tolerance_down": np.zeros(lanes)}
         for name, blank in blanks.items():
             if len(getattr(self, name)) != lanes:

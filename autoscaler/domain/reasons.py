@@ -36,6 +36,8 @@ class Reason(StrEnum):
     FORECAST_NOT_TRUSTED = "ForecastNotTrusted"
     GROWTH_BRAKE = "GrowthBrake"
     WITHIN_TOLERANCE = "WithinTolerance"
+    CONDITION = "Condition"
+    CONDITION_UNKNOWN = "ConditionUnknown"
 
     def words(self, before: int, after: int, limit: float | None = None) -> str:
         """One plain sentence; `limit` is the number that the guard worked with, where it has one."""
@@ -72,6 +74,8 @@ _WORDS = {
     Reason.FORECAST_NOT_TRUSTED: "policy trusts this forecast no further than {limit} ({before} → {after})",
     Reason.GROWTH_BRAKE: "too many workloads would grow at once: waiting for its turn ({before} → {after})",
     Reason.WITHIN_TOLERANCE: "within {limit} % of what is there: not worth a move ({before} → {after})",
+    Reason.CONDITION: "a condition of a policy says so ({before} → {after})",
+    Reason.CONDITION_UNKNOWN: "a condition of a policy cannot be answered: holding at {after}",
     Reason.GUARD_FAILED: "a guard raised: holding at {after}",
 }
 

@@ -3,6 +3,8 @@
 from autoscaler.guards.bad_data import BadData
 from autoscaler.guards.budget import Budget
 from autoscaler.guards.change_freeze import ChangeFreeze
+from autoscaler.guards.condition import Condition
+from autoscaler.guards.condition_known import ConditionKnown
 from autoscaler.guards.contract import Guard
 from autoscaler.guards.disruption_budget import DisruptionBudget
 from autoscaler.guards.fallback import Fallback
@@ -32,6 +34,7 @@ CHAIN: tuple[Guard, ...] = (
     ScaledToZero(),
     LimitsClash(),
     PolicyKnown(),
+    ConditionKnown(),
     BadData(),
     LowerBound(),
     StaleData(),
@@ -40,6 +43,7 @@ CHAIN: tuple[Guard, ...] = (
     ChangeFreeze(),
     Stabilization(),
     Tolerance(),
+    Condition(),
     StepUp(),
     StepDown(),
     DisruptionBudget(),

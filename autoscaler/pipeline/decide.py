@@ -18,6 +18,7 @@ from autoscaler.domain.reasons import Reason
 from autoscaler.domain.replicas import ReplicaStatus
 from autoscaler.domain.series import Bools, Ints, anywhere, everywhere, usable
 from autoscaler.guards.contract import Guard
+from autoscaler.pipeline.policy_notes import budget_notes, condition_notes, conditioned
 from autoscaler.pipeline.state import LoopState
 from autoscaler.planning.margin import Settled, descent_of, remember, settle
 from autoscaler.planning.need import replicas_for
@@ -52,6 +53,12 @@ def decide(
     proposals = _propose(fleet, planned, status, current, state, rules=rules, now_s=now_s)
     if believed is not None:
         proposals = replace(proposals, trust_cap=believed)
+    answers = conditioned(fleet, seen, proposals, margin, now_s) if fleet.conditions.any else None
+    if answers is not None:
+        proposals = replace(
+            proposals, condition_hold=answers.hold, condition_unknown=answers.unknown,
+            condition_floor=answers.floor, condition_cap=answers.cap, short_condition=answers.short,
+        )  # fmt: skip
     trace, last = run_chain(guards, proposals)
     shares = fleet.shared.bind(_offer(fleet, proposals, last), now_s) if fleet.shared.any else None
     if shares is not None:
@@ -73,6 +80,10 @@ def decide(
         granted=last.wanted,
         notes=status.notes,
     )
+    if answers is not None:
+        decisions = decisions.noted(condition_notes(answers))
+    if shares is not None:
+        decisions = decisions.noted(budget_notes(decisions))
     return decisions.noted(_capped(decisions)), state
 
 
@@ -233,6 +244,11 @@ def _propose(
         growth_braked=nobody,
         short_budget=nobody,
         short_growth=nobody,
+        condition_hold=nobody,
+        condition_unknown=nobody,
+        condition_floor=np.zeros(len(fleet), dtype=np.int64),
+        condition_cap=unlimited,
+        short_condition=nobody,
         tolerance_up=fleet.up.tolerance,
         tolerance_down=fleet.down.tolerance,
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from autoscaler.domain.conditions import CONTEXT
+
 
 @dataclass(frozen=True, slots=True)
 class Enforced:
@@ -55,6 +57,18 @@ TABLE: tuple[Enforced, ...] = (
         "the floor goes there; the HPA may grow above it, on its own metrics",
     ),
     Enforced(
+        "condition: hold, allow, not answered", ("condition", "condition-known"),
+        "nothing shrinks; grows by forecast too, not answered only to what is observed",
+        "the floor is what runs: nothing shrinks",
+    ),
+    Enforced(
+        "condition: floor", ("condition",), "enforced", "enforced: the HPA never goes below its minimum"
+    ),
+    Enforced(
+        "condition: cap", ("condition",), "enforced by steps, observed need is spared",
+        "for the floor; the HPA decides above",
+    ),
+    Enforced(
         "tolerance", ("tolerance",), "smaller moves are not made, observed need is spared",
         "for the floor; the HPA has its own",
     ),
@@ -91,6 +105,14 @@ TABLE: tuple[Enforced, ...] = (
     ),
     Enforced("spacing of rises", ("rise-spacing",), "does not apply", "rises of the floor lie two HPA syncs apart"),
 )  # fmt: skip
+
+
+def context_table() -> Iterator[str]:
+    """Lines of Markdown: what a condition can read."""
+    yield "| name | type | |"
+    yield "|---|---|---|"
+    for name, variable in CONTEXT.items():
+        yield f"| `{name}` | {variable.kind} | {variable.words} |"
 
 
 def enforcement_table() -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from autoscaler.domain.decision import Decision, GuardEffect
+from autoscaler.domain.notes import Condition
 
 _FIELDS: dict[str, tuple[str, ...]] = {
     "pause": ("pause",),
@@ -18,6 +19,8 @@ _FIELDS: dict[str, tuple[str, ...]] = {
     "tolerance": ("scaleUp.tolerance", "scaleDown.tolerance"),
     "fleet-brake": ("brake",),
     "growth-brake": ("growthBrake",),
+    "condition": ("condition",),
+    "condition-known": ("condition",),
     "budget": ("budget",),
     "min-max": ("min", "max"),
 }
@@ -32,4 +35,7 @@ def rules_behind(decision: Decision, effect: GuardEffect) -> tuple[str, ...]:
         fields = ("min",) if effect.after > effect.before else ("max",)
     elif effect.guard == "stabilization":
         fields = fields[1:] if effect.after > effect.before else fields[:1]
+    if effect.guard.startswith("condition"):  # only those that spoke
+        said = [n.words for n in decision.notes if n.condition is Condition.POLICY_CONDITION]
+        return tuple(r for f, r in decision.rules if f == "condition" and any(w.endswith(f"({r})") for w in said))
     return tuple(rule for field, rule in decision.rules if field.partition("[")[0] in fields)

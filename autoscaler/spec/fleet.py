@@ -61,7 +61,7 @@ class LoadedFleet:
         """The workloads under the policies of the same fleet."""
         matcher = Matcher(self.policies, site)
         places = self.places or tuple(OwnPlaces() for _ in self.autoscalers)
-        return tuple(merged(a, matcher.of(a), own) for a, own in zip(self.autoscalers, places, strict=True))
+        return tuple(merged(a, matcher.of(a), own, site=site) for a, own in zip(self.autoscalers, places, strict=True))
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,11 @@ class GuardPolicySpec(Part):
             if rule is not None and rule.may_cause_shortage and "MayCauseShortage" not in self.acknowledge:
                 message = f"a {name} that may cut below what is needed now leaves workloads short"
                 raise scalars.slip(message, "write acknowledge: [MayCauseShortage]", ("limits", name))
+        for index, condition in enumerate(self.limits.conditions or () if self.limits else ()):
+            if condition.may_cause_shortage and "MayCauseShortage" not in self.acknowledge:
+                message = "a cap that may cut below what is needed now leaves workloads short"
+                where = ("limits", "conditions", index, "mayCauseShortage")
+                raise scalars.slip(message, "write acknowledge: [MayCauseShortage]", where)
         if self.pause is not None and self.pause.until is None and "OpenEnded" not in self.acknowledge:
             message = "a pause without an end is easily forgotten"
             raise scalars.slip(message, "write until, or openEnded: true and acknowledge: [OpenEnded]", ("pause",))

@@ -11,8 +11,10 @@ from typing import Any
 
 from pydantic.alias_generators import to_snake
 
+from autoscaler.domain.conditions import PolicyCondition
 from autoscaler.domain.policy import NEVER, Brake, Budget, Freeze, Origin, PolicyPause, ReplicaWindow
 from autoscaler.domain.workload import Pause
+from autoscaler.spec.cel import program_of
 from autoscaler.spec.kinds import GuardPolicy, PredictiveAutoscaler
 from autoscaler.spec.nodes import Document
 from autoscaler.spec.policy_rules import LimitsSpec
@@ -91,6 +93,16 @@ class PlacedPolicy:
             Freeze(f.name, window_of(f.when), self.origin("limits", "freezes", k), f.growth, f.reason)
             for k, f in enumerate(self.limits.freezes or ())
         )
+
+    @cached_property
+    def conditions(self) -> tuple[PolicyCondition, ...]:
+        return tuple(
+            PolicyCondition(
+                c.name, program_of(c.expression), c.then, c.message, self.origin("limits", "conditions", k),
+                c.replicas or 0, c.may_cause_shortage,
+            )
+            for k, c in enumerate(self.limits.conditions or ())
+        )  # fmt: skip
 
     @cached_property
     def brakes(self) -> tuple[Brake, ...]:

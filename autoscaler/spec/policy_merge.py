@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from autoscaler.domain.conditions import About
 from autoscaler.domain.policy import UNGUARDED, Fallback, Guarded, Origin, Survive, Trust
 from autoscaler.domain.workload import ScalingRule, SelectPolicy, StepPolicy, Workload
 from autoscaler.spec.behavior import StepPolicySpec
@@ -48,12 +49,16 @@ def merged(
     policies: Sequence[PlacedPolicy],
     places: OwnPlaces | None = None,
     unknown: Origin | None = None,
+    site: str | None = None,
 ) -> Workload:
-    """The workload under its policies, the most specific first. unknown: one that may speak and cannot be read."""
+    """The workload under its policies, the most specific first. unknown: one that may speak and cannot be read.
+
+    site: where we run, for conditions that ask it.
+    """
     base = to_workload(autoscaler)
     if not policies:
         return base if unknown is None else replace(base, guarded=Guarded(unknown=unknown))
-    return _Merge(autoscaler, base, policies, places or OwnPlaces(), unknown).result()
+    return _Merge(autoscaler, base, policies, places or OwnPlaces(), unknown, site=site).result()
 
 
 class _Merge:
@@ -64,6 +69,8 @@ class _Merge:
         policies: Sequence[PlacedPolicy],
         places: OwnPlaces,
         unknown: Origin | None,
+        *,
+        site: str | None,
     ) -> None:
         self._spec = autoscaler.spec
         self._owner = f"PredictiveAutoscaler {base.ref}"
@@ -71,6 +78,8 @@ class _Merge:
         self._policies = policies
         self._places = places
         self._unknown = unknown
+        labels = tuple(sorted(autoscaler.metadata.labels.items()))
+        self._about = About(base.ref.namespace, base.ref.name, labels, site or "")
         self._origins: dict[str, Origin] = {}
 
     def result(self) -> Workload:
@@ -114,6 +123,8 @@ class _Merge:
             budgets=tuple(b for p in self._policies for b in p.budgets),
             priority=self._priority(),
             trust=self._trust(),
+            conditions=tuple(c for p in self._policies for c in p.conditions),
+            about=self._about if any(p.conditions for p in self._policies) else None,
             origins=tuple(self._origins.items()),
         )
         return replace(changed, guarded=guarded)

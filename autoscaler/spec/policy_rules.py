@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from autoscaler.domain.policy import Growth
 from autoscaler.spec import scalars
 from autoscaler.spec.behavior import INT32_MAX, Part, Policies, Select, Tolerance, Window
+from autoscaler.spec.policy_conditions import Conditions
 from autoscaler.spec.policy_shared import BrakeSpec, BudgetSpec, TrustSpec
 from autoscaler.spec.when import WhenSpec
 
@@ -253,6 +254,20 @@ class LimitsSpec(Saying):
         description="What the selected workloads may have together. Of several budgets each binds.",
         examples=[{"replicas": 400}],
     )
+    conditions: Conditions | None = Field(
+        default=None,
+        description="Conditions in CEL that allow, hold, cap or floor.",
+        examples=[
+            [
+                {
+                    "name": "unforeseen",
+                    "expression": 'observed["requests"] > 1.5 * p95["requests"]',
+                    "then": "Hold",
+                    "message": "more than was foreseen",
+                },
+            ],
+        ],
+    )
     schedule: Schedule | None = Field(
         default=None,
         description="Limits of replicas by calendar window.",
@@ -296,11 +311,13 @@ class LimitsSpec(Saying):
     @model_validator(mode="after")
     def _distinct_names(self) -> LimitsSpec:
         seen: set[str] = set()
-        windows = {"schedule": self.schedule, "freezes": self.freezes, "events": self.events}
+        windows = {
+            "conditions": self.conditions, "schedule": self.schedule, "freezes": self.freezes, "events": self.events,
+        }  # fmt: skip
         for field, rules in windows.items():
             for index, name in enumerate(rule.name for rule in rules or ()):
                 if name in seen:
-                    message = "another window of this policy has the same name"
+                    message = "another rule of this policy has the same name"
                     raise scalars.slip(message, "give each its own", (field, index, "name"))
                 seen.add(name)
         return self

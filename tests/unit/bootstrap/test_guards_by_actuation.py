@@ -11,6 +11,7 @@ import pytest
 from autoscaler.bootstrap.lanes import side_by_side
 from autoscaler.bootstrap.worlds import World
 from autoscaler.domain.calendar import Once
+from autoscaler.domain.conditions import About, PolicyCondition, Then
 from autoscaler.domain.fleet import Fleet
 from autoscaler.domain.forecast import ForesightAt
 from autoscaler.domain.policy import (
@@ -48,6 +49,7 @@ from autoscaler.guards.chain import CHAIN
 from autoscaler.pipeline.decide import decide
 from autoscaler.pipeline.state import LoopState
 from autoscaler.reporting.enforcement import TABLE
+from autoscaler.spec.cel import program_of
 
 HERE = Origin("GuardPolicy p", "limits", "p.yaml:1", "00000000")
 FIRST, STEPS, OPENS, CLOSES = 29_000_000, 600, 420, 540
@@ -278,6 +280,30 @@ def levelled(actuation: Actuation) -> None:
         assert once(actuation, demand, Guarded(pauses=(stop,))) == 12
 
 
+def conditioned(text: str, then: Then, replicas: int = 0) -> Guarded:
+    rule = PolicyCondition("c", program_of(text), then, "said", HERE, replicas)
+    return Guarded(conditions=(rule,), about=About("shop", "w"))
+
+
+def condition_holds(actuation: Actuation) -> None:
+    for text, then in (("true", Then.HOLD), ("false", Then.ALLOW), ('observed["other"] > 1.0', Then.FLOOR)):
+        assert once(actuation, 30.0, conditioned(text, then, 1)) == 10
+    assert once(actuation, 300.0, conditioned("true", Then.HOLD), observed=10.0) == 30
+    assert once(actuation, 300.0, conditioned('observed["other"] > 1.0', Then.HOLD), observed=110.0) == 11
+    for text, then in (("false", Then.HOLD), ("true", Then.ALLOW)):
+        assert once(actuation, 30.0, conditioned(text, then)) == once(actuation, 30.0)
+
+
+def condition_floors(actuation: Actuation) -> None:
+    assert once(actuation, 30.0, conditioned('observed["d"] < 50.0', Then.FLOOR, 20)) == 20
+
+
+def condition_caps(actuation: Actuation) -> None:
+    cap = conditioned('p95["d"] > 200.0', Then.CAP, 15)
+    assert once(actuation, 300.0, cap, observed=10.0) == 15
+    assert once(actuation, 300.0, cap, observed=180.0) == 18
+
+
 def tolerated(actuation: Actuation) -> None:
     rule = ScalingRule(tolerance=0.25)
     now = kept(actuation)
@@ -345,6 +371,9 @@ ROWS: dict[str, Callable[[Actuation], None]] = {
     "growth brake": slowed,
     "forecast trust": believed,
     "pause at a number": levelled,
+    "condition: hold, allow, not answered": condition_holds,
+    "condition: floor": condition_floors,
+    "condition: cap": condition_caps,
     "tolerance": tolerated,
     "step limits upward": stepped_up,
     "step limits downward, stabilisation": stepped_down,

@@ -10,6 +10,8 @@ import ruamel.yaml
 from autoscaler.cli.app import main
 from autoscaler.cli.policy_lint import reference_page
 from autoscaler.guards.chain import CHAIN
+from autoscaler.reporting.enforcement import context_table
+from autoscaler.spec.policy_conditions import ConditionSpec
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "policies.md").read_text()
@@ -66,6 +68,16 @@ def test_the_other_yaml_of_the_page_is_yaml_too() -> None:
 def test_the_reference_is_generated_from_the_models() -> None:
     told = (ROOT / "docs" / "policies-reference.md").read_text()
     assert told == reference_page(), "foresail policy schema --reference > docs/policies-reference.md"
+
+
+def test_the_context_of_conditions_is_what_the_code_gives() -> None:
+    assert "\n".join(context_table()) in PAGE
+
+
+def test_the_conditions_of_the_page_are_accepted() -> None:
+    conditions = next(text for language, _, text in BLOCKS if language == "yaml" and text.startswith("conditions:"))
+    told = ruamel.yaml.YAML(typ="safe").load(conditions)["conditions"]
+    assert [ConditionSpec.model_validate(one).then for one in told] == ["Hold", "Cap", "Floor", "Allow"]
 
 
 def test_the_counts_of_guards_that_pages_tell_are_right() -> None:

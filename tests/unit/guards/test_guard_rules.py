@@ -67,6 +67,11 @@ def _drawn(seed: int) -> Proposals:
         growth_braked=flags(0.1),
         short_budget=flags(0.1),
         short_growth=flags(0.1),
+        condition_hold=flags(0.1),
+        condition_unknown=flags(0.05),
+        condition_floor=np.where(flags(0.1), counts(), 0),
+        condition_cap=np.where(flags(0.1), counts(), NO_LIMIT),
+        short_condition=flags(0.05),
         tolerance_up=rng.choice([0.0, 0.1, 1.0], LANES),
         tolerance_down=rng.choice([0.0, 0.1, 1.0], LANES),
     )
@@ -87,7 +92,7 @@ def _level(p: Proposals) -> Bools:
 
 def _short(p: Proposals) -> Bools:
     """A policy may leave the lane without what it needs now."""
-    return p.short_budget | (p.short_growth & p.growth_braked)
+    return p.short_budget | (p.short_growth & p.growth_braked) | p.short_condition
 
 
 def _still(p: Proposals) -> Bools:
@@ -97,7 +102,7 @@ def _still(p: Proposals) -> Bools:
 
 def _holds(p: Proposals) -> Bools:
     dark = (p.verdict != DataVerdict.OK) | ~(p.data_age_s <= p.max_data_age_s)
-    return dark | p.policy_unknown | (p.change_freeze > 0) | p.braked
+    return dark | p.policy_unknown | (p.change_freeze > 0) | p.braked | p.condition_hold | p.condition_unknown
 
 
 @settings(max_examples=150, deadline=None)
@@ -222,6 +227,7 @@ def test_the_order_is_people_then_data_then_smoothing_then_limits() -> None:
         Reason.SCALED_TO_ZERO,
         Reason.LIMITS_CLASH,
         Reason.POLICY_UNKNOWN,
+        Reason.CONDITION_UNKNOWN,
         Reason.BAD_DATA,
         Reason.LOWER_BOUND,
         Reason.STALE_DATA,
@@ -230,6 +236,7 @@ def test_the_order_is_people_then_data_then_smoothing_then_limits() -> None:
         Reason.CHANGE_FREEZE,
         Reason.STABILIZING,
         Reason.WITHIN_TOLERANCE,
+        Reason.CONDITION,
         Reason.STEP_UP_LIMITED,
         Reason.STEP_DOWN_LIMITED,
         Reason.DISRUPTION_BUDGET,
@@ -292,7 +299,7 @@ def test_a_raising_guard_holds_its_own_lanes_and_changes_nothing_on_others(
 
     got = last.wanted[bad]
     frozen_before = np.zeros(LANES, dtype=np.bool_) if place == 0 else run_chain(CHAIN[:place], p)[1].frozen
-    loose = ~frozen_before[bad] & ~p.pause_up[bad]
+    loose = ~frozen_before[bad] & ~p.pause_up[bad] & (p.pause_level[bad] < 0)  # a person's number beats a hold
     assert last.held[bad].all()
     assert (got >= np.minimum(p.current, p.max_replicas)[bad])[loose].all()
     assert (got <= np.maximum(p.max_replicas, p.current)[bad]).all()

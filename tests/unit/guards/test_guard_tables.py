@@ -13,6 +13,8 @@ from autoscaler.guards.bad_data import BadData
 from autoscaler.guards.budget import Budget
 from autoscaler.guards.chain import CHAIN
 from autoscaler.guards.change_freeze import ANY, NOTHING, OBSERVED_NEED, ChangeFreeze
+from autoscaler.guards.condition import Condition
+from autoscaler.guards.condition_known import ConditionKnown
 from autoscaler.guards.contract import Guard
 from autoscaler.guards.disruption_budget import DisruptionBudget
 from autoscaler.guards.fallback import Fallback
@@ -64,6 +66,22 @@ CASES: list[Case] = [
     (Tolerance(), Reason.WITHIN_TOLERANCE, "other direction", {"wanted": 9, "tolerance_up": 0.1}, 9, False),
     (Tolerance(), Reason.WITHIN_TOLERANCE, "need is added", {
         "wanted": 11, "observed_need": 11, "tolerance_up": 0.1}, 11, False),
+    (ConditionKnown(), Reason.CONDITION_UNKNOWN, "answered", {"wanted": 4}, 4, False),
+    (ConditionKnown(), Reason.CONDITION_UNKNOWN, "not answered", {"wanted": 4, "condition_unknown": True}, 10, True),
+    (Condition(), Reason.CONDITION, "none", {"wanted": 4}, 4, False),
+    (Condition(), Reason.CONDITION, "holds", {"wanted": 4, "condition_hold": True}, 10, True),
+    (Condition(), Reason.CONDITION, "holds and grows", {"wanted": 14, "condition_hold": True}, 14, True),
+    (Condition(), Reason.CONDITION, "floor", {"wanted": 4, "condition_floor": 7}, 7, False),
+    (Condition(), Reason.CONDITION, "cap", {"wanted": 40, "condition_cap": 20}, 20, False),
+    (Condition(), Reason.CONDITION, "cap by a step", {"wanted": 40, "condition_cap": 2, "down_limit": 9}, 9, False),
+    (Condition(), Reason.CONDITION, "cap spares need", {
+        "wanted": 40, "condition_cap": 20, "observed_need": 30}, 30, False),
+    (Condition(), Reason.CONDITION, "cap gives need up", {
+        "wanted": 40, "condition_cap": 20, "observed_need": 30, "short_condition": True}, 20, False),
+    (Condition(), Reason.CONDITION, "cap beats floor", {
+        "wanted": 4, "condition_floor": 9, "condition_cap": 7}, 7, False),
+    (Condition(), Reason.CONDITION, "a hold keeps what runs under a cap", {
+        "wanted": 4, "condition_hold": True, "condition_cap": 7}, 10, True),
     (GrowthBrake(), Reason.GROWTH_BRAKE, "its turn", {"wanted": 40}, 40, False),
     (GrowthBrake(), Reason.GROWTH_BRAKE, "not its turn", {"wanted": 40, "growth_braked": True}, 10, False),
     (GrowthBrake(), Reason.GROWTH_BRAKE, "need is spared", {

@@ -98,6 +98,8 @@ BESIDE: dict[tuple[str, str], dict[str, object] | None] = {
         for name in ("replicas", "at_least", "at_most", "holds", "reasons", "not_reasons")
     },
     ("MomentsSpec", "rules"): None,
+    ("ConditionSpec", "replicas"): {"then": "Cap"},
+    ("ConditionSpec", "may_cause_shortage"): {"then": "Cap", "replicas": 20},
     ("BrakeSpec", "may_cause_shortage"): {"grow": "40%"},
     **{("PolicyPauseSpec", name): {"until": "2026-03-01T06:00:00Z"} for name in ("owner", "reason", "at")},
     ("PolicyPauseSpec", "direction"): {"until": "2026-03-01T06:00:00Z"},

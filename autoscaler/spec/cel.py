@@ -1,0 +1,92 @@
+"""Conditions in CEL: checked against the context that they are given, compiled once.
+
+The library is the official C++ implementation; it comes with `foresail[server]` and is loaded by the first condition.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from autoscaler.domain.conditions import CONTEXT
+from autoscaler.spec import scalars
+
+MOST_CHARACTERS = 500
+_PLACE = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*?)(?: \(in container ''\))?$", re.MULTILINE)
+_WORD = re.compile(r"[A-Za-z_]\w*")
+
+
+class CelProgram:
+    """A checked expression that answers yes or no. names: of the context that it reads, at least."""
+
+    __slots__ = ("_expression", "names", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._expression = _compiled(text)
+        self.names = frozenset(_WORD.findall(text)) & CONTEXT.keys()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, CelProgram) and other.text == self.text
+
+    def __hash__(self) -> int:
+        return hash(self.text)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return program_of, (self.text,)  # compiled again where it arrives
+
+    def answer(self, values: Mapping[str, Any]) -> bool | None:
+        """None where it cannot be told, as when it reads a value that is not known."""
+        found = self._expression.eval(data=values).value()
+        return found if isinstance(found, bool) else None
+
+
+@lru_cache(maxsize=4096)
+def program_of(text: str) -> CelProgram:
+    """Compiled once per text. Raises ValueError with what is wrong, where, and the way out."""
+    return CelProgram(text)
+
+
+def _compiled(text: str) -> Any:
+    if len(text) > MOST_CHARACTERS:
+        raise scalars.slip(f"is longer than {MOST_CHARACTERS} characters", "split it into several conditions")
+    try:
+        expression = _environment().compile(text)
+    except RuntimeError as error:
+        raise scalars.slip(*_told(str(error))) from None
+    kind = expression.return_type().name()
+    if kind != "BOOL":
+        raise scalars.slip(f"answers {kind.lower()}, not yes or no", "compare it with something")
+    return expression
+
+
+def _told(error: str) -> tuple[str, str]:
+    match = _PLACE.search(error)
+    if match is None:
+        return f"is not CEL: {' '.join(error.split())[:200]}", "see docs/policies.md for what it can read"
+    said = match[3].replace("_", "")
+    remedy = f"it can read {', '.join(CONTEXT)}"
+    if "overload" in said and "double" in said and "int" in said:
+        remedy = "numbers of demand have a point: 100.0, and double(replicas) makes one of a count"
+    elif "overload" in said:
+        remedy = "compare values of one type"
+    elif "Syntax" in said:
+        remedy = "see docs/policies.md for examples"
+    return f"character {match[2]}: {said[:200]}", remedy
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Any:
+    try:
+        from cel_expr_python import cel
+    except ImportError:
+        raise scalars.slip("cannot be checked: CEL is not installed here", "install foresail[server]") from None
+    kinds = {
+        "bool": cel.Type.BOOL, "int": cel.Type.INT, "double": cel.Type.DOUBLE, "string": cel.Type.STRING,
+        "timestamp": cel.Type.TIMESTAMP,
+        "map(string, double)": cel.Type.Map(cel.Type.STRING, cel.Type.DOUBLE),
+        "map(string, string)": cel.Type.Map(cel.Type.STRING, cel.Type.STRING),
+    }  # fmt: skip
+    return cel.NewEnv(variables={name: kinds[variable.kind] for name, variable in CONTEXT.items()})
