@@ -20,6 +20,7 @@ from autoscaler.bootstrap.advise.advice import Advice, Advised
 from autoscaler.bootstrap.advise.candidates import Unjudged
 from autoscaler.cli.screen import screen
 from autoscaler.domain.series import time_of
+from autoscaler.reporting.report.answer import floor_effect
 from autoscaler.reporting.sparkline import sparkline
 from autoscaler.simulator.claims import Interval
 
@@ -197,10 +198,11 @@ def would(one: Advised) -> str:
     if not one.keeps_risk:
         why = "the risk is not kept"
     elif not one.case.hotter:
-        why = "adds safety; no replica was seen hot enough to raise the target"
+        why = "no replica was seen hot enough to raise the target"
     else:
-        why = "adds safety; a hotter target would not keep the risk"
-    return f"floor under the HPA as set, {average}: {why}"
+        why = "a hotter target would not keep the risk"
+    did = floor_effect(one.simulated.now.scores.short_minutes, one.simulated.beside.scores.short_minutes)
+    return f"floor under the HPA as set, {average}: here it {did}; {why}"
 
 
 def reasons(one: Advised) -> str:

@@ -63,7 +63,7 @@ def print_report(report: Report, out: Path | None) -> None:
     )  # fmt: skip
     console.print(_methods(report))
     console.print(risk_words(report.risk), markup=False, highlight=False, soft_wrap=True)
-    console.print(target_words(report.advice), markup=False, highlight=False, soft_wrap=True)
+    console.print(target_words(report), markup=False, highlight=False, soft_wrap=True)
     for name, why in report.unfit:
         console.print(f"{name} could not run: {why}", style="dim", markup=False, soft_wrap=True)
     for line in (*report.limits, *report.notes):

@@ -142,7 +142,8 @@ def _advice(one: Advised, risk: str) -> Advice:
     if result.advised is not None and result.target is not None:
         found[result.target] = (result.advised.scores.replica_hours, result.advised.scores.short_share or 0.0)
     tried = tuple(TargetTried(target, *told, told[1] <= limit) for target, told in sorted(found.items()))
-    return Advice(autoscaler_text(one, risk), own, result.target, tried)
+    floor_alone = (result.now.scores.short_minutes, result.beside.scores.short_minutes)
+    return Advice(autoscaler_text(one, risk), own, result.target, tried, floor_alone)
 
 
 def own_target(one: Advised) -> int:

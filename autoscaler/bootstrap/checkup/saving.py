@@ -15,7 +15,10 @@ from autoscaler.domain.notes import Condition
 from autoscaler.domain.workload import Demand, Workload
 
 Thing = Mapping[str, Any]
-REMEDY = "`foresail advise` computes which target keeps the risk; as it is the floor adds safety"
+REMEDY = (
+    "`foresail advise` computes which target keeps the risk; as it is the floor is meant to add safety, and `foresail "
+    "simulate` shows whether it does"
+)
 _UNITS = {"n": 1e-9, "u": 1e-6, "m": 1e-3, "": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18}
 _UNITS |= {f"{unit}i": 1024.0 ** (power + 1) for power, unit in enumerate("KMGTPE")}
 _QUANTITY = re.compile(r"([+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?)([A-Za-z]{0,2})")
@@ -23,7 +26,7 @@ _SHAPES = {"pods": "Pods", "object": "Object", "external": "External"}
 
 
 def look_at_saving(notes: Notes, load: Workload, hpa: Thing, scaled: Thing | None) -> None:
-    """Notes only: a floor that adds safety and no saving is what many want. scaled: the ScaledObject of the HPA."""
+    """Notes only: a floor for safety, without a saving, is what many want. scaled: the ScaledObject of the HPA."""
     name = f"HPA {hpa['metadata']['name']}"
     known = _same_queries(load, scaled)
     for index, metric in enumerate(hpa["spec"].get("metrics") or []):

@@ -243,7 +243,9 @@ def advice(judged: Judged, trace: Trace, world: World, telling: Telling) -> Advi
         )
         for target, lane in judged.hotter
     )
-    return Advice(text, world.hpa_target, judged.saving_target, tried)
+    alone = (judged.as_set.scores.short_minutes, outcome.scores.short_minutes)
+    floor_alone = alone if outcome.workload.actuation.is_floor else None
+    return Advice(text, world.hpa_target, judged.saving_target, tried, floor_alone)
 
 
 def _facts(load: Workload, world: World) -> Iterator[tuple[str, str]]:

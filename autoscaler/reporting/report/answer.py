@@ -66,31 +66,58 @@ def answer(report: Report) -> Answer:
     )
 
 
-def target_words(advice: Advice) -> str:
-    """The HPA target that would realise the saving, and that it is the user's to write."""
+def target_words(report: Report) -> str:
+    """What the floor alone did, the HPA target that would realise the saving, and that it is the user's to write."""
+    advice = report.advice
     never = "Foresail never writes the target: set it yourself, in your HPA."
     if not advice.tried:
-        return (
-            "Under Scale no HPA runs beside Foresail, so there is no target to raise; the saving above is all there is."
-        )
+        return f"Under Scale no HPA runs beside Foresail, so there is no target to raise; {_all_there_is(report)}."
+    floor = _floor_words(advice)
     if advice.saving_target is None:
         return (
             "At none of the tried HPA targets, the one as set included, did the HPA with our floor keep the accepted "
-            f"risk: do not raise the target. {never}"
+            f"risk: do not raise the target. {floor} {never}"
         )
     tried = {each.target: each for each in advice.tried}
     as_set, best = tried[advice.as_set_target], tried[advice.saving_target]
     if advice.saving_target == advice.as_set_target:
         return (
-            f"No hotter target keeps the accepted risk: leave your HPA at {advice.as_set_target} %. A floor alone adds "
-            f"safety and saves nothing. {never}"
+            f"No hotter target keeps the accepted risk: leave your HPA at {advice.as_set_target} %. {floor} A "
+            f"floor saves nothing by itself. {never}"
         )
     saved = 1 - best.replica_hours / as_set.replica_hours if as_set.replica_hours else 0.0
     return (
-        f"A floor alone adds safety; it saves only when your HPA may run hotter. With our floor, a target of "
+        f"{floor} A floor saves only when your HPA may run hotter: with our floor, a target of "
         f"{advice.saving_target} % instead of {advice.as_set_target} % would have kept the accepted risk "
         f"(short {percent(best.short_share)}) and needed {percent(saved)} fewer replica-hours. {never}"
     )
+
+
+def floor_effect(before: float, after: float) -> str:
+    """What a floor alone did to the minutes short under an HPA as it is, to follow "here the floor alone"."""
+    avoided = round(before) - round(after)
+    if avoided > 0:
+        return f"removes {avoided:,} of {round(before):,} short minutes"
+    if avoided < 0:
+        minute = "minute" if avoided == -1 else "minutes"
+        return f"was short {-avoided:,} {minute} more: do not raise the floor under this HPA"
+    return "gained nothing"
+
+
+def _floor_words(advice: Advice) -> str:
+    if advice.floor_alone is None:
+        return "The floor alone is meant to add safety; `foresail simulate` shows whether it does."
+    return f"Here the floor alone {floor_effect(*advice.floor_alone)}."
+
+
+def _all_there_is(report: Report) -> str:
+    ours = report.claim(Role.OURS)
+    sign = 0 if ours is None or ours.saving is None else _sign(ours.saving)
+    if sign > 0:
+        return "the saving above is all there is"
+    if sign < 0:
+        return "Foresail costs more here, as told above, and only a larger accepted risk makes it cheaper"
+    return "there is no clear saving here, and none to be had that way"
 
 
 def risk_words(kept: RiskKept) -> str:

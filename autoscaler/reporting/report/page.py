@@ -31,7 +31,7 @@ def page(report: Report) -> str:
         report=report,
         answer=answer(report),
         risk_words=risk_words(report.risk),
-        target_words=target_words(report.advice),
+        target_words=target_words(report),
         views=[
             (view, _svg(timeline.timeline(view, timeline.WIDE)), _svg(timeline.timeline(view, timeline.NARROW)))
             for view in report.views

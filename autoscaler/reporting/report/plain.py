@@ -68,7 +68,7 @@ def plain(report: Report) -> dict[str, Any]:
             "yaml": report.advice.yaml,
             "hpaTargetAsSet": report.advice.as_set_target,
             "savingTarget": report.advice.saving_target,
-            "words": target_words(report.advice),
+            "words": target_words(report),
             "targetsTried": [
                 {
                     "target": each.target,

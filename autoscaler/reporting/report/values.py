@@ -215,13 +215,15 @@ class TargetTried:
 @dataclass(frozen=True, slots=True)
 class Advice:
     """yaml: a PredictiveAutoscaler to copy. saving_target: HPA target, percent, that realises the saving; tried: all
-    that were simulated, none where there is no HPA beside us.
+    that were simulated, none where there is no HPA beside us. floor_alone: minutes short under the HPA as set, without
+    and with our floor; None = not simulated.
     """
 
     yaml: str
     as_set_target: int
     saving_target: int | None = None
     tried: tuple[TargetTried, ...] = ()
+    floor_alone: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)

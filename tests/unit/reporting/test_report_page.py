@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from autoscaler.reporting.report.answer import answer
+from autoscaler.reporting.report.answer import answer, target_words
 from autoscaler.reporting.report.drawing import envelope, extremes, polyline, round_ticks, time_ticks
 from autoscaler.reporting.report.frontier import frontier
 from autoscaler.reporting.report.page import MOST_STRETCHES, page
@@ -76,6 +76,37 @@ def test_the_answer_comes_first_and_the_three_rows_follow(html):
     assert order == sorted(order)
     assert "target of 80 % instead of 70 %" in text
     assert "Foresail never writes the target" in text
+
+
+@pytest.mark.parametrize("saving_target", [70, 80, None])
+@pytest.mark.parametrize(
+    ("alone", "words"),
+    [
+        ((40.0, 10.0), "Here the floor alone removes 30 of 40 short minutes."),
+        ((1040.0, 40.2), "Here the floor alone removes 1,000 of 1,040 short minutes."),
+        ((7.0, 7.0), "Here the floor alone gained nothing."),
+        ((0.0, 0.0), "Here the floor alone gained nothing."),
+        ((7.0, 9.0), "Here the floor alone was short 2 minutes more: do not raise the floor under this HPA."),
+        ((7.0, 8.0), "Here the floor alone was short 1 minute more: do not raise the floor under this HPA."),
+        (None, "The floor alone is meant to add safety; `foresail simulate` shows whether it does."),
+    ],
+)
+def test_what_a_floor_alone_does_is_told_by_the_figures_and_never_taken_for_granted(alone, words, saving_target):
+    made = report()
+    told = target_words(replace(made, advice=replace(made.advice, floor_alone=alone, saving_target=saving_target)))
+    assert words in told
+    assert "adds safety" not in told
+
+
+@pytest.mark.parametrize(
+    ("saving", "words"),
+    [(0.2, "the saving above is all there is"), (-0.2, "Foresail costs more here"), (0.0, "no clear saving here")],
+)
+def test_under_scale_a_loss_is_not_called_a_saving(saving, words):
+    made = report(saving=saving)
+    told = target_words(replace(made, advice=replace(made.advice, tried=())))
+    assert words in told
+    assert ("the saving above" in told) == (saving > 0)
 
 
 def test_caveats_stand_before_the_verdict_and_an_untested_saving_is_no_claim():

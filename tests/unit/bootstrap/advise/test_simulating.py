@@ -13,6 +13,7 @@ from autoscaler.bootstrap.advise.judging import Question, case_of
 from autoscaler.bootstrap.advise.manifests import manifest, quantity_words
 from autoscaler.bootstrap.advise.pages import report_of
 from autoscaler.bootstrap.advise.simulating import Simulated, simulate
+from autoscaler.cli.advise_view import would
 from autoscaler.reporting.report.page import page
 from autoscaler.simulator.starts import ReadySpread
 from autoscaler.spec.compile import PrometheusSource
@@ -66,10 +67,16 @@ def test_a_cold_hpa_may_run_hotter_above_our_floor(results):
 
 
 @pytest.mark.slow
-def test_a_hot_hpa_gets_safety_and_no_target(results):
+def test_a_hot_hpa_gets_safety_and_no_target(results, group):
     _, hot, _ = results
     assert (hot.target, hot.advised) == (None, None)
-    assert hot.beside.scores.short_minutes < hot.now.scores.short_minutes
+    before, after = round(hot.now.scores.short_minutes), round(hot.beside.scores.short_minutes)
+    assert after < before
+    told = would(Advised(group.cases[1], hot))
+    assert f"here it removes {before - after:,} of {before:,} short minutes" in told
+    assert f"the floor alone removes {before - after:,}" in page(report_of(Advised(group.cases[1], hot), "0.5%"))
+    worse = replace(hot, beside=hot.now, now=hot.beside)
+    assert f"short {before - after:,} minutes more: do not raise the floor" in would(Advised(group.cases[1], worse))
 
 
 @pytest.mark.slow
