@@ -19,6 +19,8 @@ def limit_words(load: Workload) -> Iterator[tuple[str, str]]:
     trust = guarded.trust or NO_TRUST
     told = (("maxMargin", trust.margin), ("maxQuantileRatio", trust.ratio), ("maxOverObserved", trust.over))
     yield from ((f"forecastTrust.{name}", f"{value:g} times") for name, value in told if value < math.inf)
+    if guarded.replica_price is not None:
+        yield "replicaPrice", f"{guarded.replica_price:g}"
     for name, rule, cap in (
         ("scaleUp", load.scale_up, guarded.up_cap),
         ("scaleDown", load.scale_down, guarded.down_cap),
@@ -64,7 +66,10 @@ def condition_words(condition: PolicyCondition) -> str:
 def budget_words(budget: Budget) -> str:
     """How much, together with whom."""
     short = ", even below what is needed now" if budget.short else ""
-    return f"{budget.replicas} replicas with the policy's other workloads{short}"
+    amounts = [] if budget.replicas is None else [f"{budget.replicas} replicas"]
+    if budget.money is not None:
+        amounts.append(f"{budget.money:g} an hour at {budget.price:g} a replica")
+    return f"{' and '.join(amounts)} with the policy's other workloads{short}"
 
 
 def pause_words(pause: Pause) -> str:

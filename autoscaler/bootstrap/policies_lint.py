@@ -29,6 +29,7 @@ LONG_FREEZE_S = 31 * DAY_S
 LONG_PAUSE_S = 14 * DAY_S
 DEFAULT_LEAVES = (
     ("replicas", "min"), ("headroom",), ("risk",), ("maxDataAge",), ("surviveLossOf",), ("fallback",), ("priority",),
+    ("replicaPrice",),
     *(("behavior", d, f) for d in ("scaleUp", "scaleDown")
       for f in ("stabilizationWindowSeconds", "policies", "selectPolicy", "tolerance")),
 )  # fmt: skip
@@ -149,9 +150,17 @@ class _Look:
         """Budgets that the minima alone use up."""
         names = self.selected[policy.name]
         for budget in policy.budgets:
-            least = sum(self.loads[name].min_replicas for name in names)
-            if least > budget.replicas:
-                words = f"the minima of {len(names)} workloads are {least} already, and min beats a budget"
+            loads = [self.loads[name] for name in names]
+            least = sum(load.min_replicas for load in loads)
+            prices = [(load.guarded or Guarded()).replica_price for load in loads]
+            costs = sum(
+                load.min_replicas * (budget.price if price is None else price)
+                for load, price in zip(loads, prices, strict=True)
+            )
+            over = budget.replicas is not None and least > budget.replicas
+            if over or (budget.money is not None and costs > budget.money):
+                told = f"{least}" if over else f"{least}, {costs:g} an hour,"
+                words = f"the minima of {len(names)} workloads are {told} already, and min beats a budget"
                 yield at_origin(Level.WARNING, "budget", budget.origin, words, "raise the budget, or lower minima")
 
     def _unreachable(self) -> Iterator[LintFinding]:

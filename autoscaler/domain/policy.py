@@ -134,12 +134,15 @@ class Brake:
 class Budget:
     """Replicas that the workloads which a policy selects may have together, above what they must have.
 
-    short: observed need is not spared.
+    short: observed need is not spared. money: per hour, in any currency; None = not asked, as with replicas.
+    price: of a replica and hour, for workloads that have no own.
     """
 
-    replicas: int
+    replicas: int | None
     origin: Origin
     short: bool = False
+    money: float | None = None
+    price: float = 0.0
 
 
 NO_CAP = ScalingRule()
@@ -170,6 +173,7 @@ class Guarded:
     brakes: tuple[Brake, ...] = ()
     budgets: tuple[Budget, ...] = ()
     priority: int = 100
+    replica_price: float | None = None
     trust: Trust | None = None
     conditions: tuple[PolicyCondition, ...] = ()
     about: About | None = None

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from autoscaler.domain.policy import UNGUARDED, Brake, Budget
 from autoscaler.domain.policy_lanes import lanes_of
-from autoscaler.domain.series import Bools, Ints, anywhere
+from autoscaler.domain.series import Bools, Floats, Ints, anywhere
 from autoscaler.domain.workload import Workload
 
 NO_CAP = int(np.iinfo(np.int32).max)
+_CENT = 1e-6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,12 +55,16 @@ class Shares:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SharedRules:
-    """priority: [lane], the higher is served first. spin: [lane], a number of the name, for turns."""
+    """priority: [lane], the higher is served first. spin: [lane], a number of the name, for turns.
+
+    price: [lane], of a replica and hour, NaN = the budget's own.
+    """
 
     brakes: tuple[tuple[Brake, Ints], ...]
     budgets: tuple[tuple[Budget, Ints], ...]
     priority: Ints
     spin: np.ndarray
+    price: Floats
 
     @staticmethod
     def of(loads: Sequence[Workload]) -> SharedRules:
@@ -69,6 +74,7 @@ class SharedRules:
             lanes_of(each, lambda g: g.budgets),
             np.array([g.priority for g in each], dtype=np.int64),
             np.array([zlib.crc32(str(w.ref).encode()) for w in loads], dtype=np.uint64),
+            np.array([np.nan if g.replica_price is None else g.replica_price for g in each], dtype=np.float64),
         )
 
     @property
@@ -120,32 +126,45 @@ class SharedRules:
             least = offer.least_short if budget.short and offer.least_short is not None else offer.least
             must = np.where(offer.fixed[lanes], asked, np.minimum(asked, least[lanes]))
             used = np.maximum(must, offer.running[lanes])
-            left = budget.replicas - int(used.sum())
-            if left < 0:  # what must be there, or runs by itself, is too much already: nothing comes on top
-                used, left = must, 0
-            extra = np.maximum(asked - used, 0)
-            if int(extra.sum()) > left:
-                got = _shared_out(extra, self.priority[lanes], left)
-                cap[lanes] = np.where(got < extra, used + got, cap[lanes])
-                short[lanes] |= budget.short & (got < extra)
+            for whole, each in self._purses(budget, lanes):
+                left = whole - float((used * each).sum())
+                base = used
+                if left < 0:  # what must be there, or runs by itself, is too much already: nothing comes on top
+                    base, left = must, 0.0
+                extra = np.maximum(asked - base, 0)
+                if float((extra * each).sum()) > left + _CENT:
+                    got = _shared_out(extra, each, self.priority[lanes], left)
+                    cap[lanes] = np.where(got < extra, np.minimum(cap[lanes], base + got), cap[lanes])
+                    short[lanes] |= budget.short & (got < extra)
+                    asked = np.minimum(asked, cap[lanes])
         return cap, short
 
+    def _purses(self, budget: Budget, lanes: Ints) -> Iterator[tuple[float, Floats]]:
+        """What there is of replicas and of money, and what one replica of each lane takes from it."""
+        if budget.replicas is not None:
+            yield float(budget.replicas), np.ones(len(lanes))
+        if budget.money is not None:
+            price = self.price[lanes]
+            yield budget.money, np.where(np.isnan(price), budget.price, price)
 
-def _shared_out(extra: Ints, priority: Ints, left: int) -> Ints:
-    """`left` over lanes: the highest priority first; inside one in proportion, what is over to the first lanes."""
+
+def _shared_out(extra: Ints, price: Floats, priority: Ints, left: float) -> Ints:
+    """`left` over lanes, by price: the highest priority first; inside one in proportion, what is over to the first."""
     got = np.zeros_like(extra)
     for level in np.unique(priority)[::-1].tolist():
         inside = np.flatnonzero(priority == level)
         wanted = extra[inside]
-        total = int(wanted.sum())
-        if total <= left:
+        each = price[inside]
+        total = float((wanted * each).sum())
+        if total <= left + _CENT:
             part = wanted
         else:
-            part = wanted * left // max(total, 1)
-            over = np.flatnonzero(wanted > part)[: left - int(part.sum())]
-            part[over] += 1
+            part = np.floor(wanted * (left / total) + _CENT).astype(np.int64)
+            rest = left - float((part * each).sum()) + _CENT
+            over = np.flatnonzero((wanted > part) & (each <= rest))
+            part[over[np.cumsum(each[over]) <= rest]] += 1
         got[inside] = part
-        left -= int(part.sum())
+        left = max(left - float((part * each).sum()), 0.0)
     return got
 
 

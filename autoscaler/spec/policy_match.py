@@ -19,7 +19,7 @@ from autoscaler.spec.kinds import GuardPolicy, PredictiveAutoscaler
 from autoscaler.spec.nodes import Document
 from autoscaler.spec.policy_rules import LimitsSpec
 from autoscaler.spec.policy_shared import share_of
-from autoscaler.spec.scalars import instant_of
+from autoscaler.spec.scalars import instant_of, quantity_of
 from autoscaler.spec.selector import ExpressionSpec, Operator, SelectorSpec
 from autoscaler.spec.when import window_of
 from autoscaler.spec.words import path_words
@@ -117,11 +117,11 @@ class PlacedPolicy:
     @cached_property
     def budgets(self) -> tuple[Budget, ...]:
         budget = self.limits.budget
-        return (
-            ()
-            if budget is None
-            else (Budget(budget.replicas, self.origin("limits", "budget"), budget.may_cause_shortage),)
-        )
+        if budget is None:
+            return ()
+        price = 0.0 if budget.replica_price is None else quantity_of(budget.replica_price)
+        origin = self.origin("limits", "budget")
+        return (Budget(budget.replicas, origin, budget.may_cause_shortage, budget.money, price),)
 
     @property
     def endless(self) -> bool:

@@ -19,7 +19,7 @@ from autoscaler.spec.behavior import StepPolicySpec
 from autoscaler.spec.compile import to_workload
 from autoscaler.spec.kinds import PredictiveAutoscaler
 from autoscaler.spec.policy_match import PlacedPolicy
-from autoscaler.spec.scalars import duration_s, headroom_of, risk_of
+from autoscaler.spec.scalars import duration_s, headroom_of, quantity_of, risk_of
 
 BUILT_IN = Origin("Foresail", "built-in default")
 _RULE_FIELDS = (
@@ -122,6 +122,7 @@ class _Merge:
             brakes=tuple(b for p in self._policies for b in p.brakes),
             budgets=tuple(b for p in self._policies for b in p.budgets),
             priority=self._priority(),
+            replica_price=self._price(),
             trust=self._trust(),
             conditions=tuple(c for p in self._policies for c in p.conditions),
             about=self._about if any(p.conditions for p in self._policies) else None,
@@ -205,6 +206,13 @@ class _Merge:
             return UNGUARDED.priority
         self._origins["priority"] = found[1]
         return int(found[0])
+
+    def _price(self) -> float | None:
+        found = self._default("replicaPrice")
+        if found is None:
+            return None
+        self._origins["replicaPrice"] = found[1]
+        return quantity_of(found[0])
 
     def _trust(self) -> Trust | None:
         least: dict[str, float] = {}

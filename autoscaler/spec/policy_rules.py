@@ -160,6 +160,9 @@ class DefaultsSpec(Saying):
     fallback: FallbackSpec | None = Field(
         default=None, description="What holds in the dark.", examples=[{"after": "10m", "min": 10}]
     )
+    replica_price: scalars.Quantity | None = Field(
+        default=None, description="What a replica costs in an hour, for budgets of money.", examples=["0.05"]
+    )
     priority: Annotated[int, Field(ge=0, le=1000)] | None = Field(
         default=None,
         description="Who is served first from a budget that does not reach: the higher. Default 100.",

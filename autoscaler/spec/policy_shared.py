@@ -32,6 +32,8 @@ Share = Annotated[
 ]
 
 
+HOURS_OF_A_MONTH = 744
+"""Of the longest."""
 Factor = Annotated[float, Field(ge=1, le=1000, allow_inf_nan=False)]
 
 
@@ -90,12 +92,44 @@ class BrakeSpec(Part):
 class BudgetSpec(Part):
     """What the selected workloads may have together. What a workload needs now, its min and its steps come first."""
 
-    replicas: Annotated[int, Field(ge=1, le=INT32_MAX)] = Field(
+    replicas: Annotated[int, Field(ge=1, le=INT32_MAX)] | None = Field(
+        default=None,
         description="Replicas of all of them; beyond it forecasts are served by priority, in proportion inside one.",
         examples=[400],
+    )
+    per_hour: scalars.Quantity | None = Field(
+        default=None, description="Money for an hour, in the currency of replicaPrice.", examples=["12.50"]
+    )
+    per_month: scalars.Quantity | None = Field(
+        default=None,
+        description="Money for a month, kept evenly: never more in an hour than the 744th part of it.",
+        examples=["9000"],
+    )
+    replica_price: scalars.Quantity | None = Field(
+        default=None,
+        description="What a replica costs in an hour, for workloads to which no `defaults.replicaPrice` applies.",
+        examples=["0.05"],
     )
     may_cause_shortage: bool = Field(
         default=False,
         description="It binds even below what is needed now; min and steps still come first.",
         examples=[True],
     )
+
+    @model_validator(mode="after")
+    def _money_has_a_price(self) -> BudgetSpec:
+        money = self.per_hour is not None or self.per_month is not None
+        if self.replicas is None and not money:
+            raise scalars.slip("says nothing", "write replicas, perHour or perMonth")
+        if money != (self.replica_price is not None):
+            message = "money needs the price of a replica" if money else "a price without money does nothing"
+            remedy = 'write replicaPrice: "0.05"' if money else "write perHour or perMonth, or remove it"
+            raise scalars.slip(message, remedy, ("replicaPrice",))
+        return self
+
+    @property
+    def money(self) -> float | None:
+        """For an hour; None where none is said."""
+        hour = [] if self.per_hour is None else [scalars.quantity_of(self.per_hour)]
+        month = [] if self.per_month is None else [scalars.quantity_of(self.per_month) / HOURS_OF_A_MONTH]
+        return min([*hour, *month], default=None)

@@ -149,3 +149,31 @@ def test_the_same_moment_gives_the_same_turns(rules):
     assert one is not None
     assert two is not None
     np.testing.assert_array_equal(one.braked, two.braked)
+
+
+def money(per_hour: float, price: float, own: float | None = None, replicas: int | None = None) -> Guarded:
+    return Guarded(budgets=(Budget(replicas, HERE, money=per_hour, price=price),), replica_price=own)
+
+
+def test_D15_money_is_shared_out_by_what_a_replica_costs(rules):
+    dear, cheap = money(10.0, 1.0, own=2.0), money(10.0, 1.0)
+    shared = rules(dear, cheap).bind(offer([10, 10]), 0.0)
+    assert shared is not None
+    assert shared.cap.tolist() == [3, 4]  # a third of the 30 that are asked for, and one more that is paid for
+    assert rules(dear, cheap).bind(offer([3, 4]), 0.0) is None
+    both = rules(*[money(100.0, 1.0, replicas=5)] * 2).bind(offer([10, 10]), 0.0)
+    assert both is not None
+    assert both.cap.tolist() == [3, 2]
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    asked=st.lists(st.integers(0, 50), min_size=1, max_size=8),
+    cents=st.lists(st.integers(1, 500), min_size=8, max_size=8),
+    purse=st.integers(0, 20_000),
+)
+def test_D15_money_is_never_overdrawn_by_what_is_only_foreseen(make_workload, asked, cents, purse):
+    each = [money(purse / 100, 1.0, own=c / 100) for c in cents[: len(asked)]]
+    shared = SharedRules.of([make_workload(f"w{k}", guarded=g) for k, g in enumerate(each)]).bind(offer(asked), 0.0)
+    got = np.array(asked) if shared is None else np.minimum(asked, shared.cap)
+    assert float((got * np.array(cents[: len(asked)])).sum()) <= purse + 0.01

@@ -239,3 +239,10 @@ def test_a_brake_has_two_directions_and_says_whether_need_waits_too(compiled, au
     assert (down.share, down.grow, down.short) == (0.3, False, False)
     assert (up.share, up.grow, up.short) == (0.4, True, True)
     assert load.guarded.budgets[0].short
+
+
+def test_a_budget_of_a_month_is_kept_evenly_and_a_workload_has_its_own_price(compiled, autoscaler, policy):
+    words = '{budget: {perHour: "20", perMonth: "7440", replicaPrice: "0.05"}}'
+    load = compiled(autoscaler(), policy(defaults='{replicaPrice: "0.10"}', limits=words))
+    (budget,) = load.guarded.budgets
+    assert (budget.replicas, budget.money, budget.price, load.guarded.replica_price) == (None, 10.0, 0.05, 0.1)
