@@ -18,6 +18,9 @@ class Condition:
 
     def review(self, lanes: Proposals) -> Verdicts:
         wanted, held, short = lanes.wanted, lanes.held, None
+        spoken = np.count_nonzero(lanes.condition_floor) or np.count_nonzero(lanes.condition_hold)
+        if not spoken and not anywhere(lanes.condition_cap < wanted):
+            return lanes.unchanged(self.reason)
         if anywhere(lanes.condition_floor > wanted):
             wanted = np.maximum(wanted, lanes.condition_floor)
         cap = np.maximum(lanes.condition_cap, lanes.down_limit)

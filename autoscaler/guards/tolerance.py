@@ -20,7 +20,7 @@ class Tolerance:
     reason: Reason = Reason.WITHIN_TOLERANCE
 
     def review(self, lanes: Proposals) -> Verdicts:
-        if not (anywhere(lanes.tolerance_up > 0) or anywhere(lanes.tolerance_down > 0)):
+        if not (np.count_nonzero(lanes.tolerance_up) or np.count_nonzero(lanes.tolerance_down)):
             return lanes.unchanged(self.reason)
         rises = lanes.wanted > lanes.current
         share = np.where(rises, lanes.tolerance_up, lanes.tolerance_down)

@@ -58,6 +58,35 @@ spec:
 """
 
 
+CONDITIONS = """apiVersion: foresail.dev/v1alpha1
+kind: GuardPolicy
+metadata: {name: asked}
+spec:
+  selector: {matchExpressions: [{key: tier, operator: Exists}]}
+  limits:
+    conditions:
+      - name: unforeseen
+        expression: 'observed["d"] > 1.5 * p95["d"] && replicas >= 3'
+        then: Hold
+        message: more than was foreseen
+      - name: night
+        expression: 'now.getHours("Europe/Berlin") < 6 && labels["tier"] == "t3"'
+        then: Floor
+        replicas: 6
+        message: nobody is there to help
+"""
+SHARED = """apiVersion: foresail.dev/v1alpha1
+kind: GuardPolicy
+metadata: {name: shared}
+spec:
+  selector: {matchExpressions: [{key: tier, operator: Exists}]}
+  limits:
+    brake: {shrink: "10%", grow: "10%"}
+    budget: {replicas: 120000}
+    forecastTrust: {maxMargin: 4, maxQuantileRatio: 5, maxOverObserved: 4}
+"""
+
+
 def autoscaler(k: int) -> str:
     """One of 100 namespaces, 10 tiers and 7 teams."""
     return AUTOSCALER.format(k=k, n=k % 100, t=k % 10, a=k % 7)
@@ -73,11 +102,13 @@ def policy(k: int) -> str:
     return POLICY.format(k=k, selector=kinds[k % 3], head=5 + k % 20, most=40 + k % 20)
 
 
-def loaded() -> LoadedFleet:
+def loaded(*more: str) -> LoadedFleet:
     """In pieces, as one file may hold a mebibyte."""
     texts = ["---\n".join(autoscaler(k) for k in range(at, at + 500)) for at in range(0, WORKLOADS, 500)]
     parts = [parse_text_valid(text, "fleet.yaml", ["rec"]).fleet for text in texts]
-    policies = parse_text_valid("---\n".join(policy(k) for k in range(POLICIES)), "policies.yaml")
+    policies = parse_text_valid(
+        "---\n".join(policy(k) for k in range(POLICIES)) + "".join(f"---\n{m}" for m in more), "policies.yaml"
+    )
     assert not policies.problems, policies.problems[0]
     return LoadedFleet(
         tuple(a for part in parts for a in part.autoscalers),
@@ -121,6 +152,9 @@ def main() -> None:
     print(f"compiling to arrays: {time.perf_counter() - began:.2f} s")
     plain = Fleet(LoadedFleet(fleet.autoscalers).compile())
     print(f"a tick's decide with policies {ticks(guarded) * 1000:.1f} ms, without {ticks(plain) * 1000:.1f} ms")
+    shared, asked = (Fleet(loaded(*more).compile()) for more in ((SHARED,), (CONDITIONS, SHARED)))
+    print(f"with brakes both ways, a budget and trust too {ticks(shared) * 1000:.1f} ms")
+    print(f"with two CEL conditions a workload beside {ticks(asked) * 1000:.1f} ms")
     with tempfile.TemporaryDirectory() as folder:
         for k in range(FILES):
             Path(folder, f"p{k}.yaml").write_text(policy(k))
