@@ -166,7 +166,8 @@ def _method(risk: float, told: Told) -> str:
   knob is the asked risk: "in hindsight" lies on the curve over eight asked risks.
 - **Rivals.** Each over the ladder of its own knob (`simulator/rivals`). In hindsight: its frontier, straight between
   rungs, at exactly the share that is asked, which no operator can do. Re-tuned daily: each midnight the cheapest rung
-  whose last 14 days, or what there is of them, kept the risk.
+  whose last 14 days, or what there is of them, kept the risk. Where figures differ from reference figures that are
+  published elsewhere, `tests/bench/bench_rivals.py` explains the difference.
 - **Warm-up.** 14 days, or a third of a shorter record, decided and tuned on, not scored.
 - **Excesses** below {FLOOR} count as that, or near-perfect cases would rule the mean. The clairvoyant is never short.
 - **Data.** The lists of loads, services and lost samples stand in `tests/bench/decisions/traces.py`; the
