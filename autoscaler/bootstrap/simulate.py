@@ -45,6 +45,8 @@ MOST_REPLICAS = 1_000_000
 MOST_DEMAND = 1e15
 MOST_STEPS = 2_000_000
 DAY_S = 86400
+LEAST_STEPS = 100
+"""Scored steps below which no figure says much."""
 
 Progress = Callable[[float], None]
 Block = tuple[Journal, int]
@@ -120,6 +122,11 @@ def derived_capacity(trace: Trace, warm: int) -> float:
     usable = ~np.isnan(trace.values[:warm])
     if trace.censored is not None:
         usable &= ~trace.censored[:warm]
+    if not warm:
+        raise Refused(
+            f"{trace.name}: there is no warm-up (--warmup 0s) to derive a capacity from; pass --capacity, or a longer "
+            "--warmup"
+        )
     known = trace.values[:warm][usable]
     peak = float(np.quantile(known, PEAK_QUANTILE)) if len(known) else 0.0
     if not peak > 0:
@@ -188,6 +195,17 @@ def _told(blocks: Iterator[Block], progress: Progress | None, trace: Trace) -> I
         if progress is not None:
             progress((block[1] - trace.first_step) / len(trace.values))
         yield block
+
+
+def cautions(scores: Scores, most: int) -> Iterator[str]:
+    """What makes the figures look better, or surer, than they are. most: replicas that nobody may go above."""
+    if scores.above_most_steps:
+        yield (
+            f"{scores.above_most_steps:,} steps ({scores.above_most_steps / scores.steps * 100:.3g} %) need more than "
+            f"--max {most}; the bound stops there too"
+        )
+    if scores.steps < LEAST_STEPS:
+        yield f"too few steps to judge: {scores.steps:,} are scored, and {LEAST_STEPS} are the least that say something"
 
 
 def rows(outcome: Outcome) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import Progress, TimeRemainingColumn
 from rich.table import Table
 
-from autoscaler.bootstrap.simulate import Outcome
+from autoscaler.bootstrap.simulate import Outcome, cautions
 from autoscaler.bootstrap.worlds import World
 from autoscaler.cli.screen import screen
 from autoscaler.domain.series import time_of
@@ -61,7 +61,7 @@ def told(outcome: Outcome, world: World, notes: tuple[str, ...], out: Path | Non
             "spareNodes": None if world.nodes is None else world.nodes.spares,
             "nodeReadySeconds": None if world.nodes is None else world.nodes.ready_s,
         },
-        "notes": list(notes),
+        "notes": [*notes, *cautions(outcome.scores, load.max_replicas)],
         "figures": {_camel(name): value for name, value in asdict(outcome.scores).items()},
         "rows": None if out is None else str(out),
         "tookSeconds": round(took_s, 2),
@@ -113,10 +113,13 @@ def lines(f: Scores) -> list[tuple[str, str, str]]:
     )
     words = f"not scored; {f.censored_short_steps:,} short even of the bound"
     censored = [("censored", f"{f.censored_steps:,} steps", words)] if f.censored_steps else []
+    words = "more replicas than --max are needed; the bound stops there too"
+    above = [("above --max", f"{f.above_most_steps:,} steps", words)] if f.above_most_steps else []
     return [
         ("replica-hours", f"{f.replica_hours:,.1f}", "ready and starting replicas, over observed steps"),
         *nodes,
         ("over the clairvoyant bound", _part(f.over_bound, 3), f"of {f.bound_hours:,.1f} replica-hours"),
+        *above,
         ("under-provisioned", f"{f.short_minutes:,.0f} min", f"{_percent(f.short_share)} of {f.hours:,.1f} h"),
         ("unserved demand", _percent(f.unserved_share), f"{f.unserved_hours:,.4g} in units of demand × hours"),
         ("worst shortage", f"{f.worst_missing} missing", f"{_percent(f.worst_share)} of that step's demand at worst"),

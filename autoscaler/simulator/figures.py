@@ -102,7 +102,8 @@ class Scores:
     churn_per_hour: replicas added and removed. turns_per_day: changes of direction. risk_ratio: realised over
     asked risk, with a 95 % interval over resampled days (UTC); None below LEAST_DAYS days. censored_steps: known only
     as a lower bound, in none of the other figures; censored_short_steps: those where even that was above capacity.
-    node_hours: of nodes that are there, over the scored steps.
+    node_hours: of nodes that are there, over the scored steps. above_most_steps: that need more replicas than anybody
+    may have, the bound included.
     """
 
     steps: int
@@ -127,6 +128,7 @@ class Scores:
     censored_steps: int = 0
     censored_short_steps: int = 0
     node_hours: float | None = None
+    above_most_steps: int = 0
 
 
 def score(served: Served, asked: Asked) -> Scores:
@@ -165,6 +167,7 @@ def score(served: Served, asked: Asked) -> Scores:
         censored_steps=bounded,
         censored_short_steps=int(served.bounded_short.sum()),
         node_hours=None if served.nodes is None else float(served.nodes[scored].sum() * hour),
+        above_most_steps=int((served.needed[scored] > asked.most).sum()),
     )
 
 

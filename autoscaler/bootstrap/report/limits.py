@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from autoscaler.bootstrap.comparing import Judged
+from autoscaler.bootstrap.simulate import cautions
 from autoscaler.bootstrap.worlds import World
 from autoscaler.domain.workload import Workload
 from autoscaler.simulator.figures import DAY_S, LEAST_DAYS
+from autoscaler.simulator.rivals.loop import SYNC_S
 
 LEAST_EXPECTED = 100
 USUAL_WEEKS = 4
@@ -37,12 +39,14 @@ def limits(judged: Judged, world: World, *, derived: bool) -> Iterator[str]:
             f"The accepted risk allows {expected:,.3g} short steps in the {scores.steps:,} that are scored; below "
             f"{LEAST_EXPECTED} the realised risk cannot be resolved. Take a longer record, or a larger risk."
         )
+    for told in cautions(scores, load.max_replicas):
+        yield f"{told[:1].upper()}{told[1:]}."
     if scores.risk_low is None:
         yield f"No intervals: with fewer than {LEAST_DAYS} scored days there is nothing to draw again."
     yield (
         "“In hindsight” knows the whole scored record and cannot be had; “causal” is what a diligent operator could "
         "have. The rivals are rebuilt from their published rules on this grid of steps; HPA is its exact algorithm, "
-        "synced once a step."
+        f"{_syncs(served.step_s)}."
     )
     if world.nodes is not None or world.spread is not None or world.start_failure:
         yield (
@@ -55,6 +59,12 @@ def limits(judged: Judged, world: World, *, derived: bool) -> Iterator[str]:
             "is short, and the saving lies in the target."
         )
     yield "Money, other workloads on the same nodes, and quotas are not simulated."
+
+
+def _syncs(step_s: int) -> str:
+    if step_s <= SYNC_S:
+        return "synced once a step"
+    return f"synced every {SYNC_S} s, as the one beside our floor is; only PHPA is synced once a step"
 
 
 def _capacity(load: Workload, *, derived: bool) -> Iterator[str]:

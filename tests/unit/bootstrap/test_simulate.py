@@ -182,9 +182,11 @@ def test_capacity_comes_from_the_warm_up_alone():
     assert derived_capacity(trace, 288) == derived_capacity(changed(trace, later), 288)
     known = trace.values[:288][~np.isnan(trace.values[:288])]
     assert derived_capacity(trace, 288) * 60 == pytest.approx(np.quantile(known, 0.999))
-    for values, warm in ((np.zeros(10), 5), (np.full(10, np.nan), 5), (np.ones(10), 0)):
+    for values, warm in ((np.zeros(10), 5), (np.full(10, np.nan), 5)):
         with pytest.raises(Refused, match="in the warm-up to derive a capacity from; pass --capacity"):
             derived_capacity(Trace("dead", 60, 0, values), warm)
+    with pytest.raises(Refused, match=r"there is no warm-up \(--warmup 0s\) to derive a capacity from"):
+        derived_capacity(Trace("live", 60, 0, np.ones(10)), 0)
 
 
 def test_what_cannot_be_simulated_is_refused(monkeypatch):

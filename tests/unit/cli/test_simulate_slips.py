@@ -66,7 +66,7 @@ from tests.unit.cli.recorded import AUTOSCALER
             ("--trace", "web.csv", "--out", "web.csv/rows.csv"),
             "--out web.csv: no folder can be made there (File exists)",
         ),
-        (("--trace", "web.csv", "--warmup", "0s"), "in the warm-up to derive a capacity from; pass --capacity"),
+        (("--trace", "web.csv", "--warmup", "0s"), "there is no warm-up (--warmup 0s) to derive a capacity from; pass"),
         (("--trace", "web.csv", "--config", "nope.yaml"), "--config nope.yaml: cannot be read (No such file"),
         (("--trace", "web.csv", "--config", "two.yaml"), "holds 2 PredictiveAutoscalers; one is simulated at a time"),
         (("--trace", "web.csv", "--config", "demands.yaml"), "has several demands (requests, jobs)"),

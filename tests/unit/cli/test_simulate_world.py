@@ -4,13 +4,14 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from autoscaler.domain.workload import Actuation
 from autoscaler.spec.compile import acting_by
 from autoscaler.spec.reader import parse_text
-from tests.unit.cli.recorded import AUTOSCALER, PLAIN, lines, write
+from tests.unit.cli.recorded import AUTOSCALER, COUNT, PLAIN, lines, write
 
 
 def test_a_config_sets_what_is_not_typed(foresail, web, tmp_path):
@@ -83,6 +84,34 @@ def test_limits_and_failing_starts_are_part_of_the_cluster(foresail, web, tmp_pa
     assert (failing <= ready()).all()
     assert (failing < ready()).any()
     pd.testing.assert_series_equal(failing, ready("--start-failure", "0.5", "--seed", 1))
+
+
+def test_demand_that_needs_more_than_max_is_told_beside_the_ratio_that_it_flatters(foresail, web):
+    """Demand is 40 to 160, one replica serves 10: every scored step above 100 needs more than --max 10."""
+    found = json.loads(foresail("simulate", "--trace", "web.csv", "--max", 10, *PLAIN).out)
+    above, steps = found["figures"]["aboveMostSteps"], found["figures"]["steps"]
+    scored = np.array([100 + 60 * np.sin(k / 20) for k in range(COUNT)])[COUNT - steps :]
+    assert above == (scored > 100).sum() > 10
+    words = f"{above} steps ({above / steps * 100:.3g} %) need more than --max 10; the bound stops there too"
+    assert words in found["notes"]
+    table = foresail("simulate", "--trace", "web.csv", "--max", 10, "--capacity", 10).out
+    assert words in table
+    assert "above --max" in table
+    limits = json.loads(foresail("report", "--trace", "web.csv", "--max", 10, *PLAIN).out)["limits"]
+    assert f"{words}." in limits
+    assert "only PHPA is synced once a step" in " ".join(limits)
+    assert "synced every 15 s" in " ".join(limits)
+    enough = json.loads(foresail("simulate", "--trace", "web.csv", "--max", 16, *PLAIN).out)
+    assert enough["figures"]["aboveMostSteps"] == 0
+    assert "--max" not in " ".join(enough["notes"])
+
+
+def test_a_handful_of_scored_steps_is_said_to_be_too_few_to_judge(foresail, web, tmp_path):
+    write(tmp_path / "brief.csv", lines(80))
+    for args in (("simulate",), ("report",)):
+        found = json.loads(foresail(*args, "--trace", "brief.csv", "--warmup", "0s", *PLAIN).out)
+        assert "oo few steps to judge: 80 are scored" in " ".join([*found["notes"], *found.get("limits", ())])
+    assert "oo few steps" not in foresail("simulate", "--trace", "web.csv", *PLAIN).out
 
 
 def test_a_lead_with_quantiles_is_planned_with_its_p95_and_drawn_for_each_replica(foresail, web, tmp_path):
