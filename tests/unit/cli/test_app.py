@@ -38,6 +38,7 @@ COMMANDS = (
     "release",
     "train",
     "capacity",
+    "outlook",
 )
 
 
