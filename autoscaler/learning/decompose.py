@@ -36,7 +36,7 @@ ROUNDING: Final = 1e-9
 """Of the mean demand: what varies less does not vary."""
 SECONDS: Final = 60.0
 MEMORY_BYTES: Final = 1536 * 1024**2
-FILE: Final = "parts.npz"
+ENDING: Final = ".npy"
 WINDOW: Final = 11
 """Cycles that a season is smoothed over; its tricube weights make them about as good as half as many."""
 JUMPS: Final[dict[str, Any]] = {"robust": True, "seasonal_jump": 2, "trend_jump": 10, "low_pass_jump": 10}
@@ -95,8 +95,10 @@ def decompose(
         )  # fmt: skip
         if not ended.done:
             raise Refused(f"the decomposition was not made: {ended.words}")
-        with np.load(folder / FILE, allow_pickle=False) as made:
-            parts = {name: np.asarray(made[name], dtype=np.float64) for name in made.files}
+        parts = {}
+        for path in sorted(folder.glob("*" + ENDING)):
+            with path.open("rb") as made:
+                parts[path.stem] = np.asarray(np.lib.format.read_array(made, allow_pickle=False), dtype=np.float64)
     known = ~np.isnan(points)
     day, week, left = parts["day"], parts.get("week"), parts["remainder"][known]
     level, days = float(np.abs(points[known]).mean()), known.sum() * grid_s / DAY_S
@@ -122,7 +124,9 @@ def decompose_job(folder: Path, points: Floats, season: int) -> None:
             found = STL(whole, period=season, seasonal=WINDOW, **JUMPS).fit()
             parts["day"] = found.seasonal
     parts["trend"], parts["remainder"] = found.trend, found.resid
-    np.savez(folder / FILE, **parts)  # type: ignore[arg-type]  # its stub takes the names for a flag
+    for name, part in parts.items():
+        with (folder / (name + ENDING)).open("wb") as made:
+            np.lib.format.write_array(made, np.asarray(part, dtype=np.float64), allow_pickle=False)
 
 
 def _points(values: Floats, step_s: int, first_step: int) -> tuple[int, int, Floats]:

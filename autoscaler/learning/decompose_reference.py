@@ -52,7 +52,8 @@ def reference_path(
         ended = run_limited(reference_job, folder, job, seconds=seconds, memory_bytes=memory_bytes)
         if not ended.done:
             raise Refused(f"--model {model} has no path: {ended.words}")
-        path = np.asarray(np.load(folder / FILE, allow_pickle=False), dtype=np.float64)
+        with (folder / FILE).open("rb") as made:
+            path = np.asarray(np.lib.format.read_array(made, allow_pickle=False), dtype=np.float64)
     at: Ints = (first_step + len(values) + np.arange(steps)) // factor - end
     found = np.maximum(path[at], 0.0)
     return np.where(np.isfinite(found), found, np.nan)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -64,7 +65,7 @@ def test_the_load_is_judged_from_top_to_bottom(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def _run(name, tmp_path):
+def _run(name: str, tmp_path: Path) -> dict[str, str]:
     """What each cell shows, by its id."""
     notebook = nbformat.read(NOTEBOOKS / name, as_version=4)
     NotebookClient(
@@ -79,7 +80,7 @@ def _run(name, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_models_stand_beside_each_other(tmp_path):
+def test_models_stand_beside_each_other(tmp_path: Path) -> None:
     shown = _run("model_evaluation.ipynb", tmp_path)
     for model in ("foresail", "seasonal-naive-day", "ets", "theta"):
         assert model in shown["sizing-window"], model
@@ -92,7 +93,7 @@ def test_models_stand_beside_each_other(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_the_tour_counts_what_is_promised(tmp_path):
+def test_the_tour_counts_what_is_promised(tmp_path: Path) -> None:
     shown = _run("calibration_tour.ipynb", tmp_path)
     assert "0.95" in shown["kept"]
     assert "2026-06" in shown["days"]

@@ -25,7 +25,10 @@ URL = "http://127.0.0.1:9"
         (("--prometheus", URL, "--workers", "0"), "--workers 0"),
         (("--prometheus", URL, "-o", "html"), "--output 'html' is not known"),
         (("--prometheus", URL, "--queries", "none.yaml"), "none.yaml: cannot be read"),
-        (("--prometheus", URL, "--kubeconfig", "none.yaml"), "kubeconfig none.yaml cannot be used: there is no such file"),
+        (
+            ("--prometheus", URL, "--kubeconfig", "none.yaml"),
+            "kubeconfig none.yaml cannot be used: there is no such file",
+        ),
     ],
 )
 def test_a_slip_is_refused_with_its_option(foresail, args, words):

@@ -46,7 +46,7 @@ def test_every_model_has_figures_at_every_lead():
     assert [h.lead for h in found.horizons] == [1, 3]
     scored = len(PLAN.scored())
     for horizon in found.horizons:
-        for name in ("foresail", "last-value", BASELINE):
+        for name in ("foresail", "recent-mean", BASELINE):
             for figures in horizon.scored.figures[name]:
                 assert figures is not None
                 assert scored * 0.8 < figures.origins <= scored
@@ -134,7 +134,7 @@ def test_a_model_that_raises_costs_its_own_figures():
     found = backtest(panel_of(demand()), PLAN, Asked((Alone(Broken()), *HOUSE[1:2])))
     assert found.lost[0, "broken"] == "raised ZeroDivisionError: nothing to divide"
     assert found.horizons[0].scored.figures["broken"] == (None, None)
-    assert found.horizons[0].scored.figures["last-value"][0] is not None
+    assert found.horizons[0].scored.figures["recent-mean"][0] is not None
 
 
 @pytest.mark.slow

