@@ -40,7 +40,10 @@ def test_a_day_of_the_shop_is_the_same_again_with_the_same_seed(tmp_path):
         for out in ("one", "two")
     ]
     (one, one_err), (two, two_err) = (process.communicate(timeout=110) for process in both)
-    assert ([p.returncode for p in both], one_err, two_err) == ([0, 0], "", "")
+    assert [p.returncode for p in both] == [0, 0]
+    for out, said in (("one", one_err), ("two", two_err)):
+        assert said.count("\n") == 1, said
+        assert f"folder {out}" in said, "a folder that is made is said"
     assert one == two.replace("two/", "one/")
     leaves_what_it_promises(tmp_path, "one", one)
     assert "SYNTHETIC web shop" in one
