@@ -52,7 +52,7 @@ class Taken:
 @dataclass(frozen=True, slots=True)
 class Measures:
     """warm: a refresh of all, fits at hand. turn: at the next step, with the refits that fall due. cold: all refitted
-    and asked. memory_mib: the most that was resident before statsmodels was loaded. library_s: of one series' ETS fit
+    and asked. memory_mib: the most that was resident before statsmodels was loaded. ets_each_s: of one series' ETS fit
     and path, in the median.
     """
 
@@ -65,7 +65,7 @@ class Measures:
     memory_mib: float
     panel_mib: float
     turns_a_day: int
-    library_s: float
+    ets_each_s: float
     sample: int
 
 
@@ -117,12 +117,12 @@ def measure(lanes: int, sample: int) -> Measures:
     unit = 2**20 if sys.platform == "darwin" else 2**10  # bytes there, KiB elsewhere
     memory_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
     print(f"most memory: {memory_mib:,.0f} MiB, of which {values.nbytes / 2**20:,.0f} MiB history", flush=True)
-    library_s = library_loop(values, sample, first)
-    print(f"ETS of statsmodels, one series: {library_s:.2f} s", flush=True)
+    ets_each_s = library_loop(values, sample, first)
+    print(f"ETS of statsmodels, one series: {ets_each_s:.2f} s", flush=True)
     groups = len({(group.phase, group.lead) for group in server._grouped(STEP_S, rows)})
     return Measures(
         lanes, groups, float(peaks.present.mean()), warm, turn, cold, memory_mib, values.nbytes / 2**20,
-        86400 // plan.refit_s, library_s, sample,
+        86400 // plan.refit_s, ets_each_s, sample,
     )  # fmt: skip
 
 
@@ -170,7 +170,7 @@ def aims(found: Measures) -> tuple[Aim, ...]:
 
 
 def page(found: Measures, judged: Sequence[Aim], date: str, commit: str) -> str:
-    loop_s = found.library_s * found.lanes
+    loop_s = found.ets_each_s * found.lanes
     missed = [aim.words for aim in judged if not aim.reached]
     verdict = f"**Missed: {'; '.join(missed)}.**" if missed else "Every aim is reached." if judged else "Not judged."
     rows = "\n".join(
@@ -204,7 +204,7 @@ turn of rows at a time, so a day's refits cost {found.turns_a_day} × that: {day
 - A refit calibrates seven forecasters on seven days of errors, three of them twice: by minute of the \
 hour too.
 - A loop over the series with statsmodels' ETS (additive, damped, daily season, {LIBRARY_POINTS:,} points of \
-{LIBRARY_STEP} minutes, one fit and one path) takes {found.library_s:.2f} s a series (median of {found.sample}). \
+{LIBRARY_STEP} minutes, one fit and one path) takes {found.ets_each_s:.2f} s a series (median of {found.sample}). \
 For {found.lanes:,} series that is {loop_s:,.0f} s, **extrapolated, not run**: \
 {loop_s / found.cold.processor_s:,.0f} × our refit of all, {loop_s / found.warm.processor_s:,.0f} × our refresh. \
 ETS gives a mean path without calibrated quantiles.
