@@ -145,7 +145,7 @@ def _notes(tested: Sequence[Tested], choice: Choice, terms: Terms) -> tuple[str,
         limits = terms.effort.limits
         notes.append(
             f"{', '.join(choice.references)}: on steps of {duration(grid)}, fitted once a day (theta at each origin), "
-            f"in processes of their own with {limits.processor_s} s and {limits.memory_bytes / 2**20:,.0f} MiB each"
+            f"in processes of their own with {limits.words} each"
         )
     notes += [f"not sized: {one.unsized}" for one in tested if one.unsized is not None]
     if any(one.sized for one in tested):

@@ -8,12 +8,16 @@ are ever handed to it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
 
 import numpy as np
 
 from autoscaler.domain.series import Floats, Ints
 from autoscaler.learning.backtest.plan import DAY_S, Plan, library_step
 from autoscaler.learning.backtest.references import MOST_POINTS, REFERENCES, Known
+
+FILE: Final = "peaks.npy"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,6 +38,18 @@ def path_peaks(job: PathJob) -> Floats:
 
     with threadpool_limits(limits=1):
         return _peaks(job)
+
+
+def path_peaks_job(folder: Path, job: PathJob) -> None:
+    """In the child: path_peaks, written into the folder."""
+    with (folder / FILE).open("wb") as made:
+        np.lib.format.write_array(made, path_peaks(job), allow_pickle=False)
+
+
+def peaks_in(folder: Path) -> Floats:
+    """[lead, origin], what path_peaks_job has left there."""
+    with (folder / FILE).open("rb") as made:
+        return np.asarray(np.lib.format.read_array(made, allow_pickle=False), dtype=np.float64)
 
 
 def _peaks(job: PathJob) -> Floats:

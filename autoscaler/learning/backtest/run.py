@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -12,10 +14,10 @@ from autoscaler.domain.series import Floats, Panel
 from autoscaler.forecasting.naive import SeasonalNaive
 from autoscaler.learning.backtest.candidates import Alone, Candidate, calibrated
 from autoscaler.learning.backtest.figures import Scored, score
-from autoscaler.learning.backtest.isolated import Answer, Limits, run_isolated
-from autoscaler.learning.backtest.paths import PathJob, path_peaks
+from autoscaler.learning.backtest.paths import PathJob, path_peaks_job, peaks_in
 from autoscaler.learning.backtest.plan import DAY_S, Plan
 from autoscaler.learning.backtest.references import PRELOAD
+from autoscaler.learning.process import Limits, run_side_by_side
 
 BASELINE: Final = "seasonal-naive-day"
 
@@ -23,6 +25,7 @@ Progress = Callable[[str, float], None]
 """(what is being done, share of the whole that is done)."""
 
 _LIBRARY_WEIGHT: Final = 5
+FIT_LIMITS: Final = Limits(seconds=900.0, memory_bytes=1536 * 1024**2, processor_s=180.0)
 
 
 def baseline() -> Alone:
@@ -53,7 +56,7 @@ class Backtest:
 class Effort:
     """limits: of each library fit. workers: processes for them at a time."""
 
-    limits: Limits = field(default_factory=Limits)
+    limits: Limits = FIT_LIMITS
     workers: int = 1
 
 
@@ -116,15 +119,18 @@ def _paths(panel: Panel, plan: Plan, references: Sequence[str], effort: Effort, 
     points = {name: np.full(shape, np.nan) for name in references}
     values = panel.learnable(plan.first_step, plan.end_step)
     jobs = {
-        f"{row}/{name}": PathJob(name, values[row], plan) for row in range(panel.rows) for name in references
+        f"{row}/{name}": (PathJob(name, values[row], plan),) for row in range(panel.rows) for name in references
     }  # fmt: skip
-    for answer in run_isolated(path_peaks, jobs, effort.limits, workers=effort.workers, preload=PRELOAD):
-        row, name = answer.name.split("/", 1)
-        if isinstance(answer, Answer):
-            points[name][:, int(row)] = answer.value
-        else:
-            journey.lost[int(row), name] = answer.why
-        journey.done(_LIBRARY_WEIGHT, name)
+    with tempfile.TemporaryDirectory(prefix="foresail-backtest-") as scratch:
+        for key, folder, ended in run_side_by_side(
+            path_peaks_job, jobs, Path(scratch), effort.limits, workers=effort.workers, preload=PRELOAD
+        ):
+            row, name = key.split("/", 1)
+            if ended.done:
+                points[name][:, int(row)] = peaks_in(folder)
+            else:
+                journey.lost[int(row), name] = ended.words
+            journey.done(_LIBRARY_WEIGHT, name)
     return points
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from autoscaler.learning.process import End, Ended, run_limited
+from autoscaler.learning.process import End, Ended, Limits, run_limited, run_side_by_side
 
 MIB = 1024**2
 ROOT = Path(__file__).parents[3]
@@ -175,3 +175,55 @@ def test_a_job_that_is_no_function_of_a_module_is_an_error_here(tmp_path: Path) 
     with pytest.raises(Exception, match=r"pickle|local object"):
         run_limited(inner, tmp_path / "made", seconds=5.0, memory_bytes=256 * MIB)
     assert not (tmp_path / "made").exists()
+
+
+def side_by_side(tmp_path: Path, *what: str, limits: Limits, preload: tuple[str, ...] = ()) -> dict[str, Ended]:
+    """How each ended; a good one's file is read while its folder is there."""
+    found = {}
+    jobs = {f"{k}/{each}": (each, 7) for k, each in enumerate(what)}
+    for name, folder, ended in run_side_by_side(job, jobs, tmp_path, limits, workers=3, preload=preload):
+        found[name.partition("/")[2]] = ended
+        assert folder.exists() == ended.done
+        if ended.done:
+            assert np.load(folder / "made.npy", allow_pickle=False).tolist() == list(range(7))
+    return found
+
+
+@pytest.mark.parametrize("preload", [(), ("numpy",)])
+def test_f05_of_several_jobs_each_fault_costs_its_own_answer(tmp_path: Path, preload: tuple[str, ...]) -> None:
+    """F05: thrown, out of memory, overrun by the clock and by processor time, dead; the good one answers."""
+    limits = Limits(seconds=8.0, memory_bytes=256 * MIB, processor_s=2.0)
+    faults = ("raise", "memory", "segfault", "leave", "spin", "hang")
+    found = side_by_side(tmp_path, "good", *faults, limits=limits, preload=preload)
+    ends = [End.RAISED, End.OUT_OF_MEMORY, End.DIED, End.DIED, End.OVERRAN, End.OVERRAN]
+    assert {name: one.end for name, one in found.items()} == {
+        "good": End.DONE,
+        **dict(zip(faults, ends, strict=True)),
+    }
+    assert "processor time" in found["spin"].words.partition("(")[0]
+    assert "did not end in time" in found["hang"].words
+    assert "limits: 8 s, 2 s of processor time, 256 MiB" in found["raise"].words
+    assert list(tmp_path.iterdir()) == [], "every folder is gone with its answer"
+
+
+def test_no_jobs_are_done_at_once(tmp_path: Path) -> None:
+    assert list(run_side_by_side(job, {}, tmp_path, Limits(5.0, 256 * MIB))) == []
+
+
+@pytest.mark.parametrize("preload", [(), ("numpy",)])
+def test_who_stops_reading_ends_what_still_runs(tmp_path: Path, preload: tuple[str, ...]) -> None:
+    jobs = {"a": ("good", 7), "b": ("grandchild", str(tmp_path / "pid"), "hang")}
+    answers = run_side_by_side(job, jobs, tmp_path, Limits(120.0, 256 * MIB), workers=2, preload=preload)
+    assert next(answers)[0] == "a"
+    while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
+        time.sleep(0.02)
+    began = time.monotonic()
+    answers.close()
+    assert time.monotonic() - began < 5
+    assert gone(int((tmp_path / "pid").read_text()))
+    assert [p.name for p in tmp_path.iterdir()] == ["pid"]
+
+
+def test_a_limit_of_processor_time_is_checked_too() -> None:
+    with pytest.raises(ValueError, match="a job needs"):
+        Limits(5.0, 256 * MIB, processor_s=0.0)
