@@ -28,16 +28,26 @@ class Calibration:
     offsets: Floats
     loss: Floats
 
+    @staticmethod
+    def none(mean: Floats, phases: int, levels: int) -> Calibration:
+        """Of a forecaster that could not be asked."""
+        return Calibration(mean, np.full((len(mean), phases, levels), np.nan), np.full(len(mean), np.inf))
+
     def quantiles(self, point: Floats, origins: Ints) -> Floats:
         """[row, origin, level] from point forecasts [row, origin]; NaN where either is unknown."""
-        phases = self.offsets.shape[1]
-        offsets = self.offsets if phases == 1 else self.offsets[:, origins % phases]
-        with np.errstate(over="ignore", invalid="ignore"):
-            found = error_scale(point, self.mean[:, None])[:, :, None] * offsets
-            found += point[:, :, None]
-        np.maximum(found, 0.0, out=found)
-        endless = np.isinf(found)
-        return np.where(endless, np.nan, found) if endless.any() else found
+        return offset_quantiles(point, self.mean, self.offsets, origins)
+
+
+def offset_quantiles(point: Floats, mean: Floats, offsets: Floats, origins: Ints) -> Floats:
+    """[row, origin, level] from points [row, origin], mean [row] and offsets [row, phase, level] of a calibration."""
+    phases = offsets.shape[1]
+    here = offsets if phases == 1 else offsets[:, origins % phases]
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = error_scale(point, mean[:, None])[:, :, None] * here
+        found += point[:, :, None]
+    np.maximum(found, 0.0, out=found)
+    endless = np.isinf(found)
+    return np.where(endless, np.nan, found) if endless.any() else found
 
 
 def error_scale(point: Floats, mean: Floats) -> Floats:

@@ -87,10 +87,11 @@ class Progress:
     weekly: Bools
 
 
-def standings(progress: Progress, loss_ratio: Floats, least_s: float, refit_s: float) -> NDArray[Any]:
+def standings(progress: Progress, loss_ratio: Floats, least_s: float, refit_s: Floats | float) -> NDArray[Any]:
     """[row] of STANDING as its own experts make it; a start may lift what is below a day (`with_start`).
 
-    least_s: known demand that a calibration needs. A next rung is reached at a refit, so its date is rounded up to one.
+    least_s: known demand that a calibration needs. refit_s: [row] or one for all. A next rung is reached at a refit, so
+    its date is rounded up to one.
     """
     p = progress
     day = p.able & (p.own_s >= OWN_DAY_S)
@@ -112,9 +113,8 @@ def standings(progress: Progress, loss_ratio: Floats, least_s: float, refit_s: f
     return found
 
 
-def with_start(own: NDArray[Any], own_s: Floats, progress_s: tuple[float, float]) -> NDArray[Any]:
-    """[row], the standings of rows that the start has a share in. progress_s: (epoch of the refit, refit period)."""
-    anchor_s, refit_s = progress_s
+def with_start(own: NDArray[Any], own_s: Floats, anchor_s: Floats, refit_s: float) -> NDArray[Any]:
+    """[row], the standings of rows that the start has a share in. anchor_s: [row], epoch of their refit."""
     found = own.copy()
     found["rung"], found["why"], found["loss_ratio"] = Rung.PRETRAINED, Why.SHORT_HISTORY, np.inf
     found["next_s"] = anchor_s + np.maximum(np.ceil((OWN_DAY_S - own_s) / refit_s), 1.0) * refit_s

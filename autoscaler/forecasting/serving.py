@@ -11,11 +11,7 @@ nothing, and no tick pays for refitting the whole fleet.
 
 from __future__ import annotations
 
-import math
-import zlib
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -25,89 +21,27 @@ from autoscaler.domain.forecast import LEVELS, PeakForecast
 from autoscaler.domain.ladder import STANDING
 from autoscaler.domain.series import Bools, Floats, Ints, Panel
 from autoscaler.forecasting.asking import ask_point, ask_quantiles
-from autoscaler.forecasting.averaging import averaged, weights_of
-from autoscaler.forecasting.catalogue import BASELINE, HOURLY, WEEKLY
-from autoscaler.forecasting.conformal import Calibration, Shift, calibrate, recalibrated
-from autoscaler.forecasting.contract import PeakForecaster, QuantileForecaster, observed_peaks
+from autoscaler.forecasting.catalogue import HOURLY
+from autoscaler.forecasting.contract import PeakForecaster, QuantileForecaster
+from autoscaler.forecasting.learned import Experts, Learned, learn
+from autoscaler.forecasting.past import Asked, Past, Samples, phases_of
 from autoscaler.forecasting.pretrained_start import beginners, global_share, with_own
-from autoscaler.forecasting.qualification import (
-    Contest,
-    Progress,
-    naive_alone,
-    shifted_top,
-    silent,
-    standings,
-    with_start,
-)
+from autoscaler.forecasting.qualification import silent, with_start
+from autoscaler.forecasting.teams import CalibrationPlan, Rows, Team, anchored, stretches, teams_of
 
-HOUR_S = 3600
+__all__ = ["CalibrationPlan", "PeakServer", "Rows"]
+
 HALF = 0.5
+MOST_ROWS = 16
+"""That learn together: their numbers stay in a core's own cache."""
 
-
-@dataclass(frozen=True, slots=True)
-class CalibrationPlan:
-    """window_s: how far back errors are learned. sample_s: spacing of the samples (peaks of neighbouring steps
-    say nearly the same), but by minute of the hour, which takes every step. refit_s: how often offsets and weights are
-    renewed; the rows are spread over `slots` turns of it. least: samples before an expert serves; least_hours: likewise
-    by minute of the hour.
-    """
-
-    window_s: int = 7 * 86400
-    sample_s: int = 300
-    refit_s: int = 7200
-    slots: int = 120
-    least: int = 24
-    least_hours: int = 24
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Fitted:
-    """One group's experts at one anchor. experts: (index of the model, its calibration). weights: [expert, row], the
-    best has 1, those without a calibration 0. shift: [row, level], what brings their mean back to its nominal coverage.
-    own_s: [row], seconds of known demand that they were calibrated on. faults: model name → why it could not be
-    calibrated. standing: [row] of STANDING, their places on the ladder.
-    """
-
-    anchor: int
-    keys: tuple[str, ...]
-    experts: tuple[tuple[int, Calibration], ...]
-    weights: Floats
-    shift: Shift
-    own_s: Floats
-    standing: NDArray[Any]
-    faults: dict[str, str]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Rows:
-    """Whom to forecast. keys: identity of each row. leads: [row], steps of the window after its first.
-    delays: [row], newest steps before an origin that are not in yet; the window begins with the first of them.
-    """
-
-    keys: Sequence[str]
-    leads: Ints
-    delays: Ints
-
-    @staticmethod
-    def punctual(keys: Sequence[str], leads: Ints) -> Rows:
-        """Rows whose data is never late."""
-        return Rows(keys, leads, np.zeros_like(leads))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Group:
-    """Rows that share a refit phase, a lead and a delay."""
-
-    phase: int
-    lead: int
-    delay: int
-    rows: Ints
-    keys: tuple[str, ...]
+Answer = tuple[Floats, Ints, NDArray[Any]]
+"""Quantiles [row, origin, level], the model that weighs most and the place on the ladder, both [row, origin]."""
 
 
 @dataclass(slots=True)
 class PeakServer:
-    """Serves quantiles of the peak for all rows; keeps fits until the next anchor of their group.
+    """Serves quantiles of the peak for all rows; keeps what each row learned until its next anchor.
 
     quarantined: model name → why, for models that in the newest call, or in the fits that it used, raised or
     answered with the wrong shape or values; what they could not say is served by the others. hourly: names of models
@@ -121,13 +55,12 @@ class PeakServer:
     hourly: tuple[str, ...] = HOURLY
     start: QuantileForecaster | None = None
     quarantined: dict[str, str] = field(default_factory=dict)
-    _fits: dict[tuple[int, int, int], Fitted] = field(default_factory=dict)
-    _groups: tuple[tuple[object, ...], tuple[Group, ...]] | None = None
+    _learned: dict[tuple[int, int], tuple[tuple[str, ...], Learned]] = field(default_factory=dict)
+    _teams: tuple[tuple[object, ...], tuple[Team, ...]] | None = None
 
     def history_steps(self, step_s: int, lead: int) -> int:
         """Steps of history that make a difference to a forecast."""
-        deepest = max((m.history_steps(step_s) for m in self.models), default=0)
-        calibrated = (self.plan.window_s + self.plan.refit_s) // step_s + deepest + lead + 1
+        calibrated = self.plan.window_s // step_s + self.plan.period_steps(step_s) + self._deepest(step_s) + lead + 1
         return max(calibrated, 0 if self.start is None else self.start.history_steps(step_s))
 
     def forecast(self, panel: Panel, rows: Rows, origins: Ints) -> PeakForecast:
@@ -140,198 +73,203 @@ class PeakServer:
         model = np.full(shape, -1, dtype=np.int64)
         standing = np.empty(shape, dtype=STANDING)
         self.quarantined = {}
-        oldest = int(origins[0])
-        for group in self._grouped(panel.step_s, rows):
-            first_unknown = origins - group.delay
-            for anchor, low, high in self._segments(panel.step_s, group.phase, first_unknown):
-                fitted = self._fit(panel, group, anchor)
-                served, by, where = self._serve(panel, group, fitted, first_unknown[low:high])
-                quantiles[group.rows, low:high] = served
-                model[group.rows, low:high] = by
-                standing[group.rows, low:high] = where
-                oldest = min(oldest, anchor)
-        self._forget(oldest - self.plan.refit_s // panel.step_s)
+        experts = self._experts(panel.step_s)
+        for team in self._grouped(panel.step_s, rows):
+            one = _OfTeam(self, panel, team, experts, self._kept(team, experts))
+            # single ticks are served all at once; over a block each few rows stay in a core's cache
+            for part in team.parts(len(team.keys) if len(origins) == 1 else MOST_ROWS):
+                where = team.rows[part]
+                quantiles[where], model[where], standing[where] = one.block(part, origins - team.delay)
+        self._forget(panel.step_s, int(origins[0]))
         return PeakForecast(self.levels, quantiles, model >= 0, model, self._names(), standing)
+
+    def relearn(self) -> None:
+        """Calibrate again at the next call: older history has come in since."""
+        self._learned.clear()
 
     def _names(self) -> tuple[str, ...]:
         """What `model` of a forecast points into."""
         return (*(m.name for m in self.models), *(() if self.start is None else (self.start.name,)))
 
-    def relearn(self) -> None:
-        """Calibrate again at the next call: older history has come in since."""
-        self._fits.clear()
+    def _deepest(self, step_s: int) -> int:
+        return max((m.history_steps(step_s) for m in self.models), default=0)
 
-    def _forget(self, before: int) -> None:
-        """Drop fits of leads and delays that nobody has asked for since; a delay that comes and goes keeps its own."""
-        if any(f.anchor < before for f in self._fits.values()):
-            self._fits = {k: f for k, f in self._fits.items() if f.anchor >= before}
+    def _experts(self, step_s: int) -> Experts:
+        phases, each = phases_of(step_s), []
+        for m, model in enumerate(self.models):
+            each.append((m, 1))
+            if phases > 1 and model.name in self.hourly:
+                each.append((m, phases))
+        return Experts(tuple(m.name for m in self.models), tuple(each), self.levels, self._deepest(step_s))
 
-    def _grouped(self, step_s: int, rows: Rows) -> tuple[Group, ...]:
+    def _grouped(self, step_s: int, rows: Rows) -> tuple[Team, ...]:
         identity = (step_s, tuple(rows.keys), rows.leads.tobytes(), rows.delays.tobytes())
-        if self._groups is None or self._groups[0] != identity:
-            refit = max(1, self.plan.refit_s // step_s)
-            slots = min(self.plan.slots, refit)
-            turns = np.array([zlib.crc32(k.encode()) % slots for k in rows.keys], dtype=np.int64)
-            alike = np.stack([turns * refit // slots, rows.leads, rows.delays])
-            found = []
-            for phase, lead, delay in sorted(set(zip(*alike.tolist(), strict=True))):
-                which = np.flatnonzero((alike == [[phase], [lead], [delay]]).all(axis=0))
-                found.append(Group(phase, lead, delay, which, tuple(rows.keys[r] for r in which.tolist())))
-            self._groups = (identity, tuple(found))
-        return self._groups[1]
+        if self._teams is None or self._teams[0] != identity:
+            self._teams = (identity, teams_of(step_s, rows, self.plan))
+        return self._teams[1]
 
-    def _segments(self, step_s: int, phase: int, origins: Ints) -> Iterator[tuple[int, int, int]]:
-        """Split the origins at the group's anchors: (anchor step, first index, end index)."""
-        refit = max(1, self.plan.refit_s // step_s)
-        anchors = (origins - phase) // refit * refit + phase
-        cuts = np.flatnonzero(np.diff(anchors)) + 1
-        edges = [0, *cuts.tolist(), len(origins)]
-        for low, high in pairwise(edges):
-            yield int(anchors[low]), low, high
+    def _kept(self, team: Team, experts: Experts) -> Learned:
+        """What the team's rows have learned so far; rows that were in it before keep theirs."""
+        kept = self._learned.get((team.lead, team.delay))
+        if kept is not None and (kept[0] is team.keys or kept[0] == team.keys):
+            return kept[1]
+        fresh = Learned.nothing(len(team.keys), experts)
+        place = {} if kept is None else {key: at for at, key in enumerate(kept[0])}
+        if kept is not None and len(place) == len(kept[0]):
+            old = np.array([place.get(key, -1) for key in team.keys], dtype=np.int64)
+            stays = np.flatnonzero(old >= 0)
+            fresh.put(stays, kept[1].of(old[stays]), turn=True)
+            fresh.faults.update(kept[1].faults)
+        self._learned[team.lead, team.delay] = (team.keys, fresh)
+        return fresh
 
-    def _fit(self, panel: Panel, group: Group, anchor: int) -> Fitted:
-        """Calibrate the group on what was known before the anchor."""
-        kept = self._fits.get((group.phase, group.lead, group.delay))
-        if kept is not None and kept.anchor == anchor and kept.keys == group.keys:
-            self.quarantined |= kept.faults
-            return kept
-        grid = _Samples.before(anchor, self.plan, panel.step_s)
-        view = self._view(panel, group, grid.first, anchor)
-        every = np.arange(grid.first, anchor, dtype=np.int64)
-        peak = observed_peaks(view, every, group.lead, limit=anchor)
-        sparse = np.ascontiguousarray(peak[:, :: grid.stride])
-        known = ~np.isnan(sparse)
-        with np.errstate(over="ignore"):
-            mean = np.where(known, sparse, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
-        experts: list[tuple[int, Calibration]] = []
-        points: list[Floats] = []
-        faults: dict[str, str] = {}
-        for m, each in enumerate(self.models):
-            hourly = grid.phases > 1 and grid.whole > 0 and each.name in self.hourly
-            point = ask_point(each, view, every if hourly else every[:: grid.stride], group.lead, faults)
-            if point is None:
-                continue
-            alike = np.ascontiguousarray(point[:, :: grid.stride]) if hourly else point
-            found = [calibrate(alike, sparse, mean, self.levels, self.plan.least)]
-            if hourly:
-                whole = slice(grid.whole)
-                found.append(
-                    calibrate(
-                        point[:, whole], peak[:, whole], mean, self.levels, self.plan.least_hours, phases=grid.phases
-                    )
-                )
-            experts += [(m, one) for one in found]
-            points += [alike] * len(found)
-        weights = weights_of(np.reshape([c.loss for _, c in experts], (len(experts), len(group.rows))), mean)
-        learned = [c.quantiles(point, every[:: grid.stride]) for (_, c), point in zip(experts, points, strict=True)]
-        combined, _ = averaged(learned, weights, sparse.shape, len(self.levels))
-        shift = recalibrated(combined, sparse, mean, self.levels, self.plan.least)
-        naive = next((x for x, (m, _) in enumerate(experts) if self.models[m].name == BASELINE), None)
-        ratio = np.full(len(mean), np.inf)
-        if naive is not None:
-            alone = np.ascontiguousarray(learned[naive][:, :, -1])
-            contest = Contest(shifted_top(shift, combined), alone, sparse, mean, self.levels[-1])
-            ratio = contest.loss_ratio(self.plan.least)
-            weights, shift = naive_alone(weights, shift, naive, np.isfinite(ratio) & (ratio > 1))
-        progress = self._progress(view, anchor, grid.first, experts)
-        standing = standings(progress, ratio, self._least_s(panel.step_s, group.lead), float(self.plan.refit_s))
-        fitted = Fitted(anchor, group.keys, tuple(experts), weights, shift, progress.own_s, standing, faults)
-        self._fits[group.phase, group.lead, group.delay] = fitted
-        self.quarantined |= faults
-        return fitted
-
-    def _progress(self, view: Panel, anchor: int, first: int, experts: Sequence[tuple[int, Calibration]]) -> Progress:
-        known = ~np.isnan(view.values)
-        of = {m: np.isfinite(c.loss) for m, c in reversed(experts)}
-        none = np.zeros(view.rows, dtype=np.bool_)
-        weekly = [of[m] for m in of if self.models[m].name == WEEKLY]
-        oldest = (view.first_step + known.argmax(axis=1)) * float(view.step_s)
-        return Progress(
-            anchor_s=float(anchor * view.step_s),
-            own_s=np.count_nonzero(known[:, first - view.first_step :], axis=1) * float(view.step_s),
-            first_s=np.where(known.any(axis=1), oldest, np.inf),
-            able=np.logical_or.reduce([*of.values(), none]),
-            weekly=weekly[0] if weekly else none,
-        )
-
-    def _least_s(self, step_s: int, lead: int) -> float:
-        """Known demand without which no calibration of a forecaster is possible."""
-        return float(self.plan.least * max(self.plan.sample_s, step_s) + (lead + 1) * step_s)
-
-    def _view(self, panel: Panel, group: Group, first: int, end: int) -> Panel:
-        """The group's rows over [first - what the deepest model reads, end)."""
-        low = first - max((m.history_steps(panel.step_s) for m in self.models), default=0)
-        values = panel.learnable(low, end, group.rows)
-        values.setflags(write=False)
-        return Panel(panel.step_s, low, values, np.empty((0, 0), dtype=np.uint8))
-
-    def _serve(self, panel: Panel, group: Group, fitted: Fitted, origins: Ints) -> tuple[Floats, Ints, NDArray[Any]]:
-        """Quantiles [row, origin, level], averaged over the experts that can say, the model that weighs most, and the
-        places on the ladder.
-        """
-        view = self._view(panel, group, int(origins[0]), int(origins[-1]))
-        shape = (len(group.rows), len(origins))
-        nothing = np.full((*shape, len(self.levels)), np.nan)
-        points = {
-            m: ask_point(self.models[m], view, origins, group.lead, self.quarantined)
-            for m in dict.fromkeys(m for m, _ in fitted.experts)
+    def _forget(self, step_s: int, origin: int) -> None:
+        """Drop leads and delays that nobody has asked for since; a delay that comes and goes keeps its own."""
+        before = origin - 2 * self.plan.period_steps(step_s)
+        self._learned = {
+            at: (keys, learned)
+            for at, (keys, learned) in self._learned.items()
+            if len(keys) and learned.anchor.max() >= before
         }
-        answers = []
-        for m, learned in fitted.experts:
-            point = points[m]
-            answers.append(nothing if point is None else learned.quantiles(point, origins))
-        combined, heaviest = averaged(answers, fitted.weights, shape, len(self.levels))
-        quantiles = fitted.shift.of(combined)
-        served = np.isfinite(quantiles).all(axis=2)
-        quantiles[~served] = np.nan
-        of_expert = np.array([m for m, _ in fitted.experts], dtype=np.int64)
-        by = np.where(served, of_expert[heaviest], -1) if len(of_expert) else np.full(shape, -1, dtype=np.int64)
-        begun = self._begin(panel, group, fitted.own_s, origins, (quantiles, by))
-        timed = (float(fitted.anchor * panel.step_s), float(self.plan.refit_s))
-        lifted, quiet = with_start(fitted.standing, fitted.own_s, timed), silent(fitted.standing)
-        standing = np.where(begun, lifted[:, None], np.where(by < 0, quiet[:, None], fitted.standing[:, None]))
+
+
+@dataclass(frozen=True, slots=True)
+class _OfTeam:
+    """One team's turn in a call."""
+
+    server: PeakServer
+    panel: Panel
+    team: Team
+    experts: Experts
+    learned: Learned
+
+    def block(self, part: slice, origins: Ints) -> Answer:
+        """Of some members, at origins that are the first steps that are not known."""
+        server, step_s = self.server, self.panel.step_s
+        refit = _Refit(self, part, int(origins[0]), int(origins[-1]))
+        if len(origins) == 1:
+            refit(np.arange(part.start, part.stop), int(origins[0]))
+        view = self._view(part, int(origins[0]) - self.experts.deepest, int(origins[-1]))
+        points = [ask_point(m, view, origins, self.team.lead, server.quarantined) for m in server.models]
+        if len(origins) == 1:
+            return self._serve(part, points, origins)
+        shape = (part.stop - part.start, len(origins))
+        found = np.empty((*shape, len(server.levels))), np.empty(shape, dtype=np.int64), np.empty(shape, dtype=STANDING)
+        turns, between = server.plan.period_steps(step_s), server.plan.refit_steps(step_s)
+        for alike in self.team.alike(part):
+            members, phase = np.arange(alike.start, alike.stop), int(self.team.phases[alike.start])
+            mine = slice(alike.start - part.start, alike.stop - part.start)
+            for low, high in stretches(anchored(origins, turns, phase)):
+                refit(members, int(origins[low]))
+                cuts = [(low, high)]
+                if self.learned.young[alike].any():
+                    cuts = [(low + b, low + e) for b, e in stretches(anchored(origins[low:high], between, phase))]
+                for begin, end in cuts:
+                    refit(members, int(origins[begin]))
+                    here = [None if p is None else p[mine, begin:end] for p in points]
+                    for whole, some in zip(found, self._serve(alike, here, origins[begin:end]), strict=True):
+                        whole[mine, begin:end] = some
+        return found
+
+    def _view(self, members: Ints | slice, first: int, end: int) -> Panel:
+        values = self.panel.learnable(first, end, self.team.rows[members])
+        values.setflags(write=False)
+        return Panel(self.panel.step_s, first, values, np.empty((0, 0), dtype=np.uint8))
+
+    def past(self, members: Ints | slice, first: int, end: int) -> Past:
+        """Of the steps [first, end)."""
+        server, step_s = self.server, self.panel.step_s
+        dense = tuple(phases_of(step_s) > 1 and m.name in server.hourly for m in server.models)
+        asked = Asked(server.models, dense, max(1, server.plan.sample_s // step_s))
+        view = self._view(members, first - self.experts.deepest, end)
+        return Past.over(view, (first, end), self.team.lead, asked)
+
+    def _serve(self, part: slice, points: list[Floats | None], origins: Ints) -> Answer:
+        learned, step_s = self.learned.of(part), self.panel.step_s
+        for phase in learned.faults.keys() & set(self.team.phases[part].tolist()) if learned.faults else ():
+            self.server.quarantined |= learned.faults[phase]
+        quantiles, by = learned.quantiles(points, origins, self.experts)
+        begun = self._begin(part, learned.own_s, origins, (quantiles, by))
+        lifted = with_start(
+            learned.standing,
+            learned.own_s,
+            np.asarray(learned.anchor * step_s, dtype=np.float64),
+            float(self.server.plan.refit_s),
+        )
+        quiet = silent(learned.standing)
+        standing = np.where(begun, lifted[:, None], np.where(by < 0, quiet[:, None], learned.standing[:, None]))
         return quantiles, by, standing
 
-    def _begin(self, panel: Panel, group: Group, own_s: Floats, origins: Ints, own: tuple[Floats, Ints]) -> Bools:
+    def _begin(self, part: slice, own_s: Floats, origins: Ints, own: tuple[Floats, Ints]) -> Bools:
         """Mix the start into what the rows' own experts say (`own`: quantiles and model, changed in place).
 
         [row, origin], whether it had a share.
         """
         quantiles, by = own
+        server, start = self.server, self.server.start
         begun = np.zeros(by.shape, dtype=np.bool_)
         which = np.flatnonzero(beginners(own_s))
-        if self.start is None or not len(which):
+        if start is None or not len(which):
             return begun
-        low = int(origins[0]) - self.start.history_steps(panel.step_s)
-        values = panel.learnable(low, int(origins[-1]), group.rows[which])
-        values.setflags(write=False)
-        view = Panel(panel.step_s, low, values, np.empty((0, 0), dtype=np.uint8))
-        learned = ask_quantiles(self.start, view, origins, (group.lead, self.levels), self.quarantined)
+        first = int(origins[0]) - start.history_steps(self.panel.step_s)
+        view = self._view(np.arange(part.start, part.stop)[which], first, int(origins[-1]))
+        learned = ask_quantiles(start, view, origins, (self.team.lead, server.levels), server.quarantined)
         if learned is None:
             return begun
         alone, said = by[which] < 0, np.isfinite(learned).all(axis=2)
         quantiles[which] = with_own(quantiles[which], learned, own_s[which])
         mostly = alone | (global_share(own_s[which]) >= HALF)[:, None]
-        by[which] = np.where(said & mostly, len(self.models), by[which])
+        by[which] = np.where(said & mostly, len(server.models), by[which])
         begun[which] = said
         return begun
 
 
-@dataclass(frozen=True, slots=True)
-class _Samples:
-    """The steps before an anchor whose errors are learned. first: absolute step, the first of an hour on its grid.
-    stride: spacing of the sparse samples. phases: steps of an hour (1: the grid has none). whole: steps of whole hours.
-    """
+@dataclass(slots=True)
+class _Refit:
+    """Brings members of a part to what they must have learned at an origin. One past serves all anchors of a block."""
 
-    first: int
-    stride: int
-    phases: int
-    whole: int
+    of: _OfTeam
+    part: slice
+    origin: int
+    last: int
+    _past: Past | None = None
 
-    @staticmethod
-    def before(anchor: int, plan: CalibrationPlan, step_s: int) -> _Samples:
-        stride = max(1, plan.sample_s // step_s)
-        phases = HOUR_S // step_s if HOUR_S % step_s == 0 else 1
-        unit = math.lcm(stride, phases)
-        first = -(-(anchor - plan.window_s // step_s) // unit) * unit
-        return _Samples(min(first, anchor), stride, phases, max(0, anchor - first) // phases * phases)
+    def __call__(self, members: Ints, origin: int) -> None:
+        plan, step_s, learned = self.of.server.plan, self.of.panel.step_s, self.of.learned
+        phases = self.of.team.phases[members]
+        turns = anchored(np.full(len(members), origin), plan.period_steps(step_s), phases)
+        late = learned.main[members] != turns
+        self._renew(members[late], turns[late], turn=True)
+        young = learned.young[members]
+        between = anchored(np.full(len(members), origin), plan.refit_steps(step_s), phases)
+        wanted = np.where(young, between, turns)
+        late = learned.anchor[members] != wanted
+        self._renew(members[late], wanted[late], turn=False)
+
+    def _renew(self, members: Ints, anchors: Ints, *, turn: bool) -> None:
+        of, experts, plan = self.of, self.of.experts, self.of.server.plan
+        for anchor in sorted(set(anchors.tolist())):
+            alike = members[anchors == anchor]
+            for some in np.array_split(alike, -(-len(alike) // MOST_ROWS)):
+                past = self._over(some, anchor)
+                of.learned.put(some, learn(past, anchor, experts, plan), turn=turn)
+                if past.faults:
+                    of.learned.faults[int(of.team.phases[some[0]])] = past.faults
+                elif turn:
+                    of.learned.faults.pop(int(of.team.phases[some[0]]), None)
+
+    def _over(self, members: Ints, anchor: int) -> Past:
+        if self.origin == self.last:
+            return self.of.past(members, self._first(anchor), anchor)
+        if self._past is None:
+            turns = anchored(
+                np.full(self.part.stop - self.part.start, self.origin),
+                self.of.server.plan.period_steps(self.of.panel.step_s),
+                self.of.team.phases[self.part],
+            )
+            self._past = self.of.past(self.part, self._first(int(turns.min())), self.last)
+        whole = len(members) == self.part.stop - self.part.start
+        return self._past if whole else self._past.of(members - self.part.start)
+
+    def _first(self, anchor: int) -> int:
+        return Samples.before(anchor, self.of.server.plan, self.of.panel.step_s).aligned

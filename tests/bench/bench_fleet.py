@@ -119,10 +119,10 @@ def measure(lanes: int, sample: int) -> Measures:
     print(f"most memory: {memory_mib:,.0f} MiB, of which {values.nbytes / 2**20:,.0f} MiB history", flush=True)
     ets_each_s = library_loop(values, sample, first)
     print(f"ETS of statsmodels, one series: {ets_each_s:.2f} s", flush=True)
-    groups = len({(group.phase, group.lead) for group in server._grouped(STEP_S, rows)})
+    groups = len({(phase, team.lead) for team in server._grouped(STEP_S, rows) for phase in team.phases.tolist()})
     return Measures(
         lanes, groups, float(peaks.present.mean()), warm, turn, cold, memory_mib, values.nbytes / 2**20,
-        86400 // plan.refit_s, ets_each_s, sample,
+        86400 // plan.period_s, ets_each_s, sample,
     )  # fmt: skip
 
 

@@ -106,7 +106,7 @@ def test_F04_a_fault_of_the_fit_stays_visible_until_the_next_fit(panel: Panel) -
         served = server.forecast(panel_row(panel), one, np.array([origin]))
         assert (served.model == 1).all()
         assert "cold cache" in server.quarantined["stub"]
-    later = server.forecast(panel_row(panel), one, np.array([END - 1 + 30]))
+    later = server.forecast(panel_row(panel), one, np.array([END - 1 + PLAN.period_steps(60)]))
     assert server.quarantined == {}
     assert later.models[int(later.model[0, 0])] in {"stub", "last-value"}
 

@@ -66,14 +66,16 @@ def test_a_source_that_is_always_later_than_another_is_not_held(make_fleet: Call
 
 def test_a_delay_that_comes_and_goes_is_calibrated_once_each(make_fleet: Callable[..., Fleet]) -> None:
     fleet = make_fleet(lanes=1)
-    live, anchors = pipeline(fleet, [0] * len(fleet.demands)), []
+    live, refits = pipeline(fleet, [0] * len(fleet.demands)), set()
     source = live.metrics
     assert isinstance(source, LateSources)
     for k in range(60):
         source.late = [k % 2] * len(fleet.demands)
         live.tick(fleet, time_of(ZERO + k, 60))
-        anchors.append(frozenset(live.server._fits))
-    assert max(len(a) for a in anchors) <= 4
+        refits |= {(at, learned.anchor.tobytes()) for at, (_, learned) in live.server._learned.items()}
+    assert len({at for at, _ in refits}) == 2
+    turns = 60 // live.server.plan.refit_steps(60) + 1
+    assert len(refits) <= 2 * turns
 
 
 class HalfBroken(MemoryCluster):

@@ -1,0 +1,190 @@
+"""What is learned of each row at its anchors: its experts' calibrations, their weights, and its place on the ladder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autoscaler.domain.ladder import STANDING
+from autoscaler.domain.series import Bools, Floats, Ints
+from autoscaler.forecasting.averaging import averaged, weights_of
+from autoscaler.forecasting.catalogue import BASELINE, WEEKLY
+from autoscaler.forecasting.conformal import Calibration, Shift, calibrate, offset_quantiles, recalibrated
+from autoscaler.forecasting.past import Past, Samples
+from autoscaler.forecasting.qualification import (
+    OWN_DAY_S,
+    Contest,
+    Progress,
+    naive_alone,
+    shifted_top,
+    standings,
+)
+from autoscaler.forecasting.teams import CalibrationPlan
+
+NEVER = np.iinfo(np.int64).min
+
+
+@dataclass(frozen=True, slots=True)
+class Experts:
+    """The forecasters, each with one calibration or two. models: their names. each: (index of the model, phases of its
+    calibration): 1, or the steps of an hour. deepest: steps before an origin that any of them reads.
+    """
+
+    models: tuple[str, ...]
+    each: tuple[tuple[int, int], ...]
+    levels: tuple[float, ...]
+    deepest: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Learned:
+    """Of some rows, one slot each, written at their refits. anchor, main: [row], steps before which they learned last,
+    and last in a settled row's turn; NEVER = not yet. young: [row], whether less than a day was known at `main`.
+    mean: [row], of the demand. offsets: by expert [row, phase, level], NaN = not calibrated. weights: [expert, row],
+    the best has 1, those without a calibration 0. shift: [row, level], what brings their mean back to its nominal
+    coverage. own_s: [row], seconds of known demand. standing: [row] of STANDING. faults: phase of the refit →
+    model → why it could not be calibrated.
+    """
+
+    anchor: Ints
+    main: Ints
+    young: Bools
+    mean: Floats
+    offsets: tuple[Floats, ...]
+    weights: Floats
+    shift: Floats
+    own_s: Floats
+    standing: NDArray[Any]
+    faults: dict[int, dict[str, str]]
+
+    @staticmethod
+    def nothing(rows: int, experts: Experts) -> Learned:
+        levels = len(experts.levels)
+        return Learned(
+            anchor=np.full(rows, NEVER),
+            main=np.full(rows, NEVER),
+            young=np.zeros(rows, dtype=np.bool_),
+            mean=np.zeros(rows),
+            offsets=tuple(np.full((rows, phases, levels), np.nan) for _, phases in experts.each),
+            weights=np.zeros((len(experts.each), rows)),
+            shift=np.zeros((rows, levels)),
+            own_s=np.zeros(rows),
+            standing=np.zeros(rows, dtype=STANDING),
+            faults={},
+        )
+
+    def put(self, rows: Ints, new: Learned, *, turn: bool) -> None:
+        """turn: it is a settled row's turn, at which `main` and `young` are renewed too."""
+        for mine, theirs in zip(self._by_row(), new._by_row(), strict=True):
+            if turn or (mine is not self.main and mine is not self.young):
+                mine[rows] = theirs
+        self.weights[:, rows] = new.weights
+
+    def of(self, rows: Ints | slice) -> Learned:
+        """A part; a view of it where `rows` is a slice."""
+        anchor, main, young, mean, shift, own_s, standing, *offsets = (each[rows] for each in self._by_row())
+        return Learned(
+            anchor, main, young, mean, tuple(offsets), self.weights[:, rows], shift, own_s, standing, self.faults
+        )
+
+    def _by_row(self) -> tuple[NDArray[Any], ...]:
+        return (self.anchor, self.main, self.young, self.mean, self.shift, self.own_s, self.standing, *self.offsets)
+
+    def quantiles(self, points: Sequence[Floats | None], origins: Ints, experts: Experts) -> tuple[Floats, Ints]:
+        """Quantiles [row, origin, level] of all experts together, from the points [row, origin] of each model; and the
+        model that weighs most, -1 where nobody can say.
+        """
+        shape, levels = (len(self.mean), len(origins)), len(experts.levels)
+        nothing = np.full((*shape, levels), np.nan)
+        answers = []
+        for (m, _), offsets in zip(experts.each, self.offsets, strict=True):
+            point = points[m]
+            answers.append(nothing if point is None else offset_quantiles(point, self.mean, offsets, origins))
+        combined, heaviest = averaged(answers, self.weights, shape, levels)
+        found = Shift(self.mean, self.shift).of(combined)
+        served = np.isfinite(found).all(axis=2)
+        found[~served] = np.nan
+        of_expert = np.array([m for m, _ in experts.each], dtype=np.int64)
+        by = np.where(served, of_expert[heaviest], -1) if len(of_expert) else np.full(shape, -1, dtype=np.int64)
+        return found, by
+
+
+def learn(past: Past, anchor: int, experts: Experts, plan: CalibrationPlan) -> Learned:
+    """Calibrate all rows of a past on what was known before the anchor."""
+    step_s = past.view.step_s
+    samples = Samples.before(anchor, plan, step_s)
+    peak, points = past.before(samples, anchor)
+    sparse = np.ascontiguousarray(peak[:, :: samples.stride])
+    known = ~np.isnan(sparse)
+    with np.errstate(over="ignore"):
+        mean = np.where(known, sparse, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+    found, alike = [], []
+    for m, phases in experts.each:
+        point = points[m]
+        if point is None:
+            found.append(Calibration.none(mean, phases, len(experts.levels)))
+            alike.append(np.full(sparse.shape, np.nan))
+            continue
+        thin = np.ascontiguousarray(point[:, :: samples.stride]) if past.dense[m] else point
+        alike.append(thin)
+        if phases == 1:
+            found.append(calibrate(thin, sparse, mean, experts.levels, plan.least))
+        else:
+            whole = slice(samples.whole)
+            found.append(
+                calibrate(point[:, whole], peak[:, whole], mean, experts.levels, plan.least_hours, phases=phases)
+            )
+    losses = np.reshape([c.loss for c in found], (len(found), len(mean)))
+    weights = weights_of(losses, mean)
+    steps = np.arange(samples.first, anchor, samples.stride, dtype=np.int64)
+    answers = [c.quantiles(point, steps) for c, point in zip(found, alike, strict=True)]
+    combined, _ = averaged(answers, weights, sparse.shape, len(experts.levels))
+    shift = recalibrated(combined, sparse, mean, experts.levels, plan.least)
+    names = [experts.models[m] for m, _ in experts.each]
+    ratio = np.full(len(mean), np.inf)
+    if BASELINE in names:
+        naive = names.index(BASELINE)
+        alone = np.ascontiguousarray(answers[naive][:, :, -1])
+        ratio = Contest(shifted_top(shift, combined), alone, sparse, mean, experts.levels[-1]).loss_ratio(plan.least)
+        weights, shift = naive_alone(weights, shift, naive, np.isfinite(ratio) & (ratio > 1))
+
+    in_window = past.known(samples.first, anchor)
+    own_s = np.count_nonzero(in_window, axis=1) * float(step_s)
+    progress = Progress(
+        anchor_s=float(anchor * step_s),
+        own_s=own_s,
+        first_s=_first_s(past, samples.first - experts.deepest, anchor),
+        able=np.isfinite(losses).any(axis=0),
+        weekly=np.isfinite(losses[names.index(WEEKLY)]) if WEEKLY in names else np.zeros(len(mean), dtype=np.bool_),
+    )
+    young = own_s < min(OWN_DAY_S, plan.window_s / 2)
+    turns_s = np.where(young, float(plan.refit_s), float(plan.period_s))
+    at = np.full(len(mean), anchor, dtype=np.int64)
+    return Learned(
+        anchor=at,
+        main=at,
+        young=young,
+        mean=mean,
+        offsets=tuple(c.offsets for c in found),
+        weights=weights,
+        shift=shift.offsets,
+        own_s=own_s,
+        standing=standings(progress, ratio, least_s(plan, step_s, past.lead), turns_s),
+        faults={},
+    )
+
+
+def _first_s(past: Past, first: int, end: int) -> Floats:
+    """[row], epoch of the oldest known step of [first, end); inf = none."""
+    known = past.known(first, end)
+    oldest = (first + known.argmax(axis=1)) * float(past.view.step_s)
+    return np.where(known.any(axis=1), oldest, np.inf)
+
+
+def least_s(plan: CalibrationPlan, step_s: int, lead: int) -> float:
+    """Known demand without which no calibration of a forecaster is possible."""
+    return float(plan.least * max(plan.sample_s, step_s) + (lead + 1) * step_s)
