@@ -8,16 +8,22 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
+from autoscaler.bootstrap.policies_lint_conditions import condition_findings
+from autoscaler.bootstrap.policies_lint_risky import lone_findings, risky_findings
+from autoscaler.bootstrap.policies_lint_windows import Meet, window_findings
 from autoscaler.bootstrap.policies_queries import query_findings
+from autoscaler.domain.anomaly import CAUSES
 from autoscaler.domain.calendar import Hours, Once, Window
+from autoscaler.domain.conditions import NO_CAP
 from autoscaler.domain.policy import NEVER, Guarded, Origin
 from autoscaler.domain.workload import Workload
 from autoscaler.reporting.lint import Level, LintFinding, at_origin, of_problem
 from autoscaler.spec.fleet import LoadedFleet
+from autoscaler.spec.policy_anomaly import written
 from autoscaler.spec.policy_match import Matcher, PlacedPolicy, disjoint, specificity
 from autoscaler.spec.policy_merge import merged
 from autoscaler.spec.reader import load_valid
@@ -30,6 +36,7 @@ LONG_PAUSE_S = 14 * DAY_S
 DEFAULT_LEAVES = (
     ("replicas", "min"), ("headroom",), ("risk",), ("maxDataAge",), ("surviveLossOf",), ("fallback",), ("priority",),
     ("replicaPrice",),
+    *(("anomaly", written(c), f) for c in CAUSES for f in ("growth", "shrink", "cap")),
     *(("behavior", d, f) for d in ("scaleUp", "scaleDown")
       for f in ("stabilizationWindowSeconds", "policies", "selectPolicy", "tolerance")),
 )  # fmt: skip
@@ -67,8 +74,29 @@ class _Look:
             yield from self._over(policy)
             yield from self._long(policy)
             yield from self._shared(policy)
+            yield from lone_findings(policy)
         yield from self._unreachable()
         yield from self._above_max()
+        yield from risky_findings(self.loads)
+        yield from window_findings(self.fleet.policies, Meet(self._covers, self._meet), self.now_s)
+        selected = {name: [self.loads[n] for n in names] for name, names in self.selected.items()}
+        yield from condition_findings(self.fleet.policies, selected, self._meet)
+
+    def _covers(self, one: PlacedPolicy, other: PlacedPolicy) -> bool:
+        """Whether the first speaks about every workload of the second; of those among the files, where there are."""
+        selector, narrower = one.model.spec.selector, other.model.spec.selector
+        if selector.selects_all or selector == narrower:
+            return True
+        names = self.selected[other.name]
+        return bool(names) and set(names) <= set(self.selected[one.name])
+
+    def _meet(self, one: PlacedPolicy, other: PlacedPolicy) -> bool:
+        """Whether some workload may have both; among the files, where there are."""
+        if one is other:
+            return True
+        if self.loads:
+            return bool(set(self.selected[one.name]) & set(self.selected[other.name]))
+        return not disjoint(one.model.spec.selector, other.model.spec.selector)
 
     def _clashes(self) -> Iterator[LintFinding]:
         """Min above max, always or while windows are open."""
@@ -91,13 +119,15 @@ class _Look:
         """Two policies that may speak about one workload and do not agree."""
         policies = sorted(self.fleet.policies, key=lambda p: p.name)
         for k, one in enumerate(policies):
+            if not self.loads:
+                yield from _may_clash(one, one, self.now_s)
             for other in policies[k + 1 :]:
                 if disjoint(one.model.spec.selector, other.model.spec.selector):
                     continue
                 yield from self._ambiguous(one, other)
                 if not self.loads:
-                    yield from _may_clash(one, other)
-                    yield from _may_clash(other, one)
+                    yield from _may_clash(one, other, self.now_s)
+                    yield from _may_clash(other, one, self.now_s)
 
     def _ambiguous(self, one: PlacedPolicy, other: PlacedPolicy) -> Iterator[LintFinding]:
         """Equally specific defaults of one field."""
@@ -221,16 +251,26 @@ def _window_clashes(guarded: Guarded, own: tuple[int, int], now_s: float) -> Ite
             yield moment, low_by, high_by
 
 
-def _may_clash(low: PlacedPolicy, high: PlacedPolicy) -> Iterator[LintFinding]:
-    """No workload is known that both select, but there may be one."""
-    least = low.limits.replicas.min if low.limits.replicas else None
-    most = high.limits.replicas.max if high.limits.replicas else None
-    if least is not None and most is not None and least > most:
-        words = (
-            f"min {least} is above max {most} of {high.origin('limits', 'replicas', 'max')}, for any workload of both"
-        )
-        yield at_origin(Level.ERROR, "clash", low.origin("limits", "replicas", "min"), words,
-                        "raise max, lower min, or let their selectors not overlap")  # fmt: skip
+def _may_clash(low: PlacedPolicy, high: PlacedPolicy, now_s: float) -> Iterator[LintFinding]:
+    """No workload is known that both select, but there may be one: a min of `low` above a max of `high`."""
+    bounds = (low.limits.replicas, high.limits.replicas)
+    least = bounds[0].min if bounds[0] and bounds[0].min is not None else 1
+    most = bounds[1].max if bounds[1] and bounds[1].max is not None else NO_CAP
+    windows = [replace(w, most=None) for w in low.windows] + [replace(w, least=None) for w in high.windows]
+    guarded = Guarded(
+        windows=tuple(w for w in windows if w.least is not None or w.most is not None),
+        origins=(
+            ("min", low.origin("limits", "replicas", "min")),
+            ("max", high.origin("limits", "replicas", "max")),
+        ),
+    )
+    for moment, lower, upper in _window_clashes(guarded, (least, most), now_s):
+        counts = guarded.limits_at(moment, 0.0, (least, most))
+        when = "" if least > most else f" from {datetime.fromtimestamp(moment, UTC):%Y-%m-%d %H:%M} UTC"
+        words = f"min {counts[0][0]} is above max {counts[1][0]} of {upper}{when}, for any workload of both"
+        if low is high:
+            words = words.removesuffix(" of both") + " of it"
+        yield at_origin(Level.ERROR, "clash", lower, words, "raise max, lower min, or let their selectors not overlap")
 
 
 def _some(names: Iterable[str]) -> str:

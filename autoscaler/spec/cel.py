@@ -12,10 +12,24 @@ from typing import Any
 
 from autoscaler.domain.conditions import CONTEXT
 from autoscaler.spec import scalars
+from autoscaler.spec.cel_tokens import literal_calls, tokens_of
+from autoscaler.spec.words import nearest
 
 MOST_CHARACTERS = 500
 _PLACE = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*?)(?: \(in container ''\))?$", re.MULTILINE)
 _WORD = re.compile(r"[A-Za-z_]\w*")
+_UNDECLARED = re.compile(r"undeclared reference to '(\w+)'")
+_LITERALS = {
+    "timestamp": ("timestamp({0}) == timestamp({0})", "is no moment", "write it as 2026-03-01T06:00:00Z"),
+    "duration": ("duration({0}) == duration({0})", "is no duration", "write it as 90s, 10m or 1h30m"),
+    ".matches": ('"".matches({0}) in [true, false]', "is no regular expression", "see https://github.com/google/re2"),
+    ".get": (
+        'timestamp("2026-01-01T00:00:00Z").getHours({0}) >= 0',
+        "is no time zone",
+        "write an IANA name: Europe/Berlin",
+    ),
+}
+"""What CEL's checker lets pass, as it looks at types alone, and what would have no answer ever after."""
 
 
 class CelProgram:
@@ -59,7 +73,23 @@ def _compiled(text: str) -> Any:
     kind = expression.return_type().name()
     if kind != "BOOL":
         raise scalars.slip(f"answers {kind.lower()}, not yes or no", "compare it with something")
+    _check_literals(text)
     return expression
+
+
+def _check_literals(text: str) -> None:
+    """Zones, moments, durations and regular expressions that stand in the text are tried by CEL itself."""
+    for dot, name, literal in literal_calls(tokens_of(text) or ()):
+        known = _LITERALS.get(dot + ("get" if dot and name.startswith("get") else name))
+        if known is None:
+            continue
+        probe, words, remedy = known
+        try:
+            answer = _environment().compile(probe.format(literal.text)).eval(data={}).value()
+        except RuntimeError:
+            answer = None
+        if not isinstance(answer, bool):
+            raise scalars.slip(f"{name}({literal.text}): {literal.text} {words}", remedy)
 
 
 def _told(error: str) -> tuple[str, str]:
@@ -68,6 +98,10 @@ def _told(error: str) -> tuple[str, str]:
         return f"is not CEL: {' '.join(error.split())[:200]}", "see docs/policies.md for what it can read"
     said = match[3].replace("_", "")
     remedy = f"it can read {', '.join(CONTEXT)}"
+    unknown = _UNDECLARED.search(match[3])
+    near = nearest(unknown[1], CONTEXT) if unknown else None
+    if near is not None:
+        remedy = f"did you mean {near}? {remedy}"
     if "overload" in said and "double" in said and "int" in said:
         remedy = "numbers of demand have a point: 100.0, and double(replicas) makes one of a count"
     elif "overload" in said:

@@ -13,6 +13,11 @@ from autoscaler.spec.cel import program_of
 NOON = datetime(2026, 3, 2, 11, 30, tzinfo=UTC)
 BAD = [
     ('obsrved["d"] > 1.0', "undeclared reference to 'obsrved'", "it can read observed"),
+    ('obsrved["d"] > 1.0', "undeclared reference to 'obsrved'", "did you mean observed?"),
+    ('now.getHours("Europe/Berln") > 3', '"Europe/Berln" is no time zone', "IANA name"),
+    ('now > timestamp("2026-13-01T00:00:00Z")', "is no moment", "write it as"),
+    ('now - now > duration("5 minutes")', "is no duration", "write it as 90s"),
+    ('labels["x"].matches("[")', "is no regular expression", "re2"),
     ('observed["d"] > 1', "no matching overload", "100.0"),
     ('observed["d"] > 1.0 || typo > 2.0', "undeclared reference to 'typo'", "it can read"),
     ("replicas", "answers int, not yes or no", "compare it"),

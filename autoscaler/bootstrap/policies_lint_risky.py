@@ -1,0 +1,95 @@
+"""Limits that are allowed and rarely meant: each with what may come of it. Said at the rule that set the value."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from autoscaler.domain.policy import NO_TRUST, UNGUARDED, Origin
+from autoscaler.domain.workload import PolicyType, ScalingRule, SelectPolicy, Workload
+from autoscaler.reporting.lint import Level, LintFinding, at_origin
+from autoscaler.spec.policy_match import PlacedPolicy
+
+OLD_DATA_S = 900.0
+"""A forecast over a lead of minutes says little about a quarter of an hour ago."""
+WIDE = 100
+"""Max over min from which on one wrong number can buy a hundredfold."""
+
+
+class _Risk(NamedTuple):
+    origin: Origin
+    message: str
+    remedy: str
+
+
+def risky_findings(loads: Mapping[str, Workload]) -> Iterator[LintFinding]:
+    """What policies make of workloads. What a workload says of itself alone is its owner's business."""
+    found: dict[_Risk, list[str]] = defaultdict(list)
+    for name, load in loads.items():
+        for risk in _risks(load):
+            if risk.origin.owner.startswith("GuardPolicy "):
+                found[risk].append(name)
+    for risk, names in found.items():
+        some = ", ".join(sorted(names)[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+        yield at_origin(Level.WARNING, "risky", risk.origin, f"{some}: {risk.message}", risk.remedy)
+
+
+def lone_findings(policy: PlacedPolicy) -> Iterator[LintFinding]:
+    """What a policy's own text shows, whoever it selects."""
+    brake = policy.limits.brake
+    for name in ("shrink", "grow"):
+        if brake is not None and getattr(brake, name) == "100%":
+            origin = policy.origin("limits", "brake", name)
+            yield at_origin(Level.WARNING, "idle", origin, "a brake of 100% lets all move at once", "lower it")
+    behavior = policy.limits.behavior
+    rule = None if behavior is None else behavior.scale_down
+    if rule is not None and rule.policies and all(p.type == "Percent" and p.value >= 100 for p in rule.policies):
+        origin = policy.origin("limits", "behavior", "scaleDown", "policies")
+        words = "a limit of 100 percent a step lets everything go at once"
+        yield at_origin(Level.WARNING, "idle", origin, words, "lower it, or remove it")
+
+
+def _risks(load: Workload) -> Iterator[_Risk]:
+    guarded = load.guarded or UNGUARDED
+    base = dict(guarded.origins)
+    aged = base.get("maxDataAge")
+    if aged is not None and load.max_data_age_s > OLD_DATA_S:
+        words = f"data up to {load.max_data_age_s:g} s old counts as fresh: replicas may go on what was long ago"
+        yield _Risk(aged, words, "write 15m or less; a source that is late anyway is learned as lead time")
+    fallback = guarded.fallback
+    if fallback is not None and fallback.after_s < load.max_data_age_s:
+        words = (
+            f"the fallback begins after {fallback.after_s:g} s, before data of {load.max_data_age_s:g} s is stale: "
+            "one late scrape brings it"
+        )
+        yield _Risk(fallback.origin, words, "let `after` be longer than maxDataAge")
+    capped = guarded.down_cap.select is SelectPolicy.DISABLED or bool(guarded.down_cap.policies)
+    steps = base.get("scaleDown.policies")
+    if steps is not None and not capped and _all_at_once(load.scale_down):
+        words = "everything above min may go in one step: a wrong number is carried out before anybody looks"
+        yield _Risk(steps, words, "write a smaller percentage or a longer period, or a second policy with Min")
+    calm = base.get("scaleDown.stabilizationWindowSeconds")
+    if calm is not None and load.scale_down.stabilization_s == 0:
+        words = "without stabilisation downward one low value takes replicas away that the next one asks for again"
+        yield _Risk(calm, words, "write 300, an HPA's default, or more")
+    wide = base.get("max")
+    unbounded = not guarded.budgets and (guarded.trust or NO_TRUST).over == NO_TRUST.over
+    if wide is not None and unbounded and load.max_replicas >= WIDE * load.min_replicas:
+        words = (
+            f"max {load.max_replicas} is {load.max_replicas // load.min_replicas} times min "
+            f"{load.min_replicas}, and nothing else bounds what a wrong forecast may ask for"
+        )
+        yield _Risk(wide, words, "lower max, or add a budget or forecastTrust.maxOverObserved")
+    for pause in guarded.pauses:
+        if pause.level is not None and not load.min_replicas <= pause.level <= load.max_replicas:
+            words = f"a pause at {pause.level} is outside of {load.min_replicas} to {load.max_replicas}, which win"
+            yield _Risk(pause.origin, words, "write a number inside")
+
+
+def _all_at_once(rule: ScalingRule) -> bool:
+    """Whether the rule that counts lets a workload go to its min within one minute."""
+    if rule.select is SelectPolicy.DISABLED:
+        return False
+    free = [p.type is PolicyType.PERCENT and p.value >= 100 and p.period_s <= 60 for p in rule.policies]
+    return not free or (all(free) if rule.select is SelectPolicy.MIN else any(free))
