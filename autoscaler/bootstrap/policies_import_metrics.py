@@ -5,10 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
+
+from pydantic_core import PydanticCustomError
 
 from autoscaler.bootstrap.checkup.queries import QUEUE_LIKE
-from autoscaler.spec.scalars import quantity_of
+from autoscaler.spec.cron import cron_of
+from autoscaler.spec.scalars import quantity_of, slip
+from autoscaler.spec.when import zone_of
 
 CPU_TARGET = 80
 QUEUE_TRIGGERS = frozenset({
@@ -16,7 +20,6 @@ QUEUE_TRIGGERS = frozenset({
     "gcp-pubsub", "ibmmq", "kafka", "nats-jetstream", "pulsar", "rabbitmq", "redis", "redis-streams",
     "solace-event-queue",
 })  # fmt: skip
-_CRON = re.compile(r"(\d{1,2})\s+(\d{1,2})\s+\*\s+\*\s+([*0-9,a-zA-Z-]+)")
 _DAYS = ("Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat")
 _WORD = re.compile(r"[a-zA-Z_:][\w:]*")
 
@@ -112,16 +115,16 @@ class MetricsSeen:
         self._demand("cpu", f"sum(rate(container_cpu_usage_seconds_total{{{pods}}}[2m]))", capacity)
 
     def _cron(self, meta: Mapping[str, Any], index: int, where: str) -> None:
-        """A window of the week; of a cron that means anything else, a note."""
-        start, end = (_CRON.fullmatch(str(meta.get(key)).strip()) for key in ("start", "end"))
-        days = None if start is None else _weekdays(start[3])
-        if start is None or end is None or days is None:
-            self.notes.append(f"{where}: not the same hours of days of the week; write its window by hand")
+        """A window of the week; of a cron that means anything else, or nothing, a note."""
+        try:
+            window = _window(meta)
+        except ValueError as error:
+            remedy = (getattr(error, "context", None) or {}).get("remedy")
+            text = error.message() if isinstance(error, PydanticCustomError) else str(error)
+            self.notes.append(f"{where}: {text}; {remedy or 'write its window by hand'}")
             return
-        clock = [f"{int(m[2]):02}:{int(m[1]):02}" for m in (start, end)]
-        weekly = {"days": days, "from": clock[0], "to": clock[1], "timeZone": str(meta.get("timezone") or "UTC")}
         least = int(meta.get("desiredReplicas") or 1)
-        self.schedule.append({"name": f"cron-{index}", "min": least, "when": {"weekly": weekly}})
+        self.schedule.append({"name": f"cron-{index}", "min": least, "when": {"weekly": window}})
 
     def _queue(self, where: str, name: str) -> None:
         self.notes.append(
@@ -135,21 +138,35 @@ class MetricsSeen:
         self.demands.append({"name": short, "source": source, "query": query, "capacity": {"perReplica": capacity}})
 
 
-def _weekdays(text: str) -> list[str] | None:
-    """Names of the days that a cron's fifth field means, from Monday; None for what is not simple."""
-    if text == "*":
-        return [*_DAYS[1:], _DAYS[0]]
-    chosen: set[int] = set()
-    for part in text.split(","):
-        ends = [_day_number(p) for p in part.split("-")]
-        whole = [e for e in ends if e is not None]
-        if len(whole) != len(ends) or not 1 <= len(ends) <= 2 or whole[-1] < whole[0]:
-            return None
-        chosen |= {day % 7 for day in range(whole[0], whole[-1] + 1)}
-    return [_DAYS[day] for day in sorted(chosen, key=lambda d: (d - 1) % 7)]
+def _window(meta: Mapping[str, Any]) -> dict[str, Any]:
+    """Days, hours and zone. Raises ValueError for what KEDA refuses too, and for what is no such window.
+
+    KEDA is on while the next end comes before the next start, so the ends have to fall on the days of the starts, or
+    for nights on those after them: else it stays on for days.
+    """
+    start, end = (_one_moment(str(meta.get(key) or "").strip(), key) for key in ("start", "end"))
+    zone = zone_of(str(meta.get("timezone") or "UTC"))
+    if start.minute == end.minute:
+        raise ValueError("start and end are the same moment, which KEDA refuses")
+    night = int(end.minute < start.minute)
+    if frozenset((day + night) % 7 for day in start.days) != end.days:
+        text = "its ends are on other days than its starts, so KEDA stays on in between"
+        raise slip(text, "write its window by hand")
+    days = [_DAYS[day] for day in sorted(start.days, key=lambda d: (d - 1) % 7)]
+    clock = [f"{moment.minute // 60:02}:{moment.minute % 60:02}" for moment in (start, end)]
+    return {"days": days, "from": clock[0], "to": clock[1], "timeZone": zone}
 
 
-def _day_number(text: str) -> int | None:
-    if text.isdigit():
-        return int(text) if int(text) <= 7 else None
-    return next((k for k, day in enumerate(_DAYS) if day.lower() == text.lower()), None)
+class _Moment(NamedTuple):
+    minute: int
+    days: frozenset[int]
+
+
+def _one_moment(text: str, key: str) -> _Moment:
+    try:
+        cron = cron_of(text)
+    except PydanticCustomError as error:
+        raise slip(f"{key} {text!r}: {error.message()}", (error.context or {}).get("remedy")) from None
+    if cron.daily_at is None:
+        raise slip(f"{key} {text!r} is not one time of some days of the week", "write its window by hand")
+    return _Moment(cron.daily_at, cron.weekdays)

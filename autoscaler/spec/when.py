@@ -153,6 +153,14 @@ class WhenSpec(Part):
         examples=[{"from": "2026-11-27T06:00:00Z", "until": "2026-11-30T06:00:00Z"}],
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _no_cron(cls, given: object) -> object:
+        if isinstance(given, dict) and given.get("cron") is not None:
+            remedy = 'write weekly: {days: [Mon], from: "08:00", to: "20:00", timeZone: Europe/Berlin}'
+            raise scalars.slip("a cron expression has no end, and no zone of its own", remedy, ("cron",))
+        return given
+
     @model_validator(mode="after")
     def _one_way(self) -> WhenSpec:
         ways = [name for name in ("weekly", "dates", "once") if getattr(self, name) is not None]

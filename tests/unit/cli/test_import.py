@@ -154,13 +154,40 @@ def test_F10_queue_lengths_of_keda_are_refused_with_the_reason(taken, trigger, w
     assert words in beside.err
 
 
-@pytest.mark.parametrize("cron", ["0 8 1 * *", "*/5 8 * * *", "0 8 * 1 *", "@daily", "0 8 * * 5-1"])
-def test_a_cron_that_is_no_hours_of_the_week_is_a_note(taken, cron):
-    trigger = f"{{type: cron, metadata: {{timezone: UTC, start: '{cron}', end: 0 19 * * *, desiredReplicas: '6'}}}}"
-    said = taken("scaledobject", keda(PROMETHEUS, trigger))
+CRONS = [
+    ("0 8 1 * *", "0 19 * * *", "UTC", "is not one time of some days of the week; write its window by hand"),
+    ("*/5 8 * * *", "0 19 * * *", "UTC", "is not one time of some days of the week"),
+    ("0 8,12 * * *", "0 19 * * *", "UTC", "is not one time of some days of the week"),
+    ("0 8 * 1 *", "0 19 * * *", "UTC", "is not one time of some days of the week"),
+    ("@daily", "0 19 * * *", "UTC", "has no @-names here, a cron expression has five; minute hour day month weekday"),
+    ("0 8 * * 5-1", "0 19 * * *", "UTC", "day of the week '5-1' runs backward"),
+    ("0 25 * * *", "0 19 * * *", "UTC", "start '0 25 * * *': hour 25 is above 23; write 0 to 23"),
+    ("0 8 * * *", "61 19 * * *", "UTC", "end '61 19 * * *': minute 61 is above 59"),
+    ("0 8 * * 7", "0 19 * * *", "UTC", "day of the week 7 is above 6"),
+    ("0 8 * * 1-5", "0 19 * * 1-6", "UTC", "its ends are on other days than its starts, so KEDA stays on in between"),
+    ("0 22 * * 1-5", "0 6 * * 1-5", "UTC", "its ends are on other days than its starts"),
+    ("0 8 * * *", "0 8 * * *", "UTC", "start and end are the same moment"),
+    ("0 8 * * *", "0 19 * * *", "Europe/Berln", 'is not an IANA time zone; did you mean "Europe/Berlin"?'),
+]
+
+
+@pytest.mark.parametrize(("start", "end", "zone", "words"), CRONS)
+def test_P03_a_cron_that_is_wrong_or_no_hours_of_the_week_is_a_note(taken, start, end, zone, words):
+    hours = f"timezone: {zone}, start: '{start}', end: '{end}', desiredReplicas: '6'"
+    said = taken("scaledobject", keda(PROMETHEUS, f"{{type: cron, metadata: {{{hours}}}}}"))
     assert said.code == 0
-    assert "write its window by hand" in said.err
+    (note,) = [line for line in said.err.splitlines() if "triggers[1] (cron)" in line]
+    assert words in note
     assert read(said.out).policies == ()
+
+
+def test_a_cron_over_midnight_is_a_window_of_its_starting_days(taken):
+    hours = "timezone: UTC, start: 30 22 * * MON-FRI, end: 0 6 * * 2-6, desiredReplicas: '6'"
+    said = taken("scaledobject", keda(PROMETHEUS, f"{{type: cron, metadata: {{{hours}}}}}"))
+    (policy,) = read(said.out).policies
+    (rule,) = policy.model.spec.limits.schedule
+    weekly = rule.when.weekly
+    assert (weekly.days, weekly.from_, weekly.to) == (("Mon", "Tue", "Wed", "Thu", "Fri"), "22:30", "06:00")
 
 
 WRONG = [
