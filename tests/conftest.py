@@ -78,7 +78,7 @@ def _proposals(lanes: int = 1, **changes: Any) -> Proposals:
         "held": False, "frozen": False, "yielded": False, "stuck": False, "rises_spaced": False,
         "clash": False, "policy_unknown": False, "braked": False, "growth_braked": False,
         "condition_hold": False, "condition_unknown": False, "short_condition": False,
-        "short_budget": False, "short_growth": False,
+        "short_budget": False, "short_growth": False, "capacity_unknown": False,
     }  # fmt: skip
     seconds = {"data_age_s": 0.0, "max_data_age_s": 180.0, "raised_s": -np.inf, "fallback_after_s": np.inf}
     seconds |= {"tolerance_up": 0.0, "tolerance_down": 0.0}

@@ -147,10 +147,10 @@ class LearnedCapacityKeeper:
         if one.per_replica is not None:
             notes = [Note(Condition.CAPACITY_LEARNED, f"{demand.name}: {one.words} (learned {one.at})")]
         else:
-            words = f"{demand.name}: no capacity was learned yet; perReplica stands"
+            words = f"{demand.name}: no capacity was learned yet; {_stands(demand)}"
             notes = [] if one.refused else [Note(Condition.CAPACITY_LEARNED, words)]
         if one.refused is not None:
-            stays = "perReplica stands" if one.per_replica is None else "the one before stays in force"
+            stays = _stands(demand) if one.per_replica is None else "the one before stays in force"
             notes.append(Note(Condition.CAPACITY_REFUSED, f"{demand.name}: {stays}; {one.refused_at}: {one.refused}"))
         return notes
 
@@ -266,6 +266,10 @@ def _image(template: Row | None) -> datetime | None:
     if not len(changes):
         return None
     return time_of(template.first_step + int(known[changes[-1] + 1]), template.step_s)
+
+
+def _stands(demand: Demand) -> str:
+    return "perReplica stands" if demand.capacity_per_replica is not None else "nothing is sized, the workload holds"
 
 
 def _key(ref: WorkloadRef, demand: Demand) -> str:

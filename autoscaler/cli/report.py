@@ -118,7 +118,9 @@ def _live(options: ReportOptions, rival: RivalName) -> Report:
     if options.simulate.config is not None:
         load = configured(options.simulate.config, None)
         notes.append(f"settings of {load.ref} from {options.simulate.config}")
-        load = replace(load, demands=(replace(load.demands[0], name=record.demand.name),))
+        one = load.demands[0]
+        capacity = one.capacity_per_replica or record.demand.capacity_per_replica  # as the service had learned it
+        load = replace(load, demands=(replace(one, name=record.demand.name, capacity_per_replica=capacity),))
     if options.simulate.world.hpa_target is None:
         notes.append(f"your HPA at its usual target of {USUAL_TARGET} % (type --hpa-target)")
     world = live_world(record, target)

@@ -141,7 +141,7 @@ def _workload_of(options: SimulateOptions, notes: list[str]) -> tuple[Workload, 
         )
         if capacity is None and load.demands[0].learned is not None:
             notes.append("capacity is its perReplica; what a running service learns is not simulated (type --capacity)")
-        return _bounded(load, options), load.demands[0].capacity_per_replica if capacity is None else capacity
+        return _bounded(load, options), load.demands[0].known_capacity if capacity is None else capacity
     if lead_s is None:
         notes.append(f"lead {DEFAULT_READY_S:g} s (the default; type --lead)")
     if risk is None:

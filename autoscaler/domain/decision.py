@@ -44,7 +44,7 @@ class DemandView:
     name: str
     source: str
     query: str
-    capacity_per_replica: float
+    capacity_per_replica: float | None
     verdict: DataVerdict
     observed: float | None
     age_s: float | None
@@ -229,6 +229,7 @@ SIZING_REASONS = (
     Reason.UNKNOWN_DEMAND,
     Reason.AT_MINIMUM,
     Reason.AHEAD_OF_HPA,
+    Reason.CAPACITY_UNKNOWN,
 )
 
 

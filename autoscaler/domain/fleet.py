@@ -96,6 +96,7 @@ class Fleet:
     Rows are the demands of all workloads, those of one lane side by side; lane l owns rows
     row_start[l] … row_start[l+1]-1. row_headroom: [row], None where no lane has any. horizon_s: seconds of ticks
     that some window or period of `behavior` still looks at. row_per_lane: every lane has one demand.
+    capacity: [row], NaN = not known yet; unsized: [lane] with such a row, None where there is none.
     rules, shared, conditions, up_cap, down_cap: what guard policies add; its step limits bind beside the own.
     """
 
@@ -119,6 +120,7 @@ class Fleet:
     row_headroom: Floats | None = field(init=False)
     horizon_s: float = field(init=False)
     row_per_lane: bool = field(init=False)
+    unsized: Bools | None = field(init=False)
     rules: FleetRules = field(init=False)
     shared: SharedRules = field(init=False)
     conditions: FleetConditions = field(init=False)
@@ -140,7 +142,9 @@ class Fleet:
             "demands": tuple(d for w in loads for d in w.demands),
             "row_lane": np.repeat(np.arange(len(loads)), counts),
             "row_start": starts,
-            "capacity": np.array([d.capacity_per_replica for w in loads for d in w.demands], dtype=np.float64),
+            "capacity": np.array(
+                [d.capacity_per_replica or np.nan for w in loads for d in w.demands], dtype=np.float64
+            ),
             "min_replicas": np.array([w.min_replicas for w in loads], dtype=np.int64),
             "max_replicas": np.array([w.max_replicas for w in loads], dtype=np.int64),
             "lead_s": np.array([w.lead.total_s for w in loads], dtype=np.float64),
@@ -165,7 +169,9 @@ class Fleet:
             StepLimits.of(tuple(g.down_cap for g in guarded)),
         )
         some = bool((arrays["headroom"] != 1).any())
+        unknown = np.isnan(arrays["capacity"])
         arrays |= {
+            "unsized": np.logical_or.reduceat(unknown, starts) if unknown.any() else None,
             "row_headroom": arrays["headroom"][arrays["row_lane"]] if some else None,
             "horizon_s": max(
                 *(limits.longest_window_s for limits in (up, down)),

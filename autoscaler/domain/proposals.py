@@ -51,6 +51,7 @@ class Proposals:
     condition_hold, condition_unknown: some condition of a policy holds the lane, or cannot be answered.
     condition_floor, condition_cap: at least, at most for a condition; short_condition: the latter even below need.
     tolerance_up, tolerance_down: shares of current within which a lane stays.
+    capacity_unknown: some demand of the lane has no capacity yet.
     fallback_least: replicas that are there at least once the data is older than fallback_after_s; 0 = no such rule.
     wanted: the number under review. held, frozen: state of the chain so far.
     """
@@ -102,10 +103,11 @@ class Proposals:
     short_condition: Bools = field(default_factory=lambda: np.empty(0, dtype=np.bool_))
     tolerance_up: Floats = field(default_factory=lambda: np.empty(0))
     tolerance_down: Floats = field(default_factory=lambda: np.empty(0))
+    capacity_unknown: Bools = field(default_factory=lambda: np.empty(0, dtype=np.bool_))
 
     def __post_init__(self) -> None:
         lanes = len(self.wanted)
-        if len(self.rises_spaced) == lanes and len(self.tolerance_down) == lanes:
+        if len(self.rises_spaced) == lanes and len(self.capacity_unknown) == lanes:
             return
         nobody = np.zeros(lanes, dtype=np.bool_)
         blanks: dict[str, np.ndarray] = {"yielded": nobody, "stuck": nobody, "rises_spaced": nobody}
@@ -118,6 +120,7 @@ class Proposals:
         blanks |= {"condition_hold": nobody, "condition_unknown": nobody, "short_condition": nobody}
         blanks |= {"condition_floor": np.zeros(lanes, dtype=np.int64), "condition_cap": unlimited}
         blanks |= {"tolerance_up": np.zeros(lanes), "tolerance_down": np.zeros(lanes)}
+        blanks |= {"capacity_unknown": nobody}
         for name, blank in blanks.items():
             if len(getattr(self, name)) != lanes:
                 object.__setattr__(self, name, blank)

@@ -12,6 +12,7 @@ class Reason(StrEnum):
     UNKNOWN_DEMAND = "UnknownDemand"
     AT_MINIMUM = "AtMinimum"
     AHEAD_OF_HPA = "AheadOfHpa"
+    CAPACITY_UNKNOWN = "CapacityUnknown"
     TARGET_UNKNOWN = "TargetUnknown"
     PAUSED = "Paused"
     SCALED_TO_ZERO = "ScaledToZero"
@@ -51,6 +52,7 @@ _WORDS = {
     Reason.UNKNOWN_DEMAND: "demand is unknown and no forecast asks for more: keeping what is there",
     Reason.AT_MINIMUM: "the forecast peak needs no more than the minimum of {after}",
     Reason.AHEAD_OF_HPA: "the HPA will want {after} itself for the expected peak: raised ahead of it, as far as that",
+    Reason.CAPACITY_UNKNOWN: "what a replica serves is not learned yet, so nothing is sized: keeping {after}",
     Reason.TARGET_UNKNOWN: "the target could not be read: nothing is written",
     Reason.PAUSED: "paused by a person: {before} → {after}",
     Reason.SCALED_TO_ZERO: "scaled to zero by a person: left alone",

@@ -8,6 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from autoscaler.domain.errors import Refused
+
 if TYPE_CHECKING:
     from autoscaler.domain.policy import Guarded
 
@@ -97,17 +99,30 @@ class Demand:
     """One stream of work, and how much of it one Ready replica serves within its SLO (same unit).
 
     learned: the number is what stands until a better one is learned from this; None = it is given.
+    capacity_per_replica: None = not known until one is learned, and nothing can be sized for this demand.
     """
 
     name: str
     source: str
     query: str
-    capacity_per_replica: float
+    capacity_per_replica: float | None
     learned: LearnedFrom | None = None
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.capacity_per_replica) and self.capacity_per_replica > 0):
+        if self.capacity_per_replica is None:
+            if self.learned is None:
+                raise ValueError(f"demand {self.name!r} has neither a capacity nor what it is learned from")
+        elif not (math.isfinite(self.capacity_per_replica) and self.capacity_per_replica > 0):
             raise ValueError(f"capacity per replica must be a positive number, not {self.capacity_per_replica!r}")
+
+    @property
+    def known_capacity(self) -> float:
+        """What one replica serves, for whoever cannot do without. Raises Refused where it is not learned yet."""
+        if self.capacity_per_replica is None:
+            raise Refused(
+                f"demand {self.name!r}: what one replica serves is not learned yet; give perReplica, or --capacity"
+            )
+        return self.capacity_per_replica
 
 
 @dataclass(frozen=True, slots=True)

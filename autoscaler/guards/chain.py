@@ -2,6 +2,7 @@
 
 from autoscaler.guards.bad_data import BadData
 from autoscaler.guards.budget import Budget
+from autoscaler.guards.capacity_known import CapacityKnown
 from autoscaler.guards.change_freeze import ChangeFreeze
 from autoscaler.guards.condition import Condition
 from autoscaler.guards.condition_known import ConditionKnown
@@ -35,6 +36,7 @@ CHAIN: tuple[Guard, ...] = (
     LimitsClash(),
     PolicyKnown(),
     ConditionKnown(),
+    CapacityKnown(),
     BadData(),
     LowerBound(),
     StaleData(),

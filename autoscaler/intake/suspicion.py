@@ -75,14 +75,14 @@ class Suspicions:
         batch = self.reader.load(demands, first_step, end_step, step_s)
         with self._lock:
             where = self._known(tuple(demands), first_step)
-            return self._judged(batch, where, np.array([d.capacity_per_replica for d in demands]))
+            return self._judged(batch, where, _capacities(demands))
 
     def prime(self, demands: Sequence[Demand], kept: SeriesBatch) -> None:
         """Live through what was kept of these demands before a restart, findings included; once, before any load."""
         with self._lock:
             if self._rows is None and kept.values.size:
                 where = self._known(tuple(demands), kept.first_step)
-                self._judged(kept, where, np.array([d.capacity_per_replica for d in demands]))
+                self._judged(kept, where, _capacities(demands))
 
     def _known(self, demands: tuple[Demand, ...], first_step: int) -> Ints:
         """[row of the batch], its row in the memory; new ones are added, nothing is forgotten for a subset."""
@@ -215,3 +215,8 @@ class Suspicions:
                 longest = int(state.longest[at]) * batch.step_s // 60
                 notes[row] = f"exactly {value:.4g} for {minutes} min; never longer than {longest} min before"
         return notes
+
+
+def _capacities(demands: Sequence[Demand]) -> Floats:
+    """[row], 0 where a capacity is not known yet: then any level matters."""
+    return np.array([d.capacity_per_replica or 0.0 for d in demands], dtype=np.float64)

@@ -156,6 +156,8 @@ def _capped(decisions: Decisions) -> Mapping[int, tuple[Note, ...]]:
 def _learned(fleet: Fleet, seen: ForesightAt, state: LoopState) -> LoopState:
     """Risk control: was the newest settled step short of what we had wanted in time for it?"""
     known = fleet.all_over_rows(~np.isnan(seen.settled))
+    if fleet.unsized is not None:
+        known = known & ~fleet.unsized
     needed = np.where(known, fleet.most_over_rows(replicas_for(seen.settled, fleet.capacity)), np.nan)
     lead = fleet.lead_steps_of_lanes(seen.step_s)
     settled = Settled(seen.step - 1 - seen.data_delay_steps, needed, lead, fleet.risk, seen.step_s)
@@ -168,7 +170,8 @@ def _with_room(fleet: Fleet, seen: ForesightAt, status: ReplicaStatus, state: Lo
         return state
     with np.errstate(over="ignore", invalid="ignore"):
         need = np.maximum.reduceat(np.fmax(seen.observed / fleet.capacity, 0.0), fleet.row_start)
-    room = state.room.seen(status.desired, need, status.floor, fleet.is_floor & status.known)
+    known = status.known if fleet.unsized is None else status.known & ~fleet.unsized
+    room = state.room.seen(status.desired, need, status.floor, fleet.is_floor & known)
     return replace(state, room=room)
 
 
@@ -197,7 +200,9 @@ def _propose(
     hold_level = current
     if anywhere(fleet.is_floor):
         running = np.maximum(status.floor, np.minimum(status.desired, status.ceiling))
-        hold_level = np.where(fleet.is_floor, running, current)
+        # a floor that is raised because nothing can be sized would keep its HPA from ever shrinking
+        raised = fleet.is_floor if fleet.unsized is None else fleet.is_floor & ~fleet.unsized
+        hold_level = np.where(raised, running, current)
     nobody = np.zeros(len(fleet), dtype=np.bool_)
     unlimited = np.full(len(fleet), NO_LIMIT, dtype=np.int64)
     high = rules.max_replicas
@@ -251,6 +256,7 @@ def _propose(
         short_condition=nobody,
         tolerance_up=fleet.up.tolerance,
         tolerance_down=fleet.down.tolerance,
+        capacity_unknown=nobody if fleet.unsized is None else fleet.unsized,
     )
 
 

@@ -50,16 +50,20 @@ def plan(
     A floor actuation wants the predicted need alone (the HPA under it is the reactive part), or what the HPA will set
     by itself at the median peak; where it rises above what runs, no less than the HPA would ask for now, whose own rise
     it delays. Without a forecast it keeps what is written, down to observed need. Scale wants the
-    larger of observed and predicted need. Where neither is known, what is there stays.
+    larger of observed and predicted need. Where neither is known, what is there stays. No forecast counts on a lane
+    that has a demand without a capacity.
     """
     sizing_quantile = seen.quantiles[:, levels.index(SIZING_LEVEL)]
     per_row_margin = margin if fleet.row_per_lane else margin[fleet.row_lane]
     headroom = fleet.row_headroom
-    row_known = ~np.isnan(seen.observed)
+    row_known, present = ~np.isnan(seen.observed), seen.present
+    if fleet.unsized is not None:
+        row_known = row_known & ~np.isnan(fleet.capacity)
+        present = present & ~fleet.unsized[fleet.row_lane]  # a demand without a capacity may be the one that needs most
 
     observed_need = fleet.most_over_rows(replicas_for(seen.observed, fleet.capacity))
     need_known = fleet.any_over_rows(row_known)
-    predicted = fleet.any_over_rows(seen.present)
+    predicted = fleet.any_over_rows(present)
     peak = _times(sizing_quantile, per_row_margin)
     bare = fleet.most_over_rows(replicas_for(peak, fleet.capacity))
     observed_with_room, predicted_need = observed_need, bare
@@ -131,5 +135,7 @@ def _sizing(fleet: Fleet, predicted: Bools, need_known: Bools, by_forecast: Bool
     reactive = np.where(fleet.is_floor, _CODE[Reason.AT_MINIMUM], _CODE[Reason.OBSERVED_NEED])
     reactive = np.where(predicted, reactive, _CODE[Reason.NO_FORECAST])
     reactive = np.where(need_known | (fleet.is_floor & predicted), reactive, _CODE[Reason.UNKNOWN_DEMAND])
+    if fleet.unsized is not None:
+        reactive = np.where(fleet.unsized, _CODE[Reason.CAPACITY_UNKNOWN], reactive)
     forecast = np.where(by_room, _CODE[Reason.AHEAD_OF_HPA], _CODE[Reason.FORECAST_PEAK])
     return np.where(predicted & by_forecast, forecast, reactive)

@@ -41,7 +41,7 @@ class Overview:
 
 
 def _need(view: DemandView, span: Range) -> float:
-    return -1.0 if span.high is None else span.high / view.capacity_per_replica
+    return -1.0 if span.high is None or view.capacity_per_replica is None else span.high / view.capacity_per_replica
 
 
 def recorded_demand(runs: Sequence[RecordedRun], end: datetime, demand: str) -> tuple[float | None, ...]:

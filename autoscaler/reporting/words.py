@@ -227,7 +227,8 @@ def _demand_lines(d: Decision, demand: DemandView, observed: Range, sizing: Rang
         yield f"  forecast peak of the next {duration(d.lead_s)}: {shown} (by {demand.model}){_span(sizing)}"
     if demand.standing is not None:
         yield f"  forecast rung: {_rung(demand.standing)}"
-    yield f"  one replica serves {number(demand.capacity_per_replica)}"
+    served = number(demand.capacity_per_replica)
+    yield f"  one replica serves {served if demand.capacity_per_replica is not None else 'what is not learned yet'}"
 
 
 def _why_none(demand: DemandView) -> str:

@@ -71,6 +71,8 @@ class MemoryCluster:
         )
         self._busy = {lane for lane, pending in enumerate(self.pending) if pending.busy}
         capacity = fleet.capacity[fleet.row_start]
+        self._blind = np.isnan(capacity) if fleet.unsized is not None else None
+        capacity = np.where(np.isnan(capacity), 1.0, capacity)  # of those, the HPA sees no metric
         self._hpa = HpaLanes(LaneTarget(LaneMetric.UTILIZATION, capacity, self.settings.hpa_target))
 
     def _pending(self, load: Workload, replicas: int) -> Pending:
@@ -152,6 +154,8 @@ class MemoryCluster:
         """The step's syncs of all HPAs on the demand seen last ([lane], NaN = their metric fails)."""
         if not anywhere(self.with_hpa):
             return
+        if self._blind is not None:
+            seen = np.where(self._blind, np.nan, seen)
         times_s = [now_s + k * self.settings.sync_s for k in range(max(1, self.step_s // self.settings.sync_s))]
         for k, at_s in enumerate(times_s):
             wanted = self._hpa.sync(

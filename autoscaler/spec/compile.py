@@ -136,7 +136,8 @@ def to_source(source: MetricsSource, folder: Path) -> Source:
 
 
 def _demand(demand: DemandSpec) -> Demand:
-    per, learned = quantity_of(demand.capacity.per_replica), demand.capacity.learned
+    given, learned = demand.capacity.per_replica, demand.capacity.learned
+    per = None if given is None else quantity_of(given)
     found = None
     if learned is not None:
         found = LearnedFrom(

@@ -67,10 +67,12 @@ class LearnedSpec(Part):
 class CapacitySpec(Part):
     """What one replica can do."""
 
-    per_replica: scalars.Quantity = Field(
+    per_replica: scalars.Quantity | None = Field(
+        default=None,
         description=(
             "Demand that one Ready replica serves within its SLO, in the unit of the query: a quoted Kubernetes "
-            "quantity, or a plain positive number."
+            "quantity, or a plain positive number. May be left out only beside learned: then the workload holds until "
+            "a capacity is accepted."
         ),
         examples=["45", "1500m", "2k", 45],
     )
@@ -82,6 +84,15 @@ class CapacitySpec(Part):
         ),
         examples=[{"resource": "web_latency_p95", "limit": "0.25", "replicas": "web_ready"}],
     )
+
+    @model_validator(mode="after")
+    def _some(self) -> CapacitySpec:
+        if self.per_replica is None and self.learned is None:
+            raise scalars.slip(
+                "says nothing of what one replica serves",
+                'write perReplica: "45" as measured by a load test, or learned with resource, limit and replicas',
+            )
+        return self
 
 
 class DemandSpec(Part):

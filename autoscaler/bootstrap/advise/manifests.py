@@ -87,7 +87,7 @@ def _autoscaler(one: Advised, risk: str) -> dict[str, Any]:
                 "name": demand.name,
                 "source": SOURCE,
                 "query": demand.query,
-                "capacity": {"perReplica": quantity_words(demand.capacity_per_replica)},
+                "capacity": {"perReplica": quantity_words(demand.known_capacity)},
             }
         ],
         "objective": {"risk": risk},

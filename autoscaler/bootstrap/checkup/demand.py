@@ -172,6 +172,10 @@ def _value(notes: Notes, asked: Asked, value: float) -> None:
     if value < 0:
         notes.fail("negative", f"the value now is {value:.4g}: no demand is below zero", "mend the query or exporter")
         return
+    if capacity is None:
+        words = "a running service learns what one replica serves; until it is accepted, the workload holds"
+        notes.note("capacity", words, "foresail capacity tells what it would learn; perReplica bridges the time")
+        return
     if asked.demand.learned is not None:
         words = f"a running service learns what one replica serves; until then, and here, it is {capacity:.4g}"
         notes.note("capacity", words, "foresail capacity tells what it would learn")

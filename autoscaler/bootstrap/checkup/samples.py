@@ -125,8 +125,8 @@ def tell_day(notes: Notes, values: Floats, expected: int, demand: Demand, load: 
     if not len(finite):
         return
     top = float(finite.max())
-    needs = math.ceil(top / demand.capacity_per_replica)
-    if needs > load.max_replicas:
+    capacity = demand.capacity_per_replica
+    if capacity is not None and (needs := math.ceil(top / capacity)) > load.max_replicas:
         words = f"the peak of the last day, {top:.4g}, needs {needs} replicas, above max {load.max_replicas}"
         notes.warn("plausible", words, "raise replicas.max, or check the unit of perReplica")
     if len(finite) > 2 * _FLAT_S // 60 and top > 0 and float(finite.min()) == top:

@@ -59,11 +59,14 @@ def _resource(notes: Notes, name: str, told: Thing) -> None:
 def _average(notes: Notes, load: Workload, metric: str, value: float | None, same: Demand | None) -> None:
     """same: the demand that the metric is for certain; else it is compared with the only one, on a condition."""
     demand = same if same is not None else load.demands[0] if len(load.demands) == 1 else None
+    if demand is not None and demand.capacity_per_replica is None:
+        notes.note("saving", "whether a saving is possible cannot be told: no capacity is known yet", REMEDY)
+        return
     if value is None or demand is None or value <= 0:
         why = "is compared as a whole, not per replica" if value is None else "may be any of our demands, or none"
         notes.note("saving", f"whether a saving is possible cannot be told: {metric} {why}", REMEDY)
         return
-    capacity = demand.capacity_per_replica
+    capacity = demand.known_capacity
     words = f"one replica is wanted per {value:.4g} of {metric}, and one serves {capacity:.4g} of {demand.name}"
     words += ":" if same is not None else "; if both count the same (that cannot be told from here),"
     if value < capacity:

@@ -88,13 +88,16 @@ def _notes(runs: Sequence[RecordedRun], view: DemandView) -> Iterator[str]:
     if demands > 1:
         yield f"{demands} demands: told of {view.name!r}, which needs most"
     if len({d.capacity_per_replica for run in runs for d in run.decision.demands if d.name == view.name}) > 1:
-        yield f"the capacity per replica changed within the record; the newest, {view.capacity_per_replica:g}, is used"
+        newest = "unknown" if view.capacity_per_replica is None else f"{view.capacity_per_replica:g}"
+        yield f"the capacity per replica changed within the record; the newest, {newest}, is used"
 
 
 def workload_of(record: Recorded) -> Workload:
     """As the newest decision tells it; headroom and behavior are not in the record and have their usual values."""
     d, view = record.newest, record.demand
     lead = d.lead or Lead(d.lead_s)
+    if view.capacity_per_replica is None:
+        raise Refused(f"{d.workload}: no capacity was in force at its newest decision, so nothing can be compared yet")
     return Workload(
         ref=d.workload,
         target=Target("apps/v1", "Deployment", d.workload.name),
@@ -115,7 +118,10 @@ def _shown(run: RecordedRun) -> DemandView:
     if not views:
         raise Refused(f"the record of {run.decision.workload} names no demand; nothing to report")
     tops = [s.high for s in run.observed] + [None] * len(views)
-    needs = [-1.0 if top is None else top / v.capacity_per_replica for v, top in zip(views, tops, strict=False)]
+    needs = [
+        -1.0 if top is None or v.capacity_per_replica is None else top / v.capacity_per_replica
+        for v, top in zip(views, tops, strict=False)
+    ]
     return views[int(np.argmax(needs))]
 
 

@@ -54,7 +54,7 @@ def settings_yaml(load: Workload, *, name: str, query: str | None, named: Named,
                 "name": demand.name,
                 "source": demand.source if from_file else SOURCE,
                 "query": asked or f'sum(rate(http_requests_total{{app="{own}"}}[1m]))',
-                "capacity": {"perReplica": _number(demand.capacity_per_replica)},
+                "capacity": {"perReplica": _number(demand.known_capacity)},
             }
         ],
         "objective": {"risk": f"{load.risk * 100:.6g}%"},

@@ -15,7 +15,9 @@ from autoscaler.bootstrap.capacities import EVERY_S, RETRY_S, Kept, LearnedCapac
 from autoscaler.bootstrap.service import Service, service
 from autoscaler.bootstrap.settings import ServiceSettings
 from autoscaler.cli.record import explain_workload
+from autoscaler.domain.decision import State
 from autoscaler.domain.notes import Condition
+from autoscaler.domain.reasons import Reason
 from autoscaler.domain.series import DataVerdict, SeriesBatch
 from autoscaler.domain.workload import Demand
 from autoscaler.simulator.clock import VirtualClock
@@ -99,6 +101,42 @@ def test_what_is_refused_leaves_the_given_one_with_the_reason(estate, start):
     assert decision.demands[0].capacity_per_replica == 10
     assert "perReplica stands; 2026-06-10: the load explains too little" in notes(decision)[Condition.CAPACITY_REFUSED]
     assert Condition.CAPACITY_LEARNED not in notes(decision)
+
+
+def test_learned_only_holds_until_it_is_accepted_and_forecasts_meanwhile(
+    estate, start, source, workload, tmp_path, capsys
+):
+    only = LEARNED.replace('perReplica: "10", ', "")
+    demands = f"[{{name: requests, source: rec, query: web, capacity: {only}}}]"
+    estate.write(source(path="web.parquet"), workload("web", demands=demands))
+    record(estate.folder)
+    running = start()
+    first = running.tick()[0]
+    assert first.demands[0].capacity_per_replica is None
+    assert (first.state, first.granted, first.sizing) == (State.HOLDING, first.current, Reason.CAPACITY_UNKNOWN)
+    assert "nothing is sized, the workload holds" in notes(first)[Condition.CAPACITY_LEARNED]
+    running.close()
+    explain_workload("web", tmp_path / "record.db", None, "table")
+    told = capsys.readouterr().out
+    assert "one replica serves what is not learned yet" in told
+    assert "capacity-known" in told
+    second = learn(start())
+    assert second.demands[0].capacity_per_replica == pytest.approx(45, rel=0.02)
+    assert second.demands[0].quantiles is not None, "its error was learned before it had a capacity"
+    assert (second.state is not State.HOLDING, second.sizing is not Reason.CAPACITY_UNKNOWN) == (True, True)
+
+
+def test_learned_only_and_refused_holds_with_the_reason(estate, start, source, workload):
+    only = LEARNED.replace('perReplica: "10", ', "")
+    demands = f"[{{name: requests, source: rec, query: web, capacity: {only}}}]"
+    estate.write(source(path="web.parquet"), workload("web", demands=demands))
+    noise = np.random.default_rng(1).gamma(4.0, 0.1, STEPS)
+    record(estate.folder, cpu=noise)
+    decision = learn(start())
+    assert decision.demands[0].capacity_per_replica is None
+    assert (decision.state, decision.granted) == (State.HOLDING, decision.current)
+    said = notes(decision)[Condition.CAPACITY_REFUSED]
+    assert "nothing is sized, the workload holds; 2026-06-10: the load explains too little" in said
 
 
 def test_a_later_refusal_holds_the_one_before(estate, start, clock):

@@ -58,6 +58,7 @@ def test_yaml_is_a_capacity_that_a_demand_takes(foresail, record):
 
     said = foresail(*asked(record, "--summed", "-o", "yaml"))
     parsed = CapacitySpec.model_validate(yaml.safe_load(said.out)["capacity"])
+    assert parsed.per_replica is not None
     assert 43 < float(parsed.per_replica) <= 45
 
 

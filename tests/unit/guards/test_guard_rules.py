@@ -69,6 +69,7 @@ def _drawn(seed: int) -> Proposals:
         short_growth=flags(0.1),
         condition_hold=flags(0.1),
         condition_unknown=flags(0.05),
+        capacity_unknown=flags(0.05),
         condition_floor=np.where(flags(0.1), counts(), 0),
         condition_cap=np.where(flags(0.1), counts(), NO_LIMIT),
         short_condition=flags(0.05),
@@ -102,7 +103,8 @@ def _still(p: Proposals) -> Bools:
 
 def _holds(p: Proposals) -> Bools:
     dark = (p.verdict != DataVerdict.OK) | ~(p.data_age_s <= p.max_data_age_s)
-    return dark | p.policy_unknown | (p.change_freeze > 0) | p.braked | p.condition_hold | p.condition_unknown
+    told = p.policy_unknown | p.condition_hold | p.condition_unknown | p.capacity_unknown
+    return dark | told | (p.change_freeze > 0) | p.braked
 
 
 @settings(max_examples=150, deadline=None)
@@ -228,6 +230,7 @@ def test_the_order_is_people_then_data_then_smoothing_then_limits() -> None:
         Reason.LIMITS_CLASH,
         Reason.POLICY_UNKNOWN,
         Reason.CONDITION_UNKNOWN,
+        Reason.CAPACITY_UNKNOWN,
         Reason.BAD_DATA,
         Reason.LOWER_BOUND,
         Reason.STALE_DATA,

@@ -11,6 +11,7 @@ from autoscaler.domain.reasons import Reason
 from autoscaler.domain.series import DataVerdict
 from autoscaler.guards.bad_data import BadData
 from autoscaler.guards.budget import Budget
+from autoscaler.guards.capacity_known import CapacityKnown
 from autoscaler.guards.chain import CHAIN
 from autoscaler.guards.change_freeze import ANY, NOTHING, OBSERVED_NEED, ChangeFreeze
 from autoscaler.guards.condition import Condition
@@ -68,6 +69,8 @@ CASES: list[Case] = [
         "wanted": 11, "observed_need": 11, "tolerance_up": 0.1}, 11, False),
     (ConditionKnown(), Reason.CONDITION_UNKNOWN, "answered", {"wanted": 4}, 4, False),
     (ConditionKnown(), Reason.CONDITION_UNKNOWN, "not answered", {"wanted": 4, "condition_unknown": True}, 10, True),
+    (CapacityKnown(), Reason.CAPACITY_UNKNOWN, "learned", {"wanted": 4}, 4, False),
+    (CapacityKnown(), Reason.CAPACITY_UNKNOWN, "not yet", {"wanted": 4, "capacity_unknown": True}, 10, True),
     (Condition(), Reason.CONDITION, "none", {"wanted": 4}, 4, False),
     (Condition(), Reason.CONDITION, "holds", {"wanted": 4, "condition_hold": True}, 10, True),
     (Condition(), Reason.CONDITION, "holds and grows", {"wanted": 14, "condition_hold": True}, 14, True),

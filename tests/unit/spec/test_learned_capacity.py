@@ -2,7 +2,7 @@
 
 import pytest
 
-from autoscaler.domain.errors import InvalidSpec
+from autoscaler.domain.errors import InvalidSpec, Refused
 from autoscaler.domain.workload import Demand, LearnedFrom
 from autoscaler.spec import parse_text, to_workload
 
@@ -34,6 +34,21 @@ def test_what_it_is_learned_from_stands_beside_the_given_one():
     assert other.learned == LearnedFrom("p95", 0.25, "ready", template="created")
 
 
+def test_it_may_be_learned_only():
+    found = demand("{learned: {resource: cpu, limit: 500m, replicas: ready}}")
+    assert (found.capacity_per_replica, found.learned) == (None, LearnedFrom("cpu", 0.5, "ready"))
+
+
+def test_without_either_nothing_is_known_ever():
+    with pytest.raises(ValueError, match="neither a capacity nor what it is learned from"):
+        Demand("requests", "rec", "web", None)
+
+
+def test_who_needs_a_number_is_told_the_way_out():
+    with pytest.raises(Refused, match=r"not learned yet; give perReplica, or --capacity"):
+        _ = Demand("requests", "rec", "web", None, LearnedFrom("cpu", 0.5, "ready")).known_capacity
+
+
 def test_a_given_one_is_learned_from_nothing():
     assert demand('{perReplica: "45"}').learned is None
 
@@ -41,7 +56,8 @@ def test_a_given_one_is_learned_from_nothing():
 @pytest.mark.parametrize(
     ("capacity", "words"),
     [
-        ("{learned: {resource: cpu, limit: 500m, replicas: ready}}", "capacity.perReplica is missing"),
+        ("{}", 'says nothing of what one replica serves; write perReplica: "45"'),
+        ("{learned: {resource: cpu, replicas: ready}}", "capacity.learned.limit is missing"),
         ('{perReplica: "45", learned: {resource: cpu, replicas: ready}}', "capacity.learned.limit is missing"),
         (
             '{perReplica: "45", learned: {resource: cpu, limit: "0", replicas: ready}}',
