@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from autoscaler.adapters.ladder_metrics import LadderMetrics
 from autoscaler.adapters.note_metrics import NoteMetrics
 from autoscaler.adapters.risk_metrics import RiskMetrics
+from autoscaler.domain.anomaly import Detector
 from autoscaler.domain.decision import Decisions
 from autoscaler.domain.forecast import LEVELS
 from autoscaler.domain.reasons import Reason
@@ -67,6 +68,10 @@ class Telemetry:
         self.backfill_failing = Gauge(
             "foresail_backfill_failing_demands", "Demands whose history was not answered when last asked.", registry=r
         )
+        self.detector = Gauge(
+            "foresail_anomaly_detector_up", "1 while it judges, 0 since it failed or was switched off; none is no series.",
+            ("detector",), registry=r,
+        )  # fmt: skip
         self._sources: dict[str, dict[str, int]] = {}
         self._source_gauges = {
             name: Gauge(f"foresail_source_{name}", text, ("source",), registry=r)
@@ -120,6 +125,10 @@ class Telemetry:
         for gone in self._seen - set(refs):
             self._forget(gone)
         self._seen = set(refs)
+        if decisions.anomalies is None:
+            _drop(self.detector, "anomaly")
+        else:
+            self.detector.labels("anomaly").set(decisions.anomalies.detector is Detector.ON)
         facts = decisions.proposals
         known = decisions.status.known
         columns = {

@@ -15,6 +15,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from autoscaler.bootstrap.policies_recorded import recorded_failures
+from autoscaler.domain.anomaly import AnomaliesAt
 from autoscaler.domain.decision import Decision
 from autoscaler.domain.errors import InvalidSpec, Problem, Refused
 from autoscaler.domain.fleet import NO_LIMIT, Fleet
@@ -133,7 +134,8 @@ def decided(load: Workload, case: CaseSpec) -> Decision:
     for back in range(int(duration_s(case.for_) // STEP_S), -1, -1):
         now_s = end_s - back * STEP_S
         status = _status(written, running, given, is_floor=is_floor)
-        decisions, state = decide(fleet, _seen(fleet, given, now_s), status, state, CHAIN, now_s=now_s)
+        seen, abnormal = _seen(fleet, given, now_s), _abnormal(case, now_s, end_s)
+        decisions, state = decide(fleet, seen, status, state, CHAIN, now_s=now_s, anomalies=abnormal)
         written = int(decisions.granted[0])
         running = max(given.replicas, written) if is_floor else written
     return decisions[0]
@@ -149,6 +151,16 @@ def _status(written: int, running: int, given: GivenSpec, *, is_floor: bool) -> 
         floor=np.array([written], dtype=np.int64),
         ceiling=np.array([ceiling], dtype=np.int64),
     )
+
+
+def _abnormal(case: CaseSpec, now_s: float, end_s: float) -> AnomaliesAt | None:
+    """What a detector says at now_s; None without one."""
+    told = case.given.anomaly
+    if told is None:
+        return None
+    since_s = end_s - duration_s(case.for_ if told.for_ is None else told.for_)
+    found = ((0, told.cause, told.severity, since_s),) if now_s >= since_s else ()
+    return AnomaliesAt.of(1, *found)
 
 
 def _seen(fleet: Fleet, given: GivenSpec, now_s: float) -> ForesightAt:

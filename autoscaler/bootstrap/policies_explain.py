@@ -99,7 +99,7 @@ def _limits(load: Workload, now_s: float) -> Iterator[Limit]:
     yield Limit("min", str(low[0]), _said(low[1]))
     yield Limit("max", str(high[0]), _said(high[1]))
     for field, value in limit_words(load):
-        found = [str(o) for key, o in base.items() if key == field or key.startswith(f"{field}[")]
+        found = [str(o) for key, o in base.items() if key == field or key.startswith((f"{field}[", f"{field}."))]
         yield Limit(field, value, "; ".join(found))
     if load.pause is not None and load.pause.active(datetime.fromtimestamp(now_s, UTC)):
         yield Limit("pause", pause_words(load.pause), f"PredictiveAutoscaler {load.ref} spec.pause")

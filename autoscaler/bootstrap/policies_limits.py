@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from autoscaler.domain.anomaly_rules import AnomalyRule, GrowthCap
 from autoscaler.domain.conditions import PolicyCondition, Then
 from autoscaler.domain.policy import NEVER, NO_TRUST, UNGUARDED, Brake, Budget, PolicyPause
 from autoscaler.domain.workload import Pause, PolicyType, ScalingRule, SelectPolicy, Workload
@@ -19,6 +20,8 @@ def limit_words(load: Workload) -> Iterator[tuple[str, str]]:
     trust = guarded.trust or NO_TRUST
     told = (("maxMargin", trust.margin), ("maxQuantileRatio", trust.ratio), ("maxOverObserved", trust.over))
     yield from ((f"forecastTrust.{name}", f"{value:g} times") for name, value in told if value < math.inf)
+    for cause, rule_of in guarded.anomaly:
+        yield f"anomaly.{cause[0].lower()}{cause[1:]}", anomaly_words(rule_of)
     if guarded.replica_price is not None:
         yield "replicaPrice", f"{guarded.replica_price:g}"
     for name, rule, cap in (
@@ -61,6 +64,18 @@ def condition_words(condition: PolicyCondition) -> str:
     does = {Then.ALLOW: "no shrink", Then.HOLD: "no shrink"}.get(condition.then, condition.then.lower() + count)
     short = ", even below what is needed now" if condition.short else ""
     return f"{does}{short} {when} {condition.program.text} ({condition.message})"
+
+
+def anomaly_words(rule: AnomalyRule) -> str:
+    """What it lets a workload do."""
+    parts = [f"growth {rule.growth}", "shrinks" if rule.shrink else "does not shrink", *map(_cap_words, rule.caps)]
+    return ", ".join(parts)
+
+
+def _cap_words(cap: GrowthCap) -> str:
+    ends = [] if cap.over == math.inf else [f"{cap.over * 100:g} % above what ran when it began"]
+    ends += [] if cap.most == GrowthCap().most else [f"{cap.most} replicas"]
+    return f"at most {' and '.join(ends)}" + (", even below what is needed now" if cap.short else "")
 
 
 def budget_words(budget: Budget) -> str:

@@ -23,7 +23,7 @@ from autoscaler.domain.policy import NEVER, Guarded, Origin
 from autoscaler.domain.workload import Workload
 from autoscaler.reporting.lint import Level, LintFinding, at_origin, of_problem
 from autoscaler.spec.fleet import LoadedFleet
-from autoscaler.spec.policy_anomaly import written
+from autoscaler.spec.policy_anomaly import field_of
 from autoscaler.spec.policy_match import Matcher, PlacedPolicy, disjoint, specificity
 from autoscaler.spec.policy_merge import merged
 from autoscaler.spec.reader import load_valid
@@ -36,7 +36,7 @@ LONG_PAUSE_S = 14 * DAY_S
 DEFAULT_LEAVES = (
     ("replicas", "min"), ("headroom",), ("risk",), ("maxDataAge",), ("surviveLossOf",), ("fallback",), ("priority",),
     ("replicaPrice",),
-    *(("anomaly", written(c), f) for c in CAUSES for f in ("growth", "shrink", "cap")),
+    *(("anomaly", field_of(c), f) for c in CAUSES for f in ("growth", "shrink", "cap")),
     *(("behavior", d, f) for d in ("scaleUp", "scaleDown")
       for f in ("stabilizationWindowSeconds", "policies", "selectPolicy", "tolerance")),
 )  # fmt: skip

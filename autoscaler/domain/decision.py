@@ -10,11 +10,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from autoscaler.domain.anomaly import AnomaliesAt
 from autoscaler.domain.fleet import Fleet
 from autoscaler.domain.forecast import LEVELS, ForesightAt
 from autoscaler.domain.ladder import Standing
 from autoscaler.domain.notes import Note
-from autoscaler.domain.proposals import POLICY_FIELDS, Proposals
+from autoscaler.domain.proposals import ANOMALY_FIELDS, POLICY_FIELDS, Proposals
 from autoscaler.domain.realised import Realised
 from autoscaler.domain.reasons import Reason
 from autoscaler.domain.replicas import ReplicaStatus
@@ -153,7 +154,7 @@ class Decisions:
     """One tick's decisions over lanes, no-ops too.
 
     sizing: [lane], index into SIZING_REASONS. granted: [lane], replicas after all guards. realised:
-    the shortage of the last weeks, up to this tick; None where nobody counts it.
+    the shortage of the last weeks, up to this tick; None where nobody counts it. anomalies: None where nobody looks.
     """
 
     fleet: Fleet
@@ -168,6 +169,7 @@ class Decisions:
     granted: Ints
     notes: Mapping[int, tuple[Note, ...]] = field(default_factory=dict)
     realised: Realised | None = None
+    anomalies: AnomaliesAt | None = None
 
     def noted(self, more: Mapping[int, tuple[Note, ...]]) -> Decisions:
         """With what there is to say beyond the numbers, by lane."""
@@ -237,6 +239,8 @@ def _view(batch: Decisions, lane: int) -> Decision:
     fleet, seen, load = batch.fleet, batch.seen, batch.fleet.workloads[lane]
     first = int(fleet.row_start[lane])
     effects = tuple(_effect(step, lane) for step in batch.trace)
+    blank = frozenset() if load.guarded is not None else POLICY_FIELDS
+    blank = blank if batch.proposals.anomaly_causes[lane] else blank | ANOMALY_FIELDS
     return Decision(
         workload=load.ref,
         at=datetime.fromtimestamp(batch.now_s, UTC),
@@ -257,7 +261,7 @@ def _view(batch: Decisions, lane: int) -> Decision:
         inputs={
             f.name: getattr(batch.proposals, f.name)[lane].item()
             for f in fields(batch.proposals)
-            if f.name != "now_s" and (load.guarded is not None or f.name not in POLICY_FIELDS)
+            if f.name != "now_s" and f.name not in blank
         }
         | {"now_s": batch.now_s},
         notes=batch.notes.get(lane, ()),

@@ -25,6 +25,7 @@ class Condition(StrEnum):
     LEAD_TOO_SHORT = "LeadTooShort"
     SAVING_NEEDS_HIGHER_TARGET = "SavingNeedsHigherTarget"
     POLICY_CONDITION = "PolicyCondition"
+    ANOMALY = "Anomaly"
     BUDGET_REACHED = "BudgetReached"
     WRITTEN = "Written"
     WRITE_CONFLICT = "WriteConflict"

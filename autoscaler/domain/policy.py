@@ -13,6 +13,8 @@ from autoscaler.domain.calendar import Window, is_open
 from autoscaler.domain.workload import Pause, PauseDirection, ScalingRule
 
 if TYPE_CHECKING:
+    from autoscaler.domain.anomaly import Cause
+    from autoscaler.domain.anomaly_rules import AnomalyRule
     from autoscaler.domain.conditions import About, PolicyCondition
 
 
@@ -157,7 +159,8 @@ class Guarded:
     up_cap, down_cap: step limits beside the workload's own; each of them binds. clash: the two rules that leave no
     room between min and max. unknown: why some policy that may speak about the workload cannot be read.
     origins: field → the rule that set the workload's value. brakes, budgets: shared with the other workloads that the
-    same policy selects; the higher priority is served first.
+    same policy selects; the higher priority is served first. anomaly: what an anomaly lets the workload do, by cause,
+    where it is not what is built in.
     """
 
     windows: tuple[ReplicaWindow, ...] = ()
@@ -177,6 +180,7 @@ class Guarded:
     trust: Trust | None = None
     conditions: tuple[PolicyCondition, ...] = ()
     about: About | None = None
+    anomaly: tuple[tuple[Cause, AnomalyRule], ...] = ()
 
     def owners(self) -> frozenset[str]:
         """Names of the policies that set something, without the workload's own and the built-in."""

@@ -25,6 +25,10 @@ POLICY_FIELDS = frozenset(
     }
 )  # fmt: skip
 """Fields that are blank on every lane that no guard policy selects."""
+ANOMALY_FIELDS = frozenset(
+    {"anomaly_causes", "anomaly_growth", "anomaly_hold", "anomaly_cap", "anomaly_short_cap"}
+)
+"""Fields that are blank on every lane on which nothing is abnormal."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,6 +55,8 @@ class Proposals:
     condition_hold, condition_unknown: some condition of a policy holds the lane, or cannot be answered.
     condition_floor, condition_cap: at least, at most for a condition; short_condition: the latter even below need.
     tolerance_up, tolerance_down: shares of current within which a lane stays.
+    anomaly_causes: bits of domain.anomaly.Cause. anomaly_growth: as change_freeze, what they let grow. anomaly_hold: they
+    let nothing shrink. anomaly_cap, anomaly_short_cap: most replicas to grow to; the latter even below observed need.
     capacity_unknown: some demand of the lane has no capacity yet.
     fallback_least: replicas that are there at least once the data is older than fallback_after_s; 0 = no such rule.
     wanted: the number under review. held, frozen: state of the chain so far.
@@ -104,10 +110,15 @@ class Proposals:
     tolerance_up: Floats = field(default_factory=lambda: np.empty(0))
     tolerance_down: Floats = field(default_factory=lambda: np.empty(0))
     capacity_unknown: Bools = field(default_factory=lambda: np.empty(0, dtype=np.bool_))
+    anomaly_causes: Codes = field(default_factory=lambda: np.empty(0, dtype=np.uint8))
+    anomaly_growth: Codes = field(default_factory=lambda: np.empty(0, dtype=np.uint8))
+    anomaly_hold: Bools = field(default_factory=lambda: np.empty(0, dtype=np.bool_))
+    anomaly_cap: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    anomaly_short_cap: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
     def __post_init__(self) -> None:
         lanes = len(self.wanted)
-        if len(self.rises_spaced) == lanes and len(self.capacity_unknown) == lanes:
+        if len(self.rises_spaced) == lanes and len(self.capacity_unknown) == lanes and len(self.anomaly_hold) == lanes:
             return
         nobody = np.zeros(lanes, dtype=np.bool_)
         blanks: dict[str, np.ndarray] = {"yielded": nobody, "stuck": nobody, "rises_spaced": nobody}
@@ -120,6 +131,8 @@ class Proposals:
         blanks |= {"condition_hold": nobody, "condition_unknown": nobody, "short_condition": nobody}
         blanks |= {"condition_floor": np.zeros(lanes, dtype=np.int64), "condition_cap": unlimited}
         blanks |= {"tolerance_up": np.zeros(lanes), "tolerance_down": np.zeros(lanes)}
+        blanks |= {"anomaly_causes": np.zeros(lanes, dtype=np.uint8), "anomaly_growth": np.zeros(lanes, dtype=np.uint8)}
+        blanks |= {"anomaly_hold": nobody, "anomaly_cap": unlimited, "anomaly_short_cap": unlimited}
         blanks |= {"capacity_unknown": nobody}
         for name, blank in blanks.items():
             if len(getattr(self, name)) != lanes:

@@ -39,6 +39,7 @@ class Reason(StrEnum):
     WITHIN_TOLERANCE = "WithinTolerance"
     CONDITION = "Condition"
     CONDITION_UNKNOWN = "ConditionUnknown"
+    ANOMALY = "Anomaly"
 
     def words(self, before: int, after: int, limit: float | None = None) -> str:
         """One plain sentence; `limit` is the number that the guard worked with, where it has one."""
@@ -78,6 +79,7 @@ _WORDS = {
     Reason.WITHIN_TOLERANCE: "within {limit} % of what is there: not worth a move ({before} → {after})",
     Reason.CONDITION: "a condition of a policy says so ({before} → {after})",
     Reason.CONDITION_UNKNOWN: "a condition of a policy cannot be answered: holding at {after}",
+    Reason.ANOMALY: "something is abnormal, and this is what may follow from it ({before} → {after})",
     Reason.GUARD_FAILED: "a guard raised: holding at {after}",
 }
 

@@ -1,5 +1,6 @@
 """The guards in the order in which they speak. Order is meaning: see docs/architecture.md."""
 
+from autoscaler.guards.anomaly import Anomaly
 from autoscaler.guards.bad_data import BadData
 from autoscaler.guards.budget import Budget
 from autoscaler.guards.capacity_known import CapacityKnown
@@ -46,6 +47,7 @@ CHAIN: tuple[Guard, ...] = (
     Stabilization(),
     Tolerance(),
     Condition(),
+    Anomaly(),
     StepUp(),
     StepDown(),
     DisruptionBudget(),

@@ -25,8 +25,9 @@ class RiseSpacing:
         since_s = lanes.now_s - lanes.raised_s
         early = lanes.rises_spaced & (since_s < self.spacing_s)
         if anywhere(early):
-            early &= ~lanes.frozen & ~lanes.held & (lanes.wanted > lanes.current)
+            kept = np.where(lanes.held, np.maximum(lanes.hold_level, lanes.trusted_need), lanes.current)
+            early &= ~lanes.frozen & (lanes.wanted > kept)
         if not anywhere(early):
             return lanes.unchanged(self.reason, since_s)
-        wanted = np.where(early, lanes.current, lanes.wanted)
+        wanted = np.where(early, kept, lanes.wanted)
         return Verdicts(self.reason, wanted, lanes.held, lanes.frozen, limit=since_s, glides=True)

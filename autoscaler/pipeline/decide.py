@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from autoscaler.domain.anomaly import AnomaliesAt
 from autoscaler.domain.decision import Decisions, GuardTrace
 from autoscaler.domain.fleet import NO_LIMIT, Fleet
 from autoscaler.domain.forecast import LEVELS, ForesightAt
@@ -18,6 +19,7 @@ from autoscaler.domain.reasons import Reason
 from autoscaler.domain.replicas import ReplicaStatus
 from autoscaler.domain.series import Bools, Ints, anywhere, everywhere, usable
 from autoscaler.guards.contract import Guard
+from autoscaler.pipeline.anomalies import abnormal, anomaly_notes
 from autoscaler.pipeline.policy_notes import budget_notes, condition_notes, conditioned
 from autoscaler.pipeline.state import LoopState
 from autoscaler.planning.margin import Settled, descent_of, remember, settle
@@ -36,10 +38,12 @@ def decide(
     guards: Sequence[Guard],
     *,
     now_s: float,
+    anomalies: AnomaliesAt | None = None,
 ) -> tuple[Decisions, LoopState]:
     """Decide for every lane; the new state is what the next tick starts from.
 
-    now_s: seconds since the epoch. The decision expires after two steps: a late writer drops it.
+    now_s: seconds since the epoch. The decision expires after two steps: a late writer drops it. anomalies: what a
+    detector says of this moment; None = there is none.
     """
     state = _learned(fleet, seen, state)
     current = _written(fleet, status)
@@ -53,6 +57,7 @@ def decide(
     proposals = _propose(fleet, planned, status, current, state, rules=rules, now_s=now_s)
     if believed is not None:
         proposals = replace(proposals, trust_cap=believed)
+    proposals, state = abnormal(fleet, proposals, state, anomalies)
     answers = conditioned(fleet, seen, proposals, margin, now_s) if fleet.conditions.any else None
     if answers is not None:
         proposals = replace(
@@ -79,7 +84,10 @@ def decide(
         trace=trace,
         granted=last.wanted,
         notes=status.notes,
+        anomalies=anomalies,
     )
+    if anomalies is not None and anomalies.any:
+        decisions = decisions.noted(anomaly_notes(proposals, anomalies))
     if answers is not None:
         decisions = decisions.noted(condition_notes(answers))
     if shares is not None:
@@ -265,13 +273,14 @@ def _offer(fleet: Fleet, proposals: Proposals, last: Proposals) -> Offer:
     need = proposals.trusted_need
     bound = np.maximum(np.minimum(proposals.min_replicas, proposals.max_replicas), proposals.down_limit)
     outside = proposals.current > proposals.max_replicas  # a way into changed limits is nobody's failing metric
+    kept = np.where(last.held, np.maximum(proposals.hold_level, need), 0)  # beyond it a held lane grows by forecast
     return Offer(
         granted=last.wanted,
         current=proposals.current,
         running=np.where(fleet.is_floor, proposals.hold_level, 0),
-        least=np.maximum(need, bound),
-        fixed=last.held | last.frozen | outside,
-        least_short=bound,
+        least=np.maximum(np.maximum(need, bound), kept),
+        fixed=last.held & (last.wanted <= kept) | last.frozen | outside,
+        least_short=np.maximum(bound, kept),
         need=need,
     )
 

@@ -21,7 +21,8 @@ class LoopState:
     """times_s: [entry], rising. high, low: [entry, lane], recommendations; ticks that lie closer than a
     MOST_ENTRIES-th of the horizon share an entry (max and min). counts: [entry, lane], what was written before
     that tick's decision. Blank (high and counts -1, low NO_LIMIT) where the lane was not there or not known.
-    room: what HPAs keep. realised: the shortage that was, counted by the live tick alone.
+    room: what HPAs keep. realised: the shortage that was, counted by the live tick alone. alarmed: [lane], what ran
+    when an anomaly began from which a cap counts, -1 = there is none.
     """
 
     lanes: tuple[WorkloadRef, ...]
@@ -32,6 +33,7 @@ class LoopState:
     counts: Ints
     room: RoomState
     realised: Realised
+    alarmed: Ints
 
     @staticmethod
     def fresh(fleet: Fleet, step_s: int) -> LoopState:
@@ -39,7 +41,8 @@ class LoopState:
         lanes = tuple(w.ref for w in fleet.workloads)
         margin = MarginState.fresh(len(fleet), _longest_lead(fleet, step_s), descent_of(fleet, step_s).depth)
         room, realised = RoomState.fresh(len(fleet)), Realised.fresh(len(fleet))
-        return LoopState(lanes, margin, np.empty(0), none, none, none, room, realised)
+        calm = np.full(len(fleet), -1, dtype=np.int64)
+        return LoopState(lanes, margin, np.empty(0), none, none, none, room, realised, calm)
 
     def for_fleet(self, fleet: Fleet, step_s: int) -> LoopState:
         """The same memory for a changed fleet: lanes that stay keep theirs, new ones start fresh."""
@@ -75,7 +78,7 @@ class LoopState:
 
         return LoopState(
             lanes, margin, self.times_s, carried(self.high, -1), carried(self.low, NO_LIMIT), carried(self.counts, -1),
-            self.room.carried(old), self.realised.carried(old),
+            self.room.carried(old), self.realised.carried(old), carried(self.alarmed[np.newaxis], -1)[0],
         )  # fmt: skip
 
     def noted(self, now_s: float, recommended: Ints, current: Ints, known: Bools, horizon_s: float) -> LoopState:
@@ -107,6 +110,7 @@ class LoopState:
             counts=np.concatenate((self.counts[kept], count[np.newaxis])),
             room=self.room,
             realised=self.realised,
+            alarmed=self.alarmed,
         )
 
     def learned(self, margin: MarginState) -> LoopState:
@@ -120,6 +124,7 @@ class LoopState:
             self.counts,
             self.room,
             self.realised,
+            self.alarmed,
         )  # several times faster than `replace`, twice a tick
 
     def recent_high(self, now_s: float, limits: StepLimits) -> Ints:

@@ -16,10 +16,12 @@ from autoscaler.guards.contract import Guard
 from autoscaler.intake.history import History
 from autoscaler.intake.lag import DataLag
 from autoscaler.intake.lead_times import LeadTimes
+from autoscaler.pipeline.anomalies import judged
 from autoscaler.pipeline.counted import counted
 from autoscaler.pipeline.decide import decide
 from autoscaler.pipeline.foresee import foresee
 from autoscaler.pipeline.state import LoopState
+from autoscaler.ports.anomalies import AnomalyDetector
 from autoscaler.ports.cluster import Cluster
 from autoscaler.ports.metrics import MetricsReader
 from autoscaler.ports.records import DecisionWriter
@@ -40,6 +42,7 @@ class Pipeline:
     lag: DataLag = field(default_factory=DataLag)
     leads: LeadTimes = field(default_factory=LeadTimes)
     state: LoopState | None = None
+    detector: AnomalyDetector | None = None
     _learned: tuple[int, float] = (0, -math.inf)
 
     def tick(self, fleet: Fleet, now: datetime) -> Decisions:
@@ -54,7 +57,10 @@ class Pipeline:
         status = self.cluster.observe(fleet)
         self.leads.learn(fleet, status.starts)
         remembered = (self.state or LoopState.fresh(fleet, step_s)).for_fleet(fleet, step_s)
-        decisions, self.state = decide(fleet, foresight.at(0), status, remembered, self.guards, now_s=now.timestamp())
+        decisions, self.state = decide(
+            fleet, foresight.at(0), status, remembered, self.guards, now_s=now.timestamp(),
+            anomalies=judged(self.detector, panel, fleet, step),
+        )  # fmt: skip
         decisions, self.state = counted(decisions, self.state)
         decisions = decisions.noted(self.leads.notes(fleet))
         try:

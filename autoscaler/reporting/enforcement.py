@@ -69,6 +69,14 @@ TABLE: tuple[Enforced, ...] = (
         "for the floor; the HPA decides above",
     ),
     Enforced(
+        "anomaly: no shrink", ("anomaly",), "nothing shrinks; grows as the cause lets it",
+        "the floor is at least what runs: nothing shrinks",
+    ),
+    Enforced(
+        "anomaly: growth limited or capped", ("anomaly",), "grows so far only, and keeps what it has",
+        "for the floor; the HPA grows on its own metrics",
+    ),
+    Enforced(
         "tolerance", ("tolerance",), "smaller moves are not made, observed need is spared",
         "for the floor; the HPA has its own",
     ),

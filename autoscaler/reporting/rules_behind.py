@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from autoscaler.domain.anomaly import CAUSES
 from autoscaler.domain.decision import Decision, GuardEffect
 from autoscaler.domain.notes import Condition
 
@@ -21,6 +22,7 @@ _FIELDS: dict[str, tuple[str, ...]] = {
     "growth-brake": ("growthBrake",),
     "condition": ("condition",),
     "condition-known": ("condition",),
+    "anomaly": ("anomaly",),
     "budget": ("budget",),
     "min-max": ("min", "max"),
 }
@@ -38,4 +40,8 @@ def rules_behind(decision: Decision, effect: GuardEffect) -> tuple[str, ...]:
     if effect.guard.startswith("condition"):  # only those that spoke
         said = [n.words for n in decision.notes if n.condition is Condition.POLICY_CONDITION]
         return tuple(r for f, r in decision.rules if f == "condition" and any(w.endswith(f"({r})") for w in said))
+    if effect.guard == "anomaly":  # only of what is abnormal
+        bits = int(decision.inputs.get("anomaly_causes", 0))
+        active = {f"anomaly.{c[0].lower()}{c[1:]}" for c in CAUSES if bits & c.bit}
+        return tuple(rule for field, rule in decision.rules if field.rpartition(".")[0] in active)
     return tuple(rule for field, rule in decision.rules if field.partition("[")[0] in fields)

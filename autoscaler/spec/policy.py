@@ -67,6 +67,12 @@ class GuardPolicySpec(Part):
                 message = "a cap that may cut below what is needed now leaves workloads short"
                 where = ("limits", "conditions", index, "mayCauseShortage")
                 raise scalars.slip(message, "write acknowledge: [MayCauseShortage]", where)
+        for part, rules in (("defaults", self.defaults), ("limits", self.limits)):
+            anomaly = None if rules is None else rules.anomaly
+            for place in anomaly.shortages() if anomaly is not None else ():
+                if "MayCauseShortage" not in self.acknowledge:
+                    message = "an anomaly that may stop growth below what is needed now leaves workloads short"
+                    raise scalars.slip(message, "write acknowledge: [MayCauseShortage]", (part, "anomaly", *place))
         if self.pause is not None and self.pause.until is None and "OpenEnded" not in self.acknowledge:
             message = "a pause without an end is easily forgotten"
             raise scalars.slip(message, "write until, or openEnded: true and acknowledge: [OpenEnded]", ("pause",))

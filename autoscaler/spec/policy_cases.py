@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from autoscaler.domain.anomaly import Cause
 from autoscaler.domain.reasons import Reason
 from autoscaler.spec import scalars
 from autoscaler.spec.behavior import INT32_MAX, Part
@@ -56,6 +57,23 @@ class DemandGivenSpec(Part):
 DemandsGiven = Annotated[dict[str, DemandGivenSpec], BeforeValidator(without_nulls), Field(max_length=8)]
 
 
+class AnomalyGivenSpec(Part):
+    """What a detector says at the moment of the case. Without it nothing is abnormal, as with no detector."""
+
+    cause: Annotated[Cause, Field(strict=False)] = Field(
+        description="Class of the cause.", examples=["SuspectedAttack"]
+    )
+    severity: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] = Field(
+        default=1.0, description="Above 0, up to 1.", examples=[0.9]
+    )
+    for_: scalars.Duration | None = Field(
+        default=None,
+        alias="for",
+        description="How long it has lasted; minutes of the case before that are without it. Default: all of the case.",
+        examples=["10m"],
+    )
+
+
 class GivenSpec(DemandGivenSpec):
     """The situation. observed, peak, quantiles and dataAge are those of the only demand; of several, see demands."""
 
@@ -67,6 +85,9 @@ class GivenSpec(DemandGivenSpec):
     )
     hpa_max: Replicas | None = Field(
         default=None, description="Under a floor actuation: the highest floor that the HPA's max leaves.", examples=[60]
+    )
+    anomaly: AnomalyGivenSpec | None = Field(
+        default=None, description="What is abnormal.", examples=[{"cause": "SuspectedAttack"}]
     )
     demands: DemandsGiven = Field(
         default={}, description="By name, for a workload with several demands.", examples=[{"requests": {"peak": 300}}]

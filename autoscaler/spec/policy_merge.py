@@ -12,12 +12,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from autoscaler.domain.anomaly import CAUSES, Cause
+from autoscaler.domain.anomaly_rules import BY_DEFAULT, AnomalyRule, GrowthCap
 from autoscaler.domain.conditions import About
-from autoscaler.domain.policy import UNGUARDED, Fallback, Guarded, Origin, Survive, Trust
+from autoscaler.domain.policy import UNGUARDED, Fallback, Growth, Guarded, Origin, Survive, Trust
+from autoscaler.domain.policy_fleet import FREEZE_CODE
 from autoscaler.domain.workload import ScalingRule, SelectPolicy, StepPolicy, Workload
 from autoscaler.spec.behavior import StepPolicySpec
 from autoscaler.spec.compile import to_workload
 from autoscaler.spec.kinds import PredictiveAutoscaler
+from autoscaler.spec.policy_anomaly import GrowthCapSpec, field_of
 from autoscaler.spec.policy_match import PlacedPolicy
 from autoscaler.spec.scalars import duration_s, headroom_of, quantity_of, risk_of
 
@@ -124,6 +128,7 @@ class _Merge:
             priority=self._priority(),
             replica_price=self._price(),
             trust=self._trust(),
+            anomaly=self._anomaly(),
             conditions=tuple(c for p in self._policies for c in p.conditions),
             about=self._about if any(p.conditions for p in self._policies) else None,
             origins=tuple(self._origins.items()),
@@ -222,9 +227,42 @@ class _Merge:
                     least[part], self._origins[f"forecastTrust.{written}"] = float(limit), origin
         return Trust(**least) if least else None
 
+    def _anomaly(self) -> tuple[tuple[Cause, AnomalyRule], ...]:
+        """The rules that are not as built in."""
+        if self._default("anomaly") is None and next(self._all("limits", "anomaly"), None) is None:
+            return ()
+        found = ((cause, self._of_cause(cause)) for cause in CAUSES)
+        return tuple((cause, rule) for cause, rule in found if rule != BY_DEFAULT[cause])
+
+    def _of_cause(self, cause: Cause) -> AnomalyRule:
+        """Defaults in place of what is built in, then the strictest of the limits; every cap counts."""
+        at, rule, caps = ("anomaly", field_of(cause)), BY_DEFAULT[cause], []
+        growth: tuple[Growth, Origin | None] = (rule.growth, None)
+        shrink: tuple[bool, Origin | None] = (rule.shrink, None)
+        growth = self._default(*at, "growth") or growth
+        shrink = self._default(*at, "shrink") or shrink
+        for limit, origin in self._all("limits", *at, "growth"):
+            growth = (limit, origin) if FREEZE_CODE[limit] > FREEZE_CODE[growth[0]] else growth
+        for limit, origin in self._all("limits", *at, "shrink"):
+            shrink = (limit, origin) if shrink[0] and not limit else shrink
+        said = [found] if (found := self._default(*at, "cap")) is not None else []
+        for count, (cap, origin) in enumerate([*said, *self._all("limits", *at, "cap")], 1):
+            caps.append(_cap_of(cap))
+            self._origins[".".join((*at, "cap")) + (f"[{count}]" if count > 1 else "")] = origin
+        for name, by in (("growth", growth[1]), ("shrink", shrink[1])):
+            if by is not None:
+                self._origins[".".join((*at, name))] = by
+        return AnomalyRule(growth[0], shrink[0], tuple(caps))
+
     def _survive(self) -> Survive | None:
         found = self._default("surviveLossOf")
         return None if found is None else Survive(found[1], found[0].replicas or 0, found[0].zone_of or 0)
+
+
+def _cap_of(cap: GrowthCapSpec) -> GrowthCap:
+    over = math.inf if cap.over is None else headroom_of(cap.over) - 1
+    most = GrowthCap().most if cap.replicas is None else cap.replicas
+    return GrowthCap(over, most, cap.may_cause_shortage)
 
 
 def steps(policies: Iterable[StepPolicySpec]) -> tuple[StepPolicy, ...]:

@@ -9,21 +9,13 @@ from pydantic import Field, model_validator
 from autoscaler.domain.policy import Growth
 from autoscaler.spec import scalars
 from autoscaler.spec.behavior import INT32_MAX, Part, Policies, Select, Tolerance, Window
+from autoscaler.spec.policy_anomaly import AnomalySpec
 from autoscaler.spec.policy_conditions import Conditions
 from autoscaler.spec.policy_shared import BrakeSpec, BudgetSpec, TrustSpec
+from autoscaler.spec.saying import Saying
 from autoscaler.spec.when import WhenSpec
 
 Count = Annotated[int, Field(ge=1, le=INT32_MAX)]
-
-
-class Saying(Part):
-    """A part of which nothing is left, as after an edit that went wrong, is refused rather than read as "no rules"."""
-
-    @model_validator(mode="after")
-    def _says_something(self) -> Saying:
-        if not self.model_fields_set:
-            raise scalars.slip("says nothing", "write a rule, or remove the field")
-        return self
 
 
 class DirectionDefaults(Saying):
@@ -160,6 +152,11 @@ class DefaultsSpec(Saying):
     fallback: FallbackSpec | None = Field(
         default=None, description="What holds in the dark.", examples=[{"after": "10m", "min": 10}]
     )
+    anomaly: AnomalySpec | None = Field(
+        default=None,
+        description="What anomalies let a workload do, instead of what is built in.",
+        examples=[{"dataFault": {"growth": "ObservedNeed"}}],
+    )
     replica_price: scalars.Quantity | None = Field(
         default=None, description="What a replica costs in an hour, for budgets of money.", examples=["0.05"]
     )
@@ -270,6 +267,11 @@ class LimitsSpec(Saying):
                 },
             ],
         ],
+    )
+    anomaly: AnomalySpec | None = Field(
+        default=None,
+        description="What anomalies let a workload do: the least growth counts, no shrink wins, each cap binds.",
+        examples=[{"suspectedAttack": {"cap": {"over": "50%"}}}],
     )
     schedule: Schedule | None = Field(
         default=None,

@@ -10,6 +10,8 @@ import pytest
 
 from autoscaler.bootstrap.lanes import side_by_side
 from autoscaler.bootstrap.worlds import World
+from autoscaler.domain.anomaly import AnomaliesAt, Cause
+from autoscaler.domain.anomaly_rules import AnomalyRule, GrowthCap
 from autoscaler.domain.calendar import Once
 from autoscaler.domain.conditions import About, PolicyCondition, Then
 from autoscaler.domain.fleet import Fleet
@@ -219,6 +221,7 @@ def once(
     observed: float | None = None,
     scale_up: ScalingRule | None = None,
     scale_down: ScalingRule | None = None,
+    abnormal: Cause | None = None,
     **told: np.ndarray,
 ) -> int:
     """One lane that has ten, of which a floor is eight; what is granted for so much demand, ten of it a replica."""
@@ -241,7 +244,8 @@ def once(
     state = LoopState.fresh(fleet, 60)
     state = state.learned(replace(state.margin, log_margin=np.zeros(1)))
     _, state = decide(fleet, seen, one, state, CHAIN, now_s=now_s - 600)  # what it has is older than any window
-    return int(decide(fleet, seen, one, state, CHAIN, now_s=now_s)[0].granted[0])
+    found = None if abnormal is None else AnomaliesAt.of(1, (0, abnormal, 1.0, now_s))
+    return int(decide(fleet, seen, one, state, CHAIN, now_s=now_s, anomalies=found)[0].granted[0])
 
 
 def slowed(actuation: Actuation) -> None:
@@ -302,6 +306,20 @@ def condition_caps(actuation: Actuation) -> None:
     cap = conditioned('p95["d"] > 200.0', Then.CAP, 15)
     assert once(actuation, 300.0, cap, observed=10.0) == 15
     assert once(actuation, 300.0, cap, observed=180.0) == 18
+
+
+def abnormal_holds(actuation: Actuation) -> None:
+    for cause in (Cause.DATA_FAULT, Cause.SENSOR_LOSS, Cause.CAPACITY, Cause.LATENCY_ERRORS):
+        assert once(actuation, 30.0, abnormal=cause) == 10  # under a floor what runs
+    assert once(actuation, 300.0, abnormal=Cause.CAPACITY) == 30
+
+
+def abnormal_growth(actuation: Actuation) -> None:
+    assert once(actuation, 300.0, abnormal=Cause.SENSOR_LOSS) == 10
+    assert once(actuation, 300.0, observed=120.0, abnormal=Cause.SUSPECTED_ATTACK) == 12
+    cap = Guarded(anomaly=((Cause.SUSPECTED_ATTACK, AnomalyRule(caps=(GrowthCap(most=15),))),))
+    assert once(actuation, 300.0, cap, observed=120.0, abnormal=Cause.SUSPECTED_ATTACK) == 15
+    assert once(actuation, 30.0, cap, abnormal=Cause.SUSPECTED_ATTACK) == once(actuation, 30.0)
 
 
 def tolerated(actuation: Actuation) -> None:
@@ -374,6 +392,8 @@ ROWS: dict[str, Callable[[Actuation], None]] = {
     "condition: hold, allow, not answered": condition_holds,
     "condition: floor": condition_floors,
     "condition: cap": condition_caps,
+    "anomaly: no shrink": abnormal_holds,
+    "anomaly: growth limited or capped": abnormal_growth,
     "tolerance": tolerated,
     "step limits upward": stepped_up,
     "step limits downward, stabilisation": stepped_down,

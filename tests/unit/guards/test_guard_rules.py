@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, fields, replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autoscaler.domain.fleet import NO_LIMIT
-from autoscaler.domain.proposals import Proposals, Verdicts
+from autoscaler.domain.proposals import ANOMALY_FIELDS, Proposals, Verdicts
 from autoscaler.domain.reasons import Reason
 from autoscaler.domain.series import Bools, DataVerdict
 from autoscaler.guards.chain import CHAIN
@@ -31,7 +32,7 @@ def _drawn(seed: int) -> Proposals:
         return rng.random(LANES) < share
 
     current, wanted, known = counts(), counts(), flags(0.7)
-    return Proposals(
+    made = Proposals(
         now_s=0.0,
         target_known=flags(0.93),
         desired=np.where(flags(0.5), current, counts()),
@@ -76,6 +77,15 @@ def _drawn(seed: int) -> Proposals:
         tolerance_up=rng.choice([0.0, 0.1, 1.0], LANES),
         tolerance_down=rng.choice([0.0, 0.1, 1.0], LANES),
     )
+    abnormal = flags(0.4)
+    return replace(
+        made,
+        anomaly_causes=np.where(abnormal, rng.integers(1, 64, LANES), 0).astype(np.uint8),
+        anomaly_growth=np.where(abnormal, rng.integers(0, 4, LANES), 0).astype(np.uint8),
+        anomaly_hold=abnormal & flags(0.5),
+        anomaly_cap=np.where(abnormal & flags(0.3), counts(), NO_LIMIT),
+        anomaly_short_cap=np.where(abnormal & flags(0.3), counts(), NO_LIMIT),
+    )
 
 
 PROPOSALS = st.builds(_drawn, st.integers(0, 2**32 - 1))
@@ -93,7 +103,8 @@ def _level(p: Proposals) -> Bools:
 
 def _short(p: Proposals) -> Bools:
     """A policy may leave the lane without what it needs now."""
-    return p.short_budget | (p.short_growth & p.growth_braked) | p.short_condition
+    abnormal = np.asarray(p.anomaly_growth == NOTHING) | (p.anomaly_short_cap < NO_LIMIT)
+    return p.short_budget | (p.short_growth & p.growth_braked) | p.short_condition | abnormal
 
 
 def _still(p: Proposals) -> Bools:
@@ -103,8 +114,8 @@ def _still(p: Proposals) -> Bools:
 
 def _holds(p: Proposals) -> Bools:
     dark = (p.verdict != DataVerdict.OK) | ~(p.data_age_s <= p.max_data_age_s)
-    told = p.policy_unknown | p.condition_hold | p.condition_unknown | p.capacity_unknown
-    return dark | told | (p.change_freeze > 0) | p.braked
+    asked = p.condition_hold | p.condition_unknown | p.capacity_unknown | p.anomaly_hold
+    return dark | p.policy_unknown | (p.change_freeze > 0) | p.braked | asked
 
 
 @settings(max_examples=150, deadline=None)
@@ -221,6 +232,19 @@ def test_every_change_is_told_by_the_guard_that_made_it(p: Proposals) -> None:
     assert acted[_holds(p) & ~_untouchable(p) & ~_level(p)].all()
 
 
+@settings(max_examples=300, deadline=None)
+@given(p=PROPOSALS)
+def test_D16_a_false_alarm_of_any_kind_never_makes_anything_grow_and_takes_nothing_away(p: Proposals) -> None:
+    """Beyond what runs, and what is needed now, nothing is asked for that would not be asked for without it."""
+    p = replace(p, rises_spaced=p.hold_level > p.current, raised_s=np.where(p.wanted % 2 == 0, -10.0, -np.inf))
+    blank: dict[str, Any] = {name: np.empty(0, dtype=getattr(p, name).dtype) for name in ANOMALY_FIELDS}
+    calm = replace(p, **blank)
+    got, without = run_chain(CHAIN, p)[1].wanted, run_chain(CHAIN, calm)[1].wanted
+    assert (got <= np.maximum(without, np.maximum(p.hold_level, p.trusted_need))).all()
+    shrunk = got < np.minimum(without, p.current)
+    assert not shrunk.any()
+
+
 def test_the_order_is_people_then_data_then_smoothing_then_limits() -> None:
     assert [g.reason for g in CHAIN] == [
         Reason.TARGET_UNKNOWN,
@@ -240,6 +264,7 @@ def test_the_order_is_people_then_data_then_smoothing_then_limits() -> None:
         Reason.STABILIZING,
         Reason.WITHIN_TOLERANCE,
         Reason.CONDITION,
+        Reason.ANOMALY,
         Reason.STEP_UP_LIMITED,
         Reason.STEP_DOWN_LIMITED,
         Reason.DISRUPTION_BUDGET,

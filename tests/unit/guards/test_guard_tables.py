@@ -6,9 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from autoscaler.domain.anomaly import Cause
 from autoscaler.domain.proposals import Proposals
 from autoscaler.domain.reasons import Reason
 from autoscaler.domain.series import DataVerdict
+from autoscaler.guards.anomaly import Anomaly
 from autoscaler.guards.bad_data import BadData
 from autoscaler.guards.budget import Budget
 from autoscaler.guards.capacity_known import CapacityKnown
@@ -39,6 +41,7 @@ from autoscaler.guards.tolerance import Tolerance
 from autoscaler.guards.yielded import Yielded
 from autoscaler.pipeline.decide import run_chain
 
+FAULT, FAILING, ATTACK = Cause.DATA_FAULT.bit, Cause.LATENCY_ERRORS.bit, Cause.SUSPECTED_ATTACK.bit
 Case = tuple[Guard, Reason, str, dict[str, Any], int, bool]
 
 CASES: list[Case] = [
@@ -175,6 +178,28 @@ CASES: list[Case] = [
     (DisruptionBudget(), Reason.DISRUPTION_BUDGET, "none binds", {"wanted": 4}, 4, False),
     (DisruptionBudget(), Reason.DISRUPTION_BUDGET, "D10 binds", {"wanted": 4, "least_replicas": 9}, 9, False),
     (DisruptionBudget(), Reason.DISRUPTION_BUDGET, "D10 never raises", {"wanted": 4, "least_replicas": 30}, 10, False),
+    (Anomaly(), Reason.ANOMALY, "nothing abnormal", {"wanted": 4, "anomaly_hold": True}, 4, False),
+    (Anomaly(), Reason.ANOMALY, "M24 M25 wrong data neither shrinks", {
+        "wanted": 4, "anomaly_causes": FAULT, "anomaly_growth": NOTHING, "anomaly_hold": True}, 10, True),
+    (Anomaly(), Reason.ANOMALY, "M25 nor grows, whatever it seems to need", {
+        "wanted": 90, "observed_need": 90, "anomaly_causes": FAULT, "anomaly_growth": NOTHING, "anomaly_hold": True},
+     10, True),
+    (Anomaly(), Reason.ANOMALY, "M26 failing does not shrink", {
+        "wanted": 4, "anomaly_causes": FAILING, "anomaly_hold": True}, 10, True),
+    (Anomaly(), Reason.ANOMALY, "M26 failing may grow", {
+        "wanted": 14, "anomaly_causes": FAILING, "anomaly_hold": True}, 14, True),
+    (Anomaly(), Reason.ANOMALY, "S09 not by forecast", {
+        "wanted": 40, "observed_need": 12, "anomaly_causes": ATTACK, "anomaly_growth": OBSERVED_NEED}, 12, False),
+    (Anomaly(), Reason.ANOMALY, "S09 may shrink", {
+        "wanted": 4, "anomaly_causes": ATTACK, "anomaly_growth": OBSERVED_NEED}, 4, False),
+    (Anomaly(), Reason.ANOMALY, "S09 capped, need is spared", {
+        "wanted": 40, "observed_need": 22, "anomaly_causes": ATTACK, "anomaly_cap": 15}, 22, False),
+    (Anomaly(), Reason.ANOMALY, "S09 capped, need is not spared", {
+        "wanted": 40, "observed_need": 22, "anomaly_causes": ATTACK, "anomaly_short_cap": 15}, 15, False),
+    (Anomaly(), Reason.ANOMALY, "a cap takes nothing away", {
+        "wanted": 40, "anomaly_causes": ATTACK, "anomaly_short_cap": 5}, 10, False),
+    (Anomaly(), Reason.ANOMALY, "under a floor what runs is there", {
+        "wanted": 40, "hold_level": 16, "anomaly_causes": ATTACK, "anomaly_short_cap": 5}, 16, False),
     (FleetBrake(), Reason.FLEET_BRAKE, "free", {"wanted": 4}, 4, False),
     (FleetBrake(), Reason.FLEET_BRAKE, "D07 waits", {"wanted": 4, "braked": True}, 10, True),
     (FleetBrake(), Reason.FLEET_BRAKE, "D07 need grows", {"wanted": 4, "observed_need": 12, "braked": True}, 12, True),

@@ -105,6 +105,7 @@ BESIDE: dict[tuple[str, str], dict[str, object] | None] = {
     ("BudgetSpec", "may_cause_shortage"): {"replicas": 400},
     ("BrakeSpec", "may_cause_shortage"): {"grow": "40%"},
     **{("PolicyPauseSpec", name): {"until": "2026-03-01T06:00:00Z"} for name in ("owner", "reason", "at")},
+    ("GrowthCapSpec", "may_cause_shortage"): {"over": "50%"},
     ("PolicyPauseSpec", "direction"): {"until": "2026-03-01T06:00:00Z"},
     ("GuardPolicySpec", "selector"): {"defaults": {"headroom": "20%"}},
     ("GuardPolicySpec", "acknowledge"): {"defaults": {"headroom": "20%"}},

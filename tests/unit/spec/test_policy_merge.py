@@ -4,6 +4,9 @@ from itertools import permutations
 
 import pytest
 
+from autoscaler.domain.anomaly import Cause
+from autoscaler.domain.anomaly_rules import BY_DEFAULT, AnomalyRule, GrowthCap
+from autoscaler.domain.policy import Growth
 from autoscaler.domain.workload import PolicyType, SelectPolicy, StepPolicy
 from autoscaler.spec import parse_text
 from autoscaler.spec.policy_match import Matcher
@@ -246,3 +249,47 @@ def test_a_budget_of_a_month_is_kept_evenly_and_a_workload_has_its_own_price(com
     load = compiled(autoscaler(), policy(defaults='{replicaPrice: "0.10"}', limits=words))
     (budget,) = load.guarded.budgets
     assert (budget.replicas, budget.money, budget.price, load.guarded.replica_price) == (None, 10.0, 0.05, 0.1)
+
+
+def rule_of(load, cause):
+    return dict(load.guarded.anomaly).get(cause, BY_DEFAULT[cause])
+
+
+def test_what_anomalies_may_do_is_built_in_until_a_policy_says_otherwise(compiled, autoscaler, policy):
+    assert compiled(autoscaler()).guarded is None
+    load = compiled(autoscaler(), policy(defaults="{anomaly: {demand: {growth: Any, shrink: true}}}"))
+    assert load.guarded.anomaly == ()  # the same as built in
+
+
+def test_defaults_replace_a_built_in_rule_field_by_field_and_limits_bind(compiled, autoscaler, policy):
+    load = compiled(
+        autoscaler(),
+        policy("a", "{names: [web]}", defaults="{anomaly: {dataFault: {growth: Any}}}"),
+        policy("b", defaults="{anomaly: {dataFault: {growth: None, shrink: true}}}"),
+    )
+    assert rule_of(load, Cause.DATA_FAULT) == AnomalyRule(Growth.ANY, shrink=True)
+    assert "GuardPolicy a@" in origin(load, "anomaly.dataFault.growth")
+    assert "GuardPolicy b@" in origin(load, "anomaly.dataFault.shrink")
+    bound = compiled(
+        autoscaler(),
+        policy("a", "{names: [web]}", defaults="{anomaly: {dataFault: {growth: Any, shrink: true}}}"),
+        policy("z", "{}", limits="{anomaly: {dataFault: {growth: ObservedNeed, shrink: false}}}"),
+        policy("x", "{}", limits="{anomaly: {dataFault: {growth: Any, shrink: true}}}"),
+    )
+    assert rule_of(bound, Cause.DATA_FAULT) == AnomalyRule(Growth.OBSERVED_NEED, shrink=False)
+    assert "GuardPolicy z@" in origin(bound, "anomaly.dataFault.growth")
+
+
+def test_every_cap_counts_with_its_own_word_about_shortage(compiled, autoscaler, policy):
+    load = compiled(
+        autoscaler(),
+        policy("a", limits='{anomaly: {suspectedAttack: {cap: {over: "50%"}}}}'),
+        policy(
+            "b",
+            limits="{anomaly: {suspectedAttack: {cap: {replicas: 30, mayCauseShortage: true}}}}",
+            acknowledge="[MayCauseShortage]",
+        ),
+    )
+    caps = rule_of(load, Cause.SUSPECTED_ATTACK).caps
+    assert set(caps) == {GrowthCap(over=0.5), GrowthCap(most=30, short=True)}
+    assert rule_of(load, Cause.SUSPECTED_ATTACK).growth is Growth.OBSERVED_NEED
