@@ -1,4 +1,4 @@
-"""What an edit of policies changes, for which workloads, and what it would have done to a recorded demand."""
+"""What an edit of policies changes, and for which workloads."""
 
 from __future__ import annotations
 
@@ -7,18 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from autoscaler.bootstrap.policies_limits import brake_words, budget_words, condition_words, level_words, limit_words
 from autoscaler.domain.calendar import DAY_MINUTES, Once, Window
-from autoscaler.domain.errors import Refused
 from autoscaler.domain.policy import UNGUARDED, Brake, Origin, ReplicaWindow
 from autoscaler.domain.workload import Workload
 from autoscaler.spec.reader import load, load_valid
 from autoscaler.spec.when import DAYS
-
-if TYPE_CHECKING:
-    from autoscaler.adapters.traces import Trace
 
 LARGE = 2.0
 """A limit that moves by this factor is worth a second look."""
@@ -43,15 +38,6 @@ class Difference:
     def stops(self) -> bool:
         """Whether it is risky, and nobody said that it is meant."""
         return bool(self.risky) and not self.acknowledged
-
-
-@dataclass(frozen=True, slots=True)
-class Effect:
-    """One set of policies over a recorded demand."""
-
-    replica_hours: float
-    short_minutes: float
-    hours: float
 
 
 def loads_of(paths: Sequence[Path], workloads: Sequence[Path], site: str | None) -> Mapping[str, Workload]:
@@ -87,19 +73,6 @@ def differences(
 def only_in(before: Mapping[str, Workload], after: Mapping[str, Workload]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Names of workloads that are only in the first, and only in the second."""
     return tuple(sorted(before.keys() - after.keys())), tuple(sorted(after.keys() - before.keys()))
-
-
-def effect(load_: Workload, record: Trace) -> Effect:
-    """The live pipeline over a recorded demand, starting with a week of warm-up, or a third of a shorter record."""
-    from autoscaler.bootstrap.simulate import check_trace, simulate
-    from autoscaler.bootstrap.worlds import World
-
-    if len(load_.demands) != 1:
-        raise Refused(f"{load_.ref} has {len(load_.demands)} demands; a recorded demand shows one")
-    check_trace(record)
-    whole_s = len(record.values) * record.step_s
-    outcome = simulate(record, load_, World(warmup_s=min(7 * 86400.0, whole_s / 3)))
-    return Effect(outcome.scores.replica_hours, outcome.scores.short_minutes, outcome.scores.hours)
 
 
 def _fields(load_: Workload) -> dict[str, str]:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from autoscaler.adapters.prometheus.reader import PrometheusReader
 from autoscaler.adapters.prometheus.settings import PrometheusSettings
 from autoscaler.adapters.traces import Trace
+from autoscaler.bootstrap.servers import settings_of
 from autoscaler.bootstrap.worlds import steps_of
 from autoscaler.domain.errors import Refused, SourceDown
 from autoscaler.domain.series import DataVerdict, SeriesBatch
 from autoscaler.domain.workload import Demand
+from autoscaler.spec.compile import PrometheusSource
 
 DOWN = frozenset({DataVerdict.UNREACHABLE, DataVerdict.THROTTLED})
 QUERY_S = 60.0
@@ -40,6 +44,17 @@ def prometheus_trace(
     finally:
         reader.close()
     return _recorded(url, query, batch, censored_query)
+
+
+def source_trace(source: PrometheusSource, query: str, since_s: float, step_s: int, now_s: float) -> Trace:
+    """The same from a described source: its credentials, tenant and limits count."""
+    reader = PrometheusReader(replace(settings_of(source), timeout_s=QUERY_S))
+    end = int(now_s // step_s)
+    try:
+        batch = reader.load([Demand("demand", source.name, query, 1.0)], end - steps_of(since_s, step_s), end, step_s)
+    finally:
+        reader.close()
+    return _recorded(source.url, query, batch, None)
 
 
 def _recorded(url: str, query: str, batch: SeriesBatch, censored_query: str | None) -> Trace:

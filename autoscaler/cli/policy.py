@@ -75,14 +75,16 @@ def check(
 
 @policy.command()
 def diff(
-    old: Annotated[Path, typer.Argument(help="File or folder of policies as they are.")],
+    old: Annotated[Path, typer.Argument(help="Policies as they are: file, folder, or REVISION:PATH of git.")],
     new: Annotated[Path, typer.Argument(help="The same as they shall be.")],
     workloads: Annotated[list[Path] | None, typer.Option(help="Files or folders with the workloads (repeat).")] = None,
     site: Site = None,
     trace: Annotated[Path | None, typer.Option(help="Recorded demand (CSV or Parquet) to simulate both on.")] = None,
     prometheus: Annotated[str | None, typer.Option(help="Instead of --trace: URL of a source to ask for it.")] = None,
     query: Annotated[str | None, typer.Option(help="With --prometheus (default: the workload's own).")] = None,
-    since: Annotated[str | None, typer.Option(help="With --prometheus: how far back, e.g. 7d (default 30d).")] = None,
+    since: Annotated[
+        str | None, typer.Option(help="How far back to ask, e.g. 7d; alone: the workload's own MetricsSource.")
+    ] = None,
     workload: Annotated[str | None, typer.Option(help="Whose demand it is.")] = None,
     fail_on: Annotated[str, typer.Option(help="Exit with 1 on any change, or on risky ones not acknowledged.")] = (
         "change"

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
+import math
+import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from autoscaler.cli.inputs import output_kind
+from autoscaler.cli.inputs import output_kind, seconds
 from autoscaler.domain.errors import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from autoscaler.bootstrap.policies_diff import Difference, Effect
+    from autoscaler.bootstrap.policies_diff import Difference
+    from autoscaler.bootstrap.policies_effect import Effect
     from autoscaler.domain.workload import Workload
+
+
+LEAST_SINCE_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +49,28 @@ def run_diff(
     *, fail_on: str, output: str,
 ) -> None:  # fmt: skip
     """Print what changes; exit code 1 if something does, or only for what is risky and not acknowledged."""
-    from autoscaler.bootstrap.policies_diff import acknowledged_in, differences, loads_of, only_in
+    from autoscaler.bootstrap.policies_git import at_revision
 
     output_kind(output)
     if fail_on not in {"change", "risky"}:
         raise Refused(f"--fail-on {fail_on!r} is not known; use change or risky")
+    with at_revision(sides[0]) as old, at_revision(sides[1]) as new:
+        _run((old, new), workloads, site, simulated, fail_on=fail_on, output=output)
+
+
+def _run(
+    sides: tuple[Path, Path], workloads: tuple[Path, ...], site: str | None, simulated: Simulated,
+    *, fail_on: str, output: str,
+) -> None:  # fmt: skip
+    from autoscaler.bootstrap.policies_diff import acknowledged_in, differences, loads_of, only_in
+
     old, new = sides
     before, after = loads_of([old], workloads, site), loads_of([new], workloads, site)
     found = differences(before, after, acknowledged_in([new]))
     gone, come = only_in(before, after)
     if not before.keys() & after.keys():
         raise Refused("no workload is on both sides, so nothing can be compared; name their files with --workloads")
-    effects = _effects(before, after, simulated) if simulated.asked else None
+    effects = _effects(before, after, simulated, (new, *workloads)) if simulated.asked else None
     if output == "json":
         told: dict[str, Any] = {"changes": [asdict(d) for d in found], "onlyBefore": gone, "onlyAfter": come}
         if effects is not None:
@@ -69,9 +85,9 @@ def run_diff(
 
 
 def _effects(
-    before: Mapping[str, Workload], after: Mapping[str, Workload], simulated: Simulated
+    before: Mapping[str, Workload], after: Mapping[str, Workload], simulated: Simulated, paths: tuple[Path, ...]
 ) -> tuple[str, Effect, Effect]:
-    from autoscaler.bootstrap.policies_diff import effect
+    from autoscaler.bootstrap.policies_effect import effect, own_record
     from autoscaler.cli.recorded import recorded_demand
 
     both = sorted(before.keys() & after.keys())
@@ -81,7 +97,11 @@ def _effects(
     load = after[fitting[0]]
     if simulated.prometheus is not None and simulated.query is None and len(load.demands) == 1:
         simulated = replace(simulated, query=load.demands[0].query)
-    record = recorded_demand(simulated)
+    if simulated.trace is None and simulated.prometheus is None and simulated.query is None:
+        since_s = seconds("--since", simulated.since or "30d", least=LEAST_SINCE_S, most=math.inf)
+        record = own_record(paths, load, since_s, time.time())
+    else:
+        record = recorded_demand(simulated)
     return fitting[0], effect(before[fitting[0]], record), effect(load, record)
 
 
@@ -102,5 +122,10 @@ def _lines(found: tuple[Difference, ...], gone: tuple[str, ...], come: tuple[str
 def _effect_lines(name: str, before: Effect, after: Effect) -> Iterator[str]:
     yield f"over {before.hours:.0f} h of recorded demand, {name} would have"
     for label, effect in (("old", before), ("new", after)):
-        short = f"{effect.short_minutes:,.0f} minutes short of capacity"
-        yield f"  {label}  {effect.replica_hours:,.0f} replica-hours, {short}"
+        told = [f"{effect.replica_hours:,.0f} replica-hours", f"{effect.short_minutes:,.0f} minutes short of capacity"]
+        told.append(f"{effect.most} replicas at most")
+        if effect.cost is not None:
+            told.append(f"{effect.cost:,.2f} in all at its price")
+        if effect.budget_minutes is not None:
+            told.append(f"{effect.budget_minutes:,.0f} minutes at the budget, had it that alone")
+        yield f"  {label}  {', '.join(told)}"

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from autoscaler.adapters.traces import read_trace
-from autoscaler.bootstrap.policies_diff import differences, effect, loads_of, only_in
+from autoscaler.bootstrap.policies_diff import differences, loads_of, only_in
+from autoscaler.bootstrap.policies_effect import effect
 from autoscaler.bootstrap.policies_explain import explain
 from autoscaler.domain.errors import InvalidSpec, Refused
 

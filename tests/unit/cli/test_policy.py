@@ -237,3 +237,59 @@ def test_simulate_decides_under_the_policies_in_the_time_of_the_record(foresail,
     assert (alone.code, "name its file with --config" in alone.err) == (2, True)
     (tmp_path / "guards.yaml").write_text(text.replace("max: 15", "max: fifteen"))
     assert "must be a whole number" in foresail(*args, "--policies", "guards.yaml").err
+
+
+def test_P06_since_alone_asks_the_workloads_own_source(guarded, foresail, tmp_path, prometheus):
+    url, asked = prometheus
+    guarded(policy(limits="{replicas: {max: 50}}"))
+    new = tmp_path / "new.yaml"
+    new.write_text(policy(limits="{replicas: {max: 3}}"))
+    (tmp_path / "served.yaml").write_text(
+        "apiVersion: foresail.dev/v1alpha1\nkind: MetricsSource\nmetadata: {name: prod}\n"
+        f"spec: {{prometheus: {{url: {url}, headers: {{X-Scope-OrgID: shop}}}}}}\n"
+        "---\napiVersion: foresail.dev/v1alpha1\nkind: PredictiveAutoscaler\nmetadata: {name: web, namespace: shop}\n"
+        "spec:\n  target: {apiVersion: apps/v1, kind: Deployment, name: web}\n  replicas: {min: 2, max: 60}\n"
+        "  demands: [{name: d, source: prod, query: web, capacity: {perReplica: 10}}]\n"
+    )
+    said = foresail("policy", "diff", "policies", new, "--workloads", "served.yaml", "--since", "12h", "-o", "json")
+    told = json.loads(said.out)["effect"]
+    assert told["after"]["replica_hours"] < told["before"]["replica_hours"]
+    assert (told["before"]["most"] > 3, told["after"]["most"]) == (True, 3)
+    assert "web" in {a["query"] for a in asked}
+    kept_in_a_file = foresail(
+        "policy", "diff", "policies", new, "--workloads", "fleet", "--since", "7d", "--workload", "web"
+    )
+    assert kept_in_a_file.code == 2
+    assert "name the recorded demand: --trace FILE" in kept_in_a_file.err
+
+
+def test_P06_D15_diff_tells_money_and_how_long_a_budget_bound(guarded, foresail, tmp_path):
+    budget = '{{budget: {{perHour: "{}", replicaPrice: "0.50"}}}}'
+    guarded(policy(limits=budget.format("30")))
+    new = tmp_path / "new.yaml"
+    new.write_text(policy(limits=budget.format("3")))
+    args = ("policy", "diff", "policies", new, "--workloads", "fleet", "--trace", "fleet/web.csv")
+    told = json.loads(foresail(*args, "-o", "json").out)["effect"]
+    before, after = told["before"], told["after"]
+    assert before["cost"] == pytest.approx(before["replica_hours"] / 2)
+    assert after["cost"] < before["cost"]
+    assert (before["budget_minutes"], after["budget_minutes"] > 0) == (0, True)
+    assert "minutes at the budget" in foresail(*args).out
+
+
+def test_P06_diff_compares_with_a_revision_of_git(guarded, foresail, tmp_path):
+    guarded(policy(limits="{replicas: {max: 12}}"))
+    git = ("git", "-C", str(tmp_path), "-c", "user.name=m", "-c", "user.email=m@example.com")
+    for args in (("init", "-q"), ("add", "policies"), ("commit", "-q", "-m", "as it was")):
+        subprocess.run([*git, *args], check=True)
+    guarded(policy(limits="{replicas: {max: 13}}"))
+    said = foresail("policy", "diff", "HEAD:policies", "policies", "--workloads", "fleet")
+    assert said.code == 1
+    assert "shop/web: max\n  was  12\n  now  13, by GuardPolicy shop@" in said.out
+    for wrong, words in (
+        ("HEAD:nothing", "nothing"), ("nope:policies", "nope"), ("--output=x:policies", "is no revision"),
+        ("nothing", "no such file"),
+    ):  # fmt: skip
+        refused = foresail("policy", "diff", "--workloads", "fleet", "--", wrong, "policies")
+        assert (refused.code, refused.out) == (2, "")
+        assert words in refused.err
