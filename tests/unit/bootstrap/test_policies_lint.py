@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft7Validator
 
 from autoscaler.bootstrap.policies_lint import lint
 from autoscaler.reporting.lint import RULES, Level, LintFinding, as_sarif, summary
@@ -189,3 +190,50 @@ def test_sarif_has_a_place_and_a_declared_rule_for_every_result(looked):
         assert region["startLine"] > 0
         assert region["startColumn"] > 0
     assert set(declared) == set(RULES)
+
+
+def an_object(required: tuple[str, ...] = (), **properties: object) -> dict[str, object]:
+    return {"type": "object", "required": list(required), "additionalProperties": False, "properties": properties}
+
+
+def listed(items: object) -> dict[str, object]:
+    return {"type": "array", "items": items}
+
+
+TEXT, FROM_ONE = {"type": "string"}, {"type": "integer", "minimum": 1}
+SAID = an_object(("text",), text=TEXT)
+PLACE = an_object(
+    artifactLocation=an_object(uri={"type": "string", "format": "uri-reference", "pattern": "^[^ ]+$"}),
+    region=an_object(startLine=FROM_ONE, startColumn=FROM_ONE),
+)
+RESULT = an_object(
+    ("message",), ruleId=TEXT, ruleIndex={"type": "integer", "minimum": -1},
+    level={"enum": ["none", "note", "warning", "error"]}, message=SAID,
+    locations=listed(an_object(physicalLocation=PLACE)),
+)  # fmt: skip
+DRIVER = an_object(("name",), name=TEXT, rules=listed(an_object(("id",), id=TEXT, shortDescription=SAID)))
+SARIF = an_object(
+    ("version", "runs"),
+    **{"$schema": {"type": "string", "format": "uri"}},
+    version={"enum": ["2.1.0"]},
+    runs=listed(
+        an_object(
+            ("tool",), tool=an_object(("driver",), driver=DRIVER),
+            columnKind={"enum": ["utf16CodeUnits", "unicodeCodePoints"]}, results=listed(RESULT),
+        )
+    ),
+)  # fmt: skip
+"""What SARIF 2.1.0 (OASIS, 27 March 2020, sections 3.13 to 3.58) asks of the properties that we write; no others."""
+
+
+def test_sarif_has_the_shape_of_its_standard_and_a_place_without_a_line_is_no_region(looked, tmp_path):
+    found = looked(policy(limits='{replicas: {max: "40"}}'), policy("b", pause="{owner: m, reason: r}"))
+    folder = tmp_path / "not here"
+    found += list(lint([folder], NOW))
+    told = as_sarif(found)
+    assert list(Draft7Validator(SARIF).iter_errors(told)) == []
+    (gone,) = [r for r in told["runs"][0]["results"] if "not%20here" in str(r)]
+    assert "region" not in gone["locations"][0]["physicalLocation"]
+    assert list(Draft7Validator(SARIF).iter_errors(as_sarif([]))) == []
+    told["runs"][0]["results"][0]["level"] = "fatal"
+    assert list(Draft7Validator(SARIF).iter_errors(told)) != []
