@@ -69,9 +69,10 @@ def _proposals(lanes: int = 1, **changes: Any) -> Proposals:
     counts = {
         "desired": 10, "current": 10, "hold_level": 10, "observed_need": 0, "predicted_need": 0, "min_replicas": 1,
         "max_replicas": 100, "recent_high": 0, "recent_low": NO_LIMIT, "up_limit": NO_LIMIT, "down_limit": 0,
-        "wanted": 10, "least_replicas": 0, "fallback_least": 0,
+        "wanted": 10, "least_replicas": 0, "fallback_least": 0, "fallback_level": 0,
         "budget_cap": NO_LIMIT,
-        "anomaly_cap": NO_LIMIT, "anomaly_short_cap": NO_LIMIT, "trust_cap": NO_LIMIT, "condition_floor": 0, "condition_cap": NO_LIMIT, "pause_level": -1,
+        "anomaly_cap": NO_LIMIT, "anomaly_short_cap": NO_LIMIT,
+        "trust_cap": NO_LIMIT, "condition_floor": 0, "condition_cap": NO_LIMIT, "pause_level": -1,
     }  # fmt: skip
     flags = {
         "target_known": True, "need_known": True, "predicted": False, "pause_up": False, "pause_down": False,
@@ -84,7 +85,8 @@ def _proposals(lanes: int = 1, **changes: Any) -> Proposals:
     seconds |= {"tolerance_up": 0.0, "tolerance_down": 0.0}
     now_s = float(changes.pop("now_s", 0.0))
     every: dict[str, Any] = {
-        name: np.full(lanes, changes.pop(name, 0), dtype=np.uint8) for name in ("verdict", "change_freeze", "anomaly_causes", "anomaly_growth")
+        name: np.full(lanes, changes.pop(name, 0), dtype=np.uint8)
+        for name in ("verdict", "change_freeze", "anomaly_causes", "anomaly_growth")
     }
     for defaults, dtype in ((counts, np.int64), (flags, np.bool_), (seconds, np.float64)):
         for name, value in defaults.items():

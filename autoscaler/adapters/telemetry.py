@@ -69,7 +69,7 @@ class Telemetry:
             "foresail_backfill_failing_demands", "Demands whose history was not answered when last asked.", registry=r
         )
         self.detector = Gauge(
-            "foresail_anomaly_detector_up", "1 while it judges, 0 since it failed or was switched off; none is no series.",
+            "foresail_anomaly_detector_up", "1 while it judges, 0 since it failed or is off; absent without one.",
             ("detector",), registry=r,
         )  # fmt: skip
         self._sources: dict[str, dict[str, int]] = {}

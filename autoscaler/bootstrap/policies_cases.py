@@ -214,6 +214,6 @@ def _failures(case: CaseSpec, decision: Decision) -> Iterator[str]:
             yield f"{reason} is among the reasons: {why}"
     rules = dict(decision.rules)
     for field, policy in want.rules.items():
-        said = rules.get(field, "the built-in default")
+        said = rules.get(field, "no policy")
         if not said.startswith(f"GuardPolicy {policy}@"):
             yield f"{field} is set by {said}, not by GuardPolicy {policy}"

@@ -8,7 +8,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from autoscaler.bootstrap.policies_limits import brake_words, budget_words, condition_words, level_words, limit_words
+from autoscaler.bootstrap.policies_limits import (
+    brake_words,
+    budget_words,
+    condition_words,
+    fallback_words,
+    level_words,
+    limit_words,
+)
 from autoscaler.domain.calendar import DAY_MINUTES, Once, Window
 from autoscaler.domain.policy import UNGUARDED, Brake, Origin, ReplicaWindow
 from autoscaler.domain.workload import Workload
@@ -93,7 +100,7 @@ def _fields(load_: Workload) -> dict[str, str]:
     if guarded.survive is not None:
         found["surviveLossOf"] = f"{guarded.survive.replicas} replicas, one of {guarded.survive.zones} zones"
     if guarded.fallback is not None:
-        found["fallback"] = f"{guarded.fallback.least} after {guarded.fallback.after_s:g} s"
+        found["fallback"] = fallback_words(guarded.fallback)
     return found
 
 

@@ -11,6 +11,7 @@ from autoscaler.bootstrap.policies_limits import (
     brake_words,
     budget_words,
     condition_words,
+    fallback_words,
     level_words,
     limit_words,
     pause_words,
@@ -125,8 +126,7 @@ def _open_rules(guarded: Guarded, now_s: float) -> Iterator[Limit]:
         room = [f"{s.replicas} replicas"] * bool(s.replicas) + [f"one of {s.zones} zones"] * bool(s.zones)
         yield Limit("surviveLossOf", " and ".join(room), str(s.origin))
     if guarded.fallback is not None:
-        words = f"at least {guarded.fallback.least} after {guarded.fallback.after_s:g} s in the dark"
-        yield Limit("fallback", words, str(guarded.fallback.origin))
+        yield Limit("fallback", fallback_words(guarded.fallback), str(guarded.fallback.origin))
 
 
 def _changes(load: Workload, now_s: float) -> Iterator[Change]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from autoscaler.domain.anomaly_rules import AnomalyRule, GrowthCap
 from autoscaler.domain.conditions import PolicyCondition, Then
-from autoscaler.domain.policy import NEVER, NO_TRUST, UNGUARDED, Brake, Budget, PolicyPause
+from autoscaler.domain.policy import NEVER, NO_TRUST, UNGUARDED, Brake, Budget, Fallback, PolicyPause
 from autoscaler.domain.workload import Pause, PolicyType, ScalingRule, SelectPolicy, Workload
 
 
@@ -64,6 +64,13 @@ def condition_words(condition: PolicyCondition) -> str:
     does = {Then.ALLOW: "no shrink", Then.HOLD: "no shrink"}.get(condition.then, condition.then.lower() + count)
     short = ", even below what is needed now" if condition.short else ""
     return f"{does}{short} {when} {condition.program.text} ({condition.message})"
+
+
+def fallback_words(fallback: Fallback) -> str:
+    """What is there in the dark, and the way back."""
+    least = f", at least {fallback.least}," if fallback.least else ""
+    back = f"; then {fallback.decay * 100:g} % less each {fallback.decay_s:g} s" if fallback.decay else ""
+    return f"the last plan on good data{least} after {fallback.after_s:g} s in the dark{back}"
 
 
 def anomaly_words(rule: AnomalyRule) -> str:

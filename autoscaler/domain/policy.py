@@ -86,11 +86,15 @@ class PolicyPause:
 
 @dataclass(frozen=True, slots=True)
 class Fallback:
-    """At least so many replicas once demand has been unusable for longer than after_s."""
+    """The last plan on good data, what healthy signals ask for, or `least`, once demand has been unusable for after_s:
+    the largest. decay: share of it that goes each decay_s once all is seen again; 0 = by the workload's own steps.
+    """
 
     after_s: float
     least: int
     origin: Origin
+    decay: float = 0.0
+    decay_s: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)

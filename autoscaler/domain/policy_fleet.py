@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from autoscaler.domain.calendar import is_open
-from autoscaler.domain.policy import NO_TRUST, UNGUARDED, Freeze, Growth, PolicyPause, ReplicaWindow
+from autoscaler.domain.policy import NO_TRUST, UNGUARDED, Fallback, Freeze, Growth, PolicyPause, ReplicaWindow
 from autoscaler.domain.policy_lanes import lanes_of
 from autoscaler.domain.series import Bools, Codes, Floats, Ints
 from autoscaler.domain.workload import PauseDirection, Workload
@@ -46,7 +47,9 @@ class FleetRules:
 
     spare: [lane], replicas kept on top of the plan. zones: [lane], of which one may be lost; 0 = not asked.
     trust_margin, trust_ratio, trust_over: [lane], of Trust, inf = not asked. trusts: some lane asks.
-    idle: no policy says anything, so a tick need not ask. survives: some lane keeps room for a loss.
+    fallback_decay_per_s: [lane], logarithm of what is left of a fallback after a second of light; 0 = own steps.
+    falls: some lane has a fallback. idle: no policy says anything, so a tick need not ask. survives: some lane keeps
+    room for a loss.
     """
 
     windows: tuple[tuple[ReplicaWindow, Ints], ...]
@@ -56,6 +59,7 @@ class FleetRules:
     unknown: Bools
     fallback_least: Ints
     fallback_after_s: Floats
+    fallback_decay_per_s: Floats
     spare: Ints
     zones: Ints
     trust_margin: Floats
@@ -66,6 +70,7 @@ class FleetRules:
     idle: bool
     survives: bool
     trusts: bool
+    falls: bool
 
     @staticmethod
     def of(loads: Sequence[Workload]) -> FleetRules:
@@ -81,6 +86,7 @@ class FleetRules:
             unknown=np.array([g.unknown is not None for g in each], dtype=np.bool_),
             fallback_least=np.array([f.least if f else 0 for f in fallbacks], dtype=np.int64),
             fallback_after_s=np.array([f.after_s if f else np.inf for f in fallbacks], dtype=np.float64),
+            fallback_decay_per_s=np.array([_decay_per_s(f) for f in fallbacks], dtype=np.float64),
             spare=np.array([s.replicas if s else 0 for s in survive], dtype=np.int64),
             zones=np.array([s.zones if s else 0 for s in survive], dtype=np.int64),
             trust_margin=np.array([t.margin for t in trust], dtype=np.float64),
@@ -91,6 +97,7 @@ class FleetRules:
             idle=all(g is UNGUARDED for g in each),
             survives=any(s is not None for s in survive),
             trusts=any(t is not NO_TRUST for t in trust),
+            falls=any(f is not None for f in fallbacks),
         )
 
     def at(self, now_s: float, ahead_s: Floats, least: Ints, most: Ints) -> InForce:
@@ -139,3 +146,9 @@ class FleetRules:
         """[lane], what a need of so many replicas becomes with room for the loss; zero stays zero."""
         zoned = np.where(self.zones > 1, -(-need * self.zones // np.maximum(self.zones - 1, 1)), need)
         return np.minimum(np.where(need > 0, zoned + self.spare, need), _MOST)
+
+
+def _decay_per_s(fallback: Fallback | None) -> float:
+    if fallback is None or fallback.decay <= 0:
+        return 0.0
+    return math.log1p(-min(fallback.decay, 1 - 1e-12)) / fallback.decay_s

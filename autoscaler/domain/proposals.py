@@ -19,15 +19,14 @@ from autoscaler.domain.series import Bools, Codes, Floats, Ints, anywhere, every
 
 POLICY_FIELDS = frozenset(
     {
-        "change_freeze", "clash", "policy_unknown", "fallback_least", "fallback_after_s", "braked", "budget_cap",
+        "change_freeze", "clash", "policy_unknown", "fallback_least", "fallback_after_s", "fallback_level",
+        "braked", "budget_cap",
         "pause_level", "trust_cap", "growth_braked", "short_budget", "short_growth",
         "condition_hold", "condition_unknown", "condition_floor", "condition_cap", "short_condition",
     }
 )  # fmt: skip
 """Fields that are blank on every lane that no guard policy selects."""
-ANOMALY_FIELDS = frozenset(
-    {"anomaly_causes", "anomaly_growth", "anomaly_hold", "anomaly_cap", "anomaly_short_cap"}
-)
+ANOMALY_FIELDS = frozenset({"anomaly_causes", "anomaly_growth", "anomaly_hold", "anomaly_cap", "anomaly_short_cap"})
 """Fields that are blank on every lane on which nothing is abnormal."""
 
 
@@ -55,10 +54,11 @@ class Proposals:
     condition_hold, condition_unknown: some condition of a policy holds the lane, or cannot be answered.
     condition_floor, condition_cap: at least, at most for a condition; short_condition: the latter even below need.
     tolerance_up, tolerance_down: shares of current within which a lane stays.
-    anomaly_causes: bits of domain.anomaly.Cause. anomaly_growth: as change_freeze, what they let grow. anomaly_hold: they
-    let nothing shrink. anomaly_cap, anomaly_short_cap: most replicas to grow to; the latter even below observed need.
+    anomaly_causes: bits of domain.anomaly.Cause. anomaly_growth: as change_freeze, what they let grow. anomaly_hold:
+    they let nothing shrink. anomaly_cap, anomaly_short_cap: most replicas to grow to; the latter even below observed need.
     capacity_unknown: some demand of the lane has no capacity yet.
     fallback_least: replicas that are there at least once the data is older than fallback_after_s; 0 = no such rule.
+    fallback_level: what is still kept of a fallback now that all is seen again; 0 = nothing.
     wanted: the number under review. held, frozen: state of the chain so far.
     """
 
@@ -110,6 +110,7 @@ class Proposals:
     tolerance_up: Floats = field(default_factory=lambda: np.empty(0))
     tolerance_down: Floats = field(default_factory=lambda: np.empty(0))
     capacity_unknown: Bools = field(default_factory=lambda: np.empty(0, dtype=np.bool_))
+    fallback_level: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     anomaly_causes: Codes = field(default_factory=lambda: np.empty(0, dtype=np.uint8))
     anomaly_growth: Codes = field(default_factory=lambda: np.empty(0, dtype=np.uint8))
     anomaly_hold: Bools = field(default_factory=lambda: np.empty(0, dtype=np.bool_))
@@ -132,6 +133,7 @@ class Proposals:
         blanks |= {"condition_floor": np.zeros(lanes, dtype=np.int64), "condition_cap": unlimited}
         blanks |= {"tolerance_up": np.zeros(lanes), "tolerance_down": np.zeros(lanes)}
         blanks |= {"anomaly_causes": np.zeros(lanes, dtype=np.uint8), "anomaly_growth": np.zeros(lanes, dtype=np.uint8)}
+        blanks |= {"fallback_level": np.zeros(lanes, dtype=np.int64)}
         blanks |= {"anomaly_hold": nobody, "anomaly_cap": unlimited, "anomaly_short_cap": unlimited}
         blanks |= {"capacity_unknown": nobody}
         for name, blank in blanks.items():

@@ -32,6 +32,7 @@ class Reason(StrEnum):
     POLICY_UNKNOWN = "PolicyUnknown"
     CHANGE_FREEZE = "ChangeFreeze"
     FALLBACK = "Fallback"
+    FALLBACK_DECAYING = "FallbackDecaying"
     FLEET_BRAKE = "FleetBrake"
     BUDGET_REACHED = "BudgetReached"
     FORECAST_NOT_TRUSTED = "ForecastNotTrusted"
@@ -71,7 +72,8 @@ _WORDS = {
     Reason.LIMITS_CLASH: "policies leave no room between min and max: staying at {after}",
     Reason.POLICY_UNKNOWN: "a policy that may be about this workload cannot be read: holding at {after}",
     Reason.CHANGE_FREEZE: "a change freeze holds: nothing shrinks, growth is limited ({before} → {after})",
-    Reason.FALLBACK: "demand is in the dark for longer than the policy waits: its fallback floor ({before} → {after})",
+    Reason.FALLBACK: "demand is in the dark for longer than the policy waits: its fallback ({before} → {after})",
+    Reason.FALLBACK_DECAYING: "seen again: the fallback comes down slowly, to {limit} now ({before} → {after})",
     Reason.FLEET_BRAKE: "too many workloads would shrink at once: waiting for its turn ({before} → {after})",
     Reason.BUDGET_REACHED: "the budget that workloads share leaves {limit} here ({before} → {after})",
     Reason.FORECAST_NOT_TRUSTED: "policy trusts this forecast no further than {limit} ({before} → {after})",

@@ -10,6 +10,7 @@ from autoscaler.guards.condition_known import ConditionKnown
 from autoscaler.guards.contract import Guard
 from autoscaler.guards.disruption_budget import DisruptionBudget
 from autoscaler.guards.fallback import Fallback
+from autoscaler.guards.fallback_decay import FallbackDecay
 from autoscaler.guards.fleet_brake import FleetBrake
 from autoscaler.guards.forecast_trust import ForecastTrust
 from autoscaler.guards.growth_brake import GrowthBrake
@@ -50,6 +51,7 @@ CHAIN: tuple[Guard, ...] = (
     Anomaly(),
     StepUp(),
     StepDown(),
+    FallbackDecay(),
     DisruptionBudget(),
     FleetBrake(),
     GrowthBrake(),

@@ -11,10 +11,8 @@ from autoscaler.domain.series import anywhere
 
 @dataclass(frozen=True, slots=True)
 class Fallback:
-    """On a lane that holds and whose newest usable sample is older than `fallback.after`: at least `fallback.min`.
-
-    A hold keeps the last plan that was made on good data, so the larger of that plan and the policy's floor is there;
-    it comes down by the ordinary rules, on trusted load only.
+    """On a lane that holds and whose newest usable sample is older than `fallback.after`: at least the largest of
+    the last plan on good data, what healthy signals ask for, and `fallback.min`. Never less than a hold keeps.
     """
 
     name: str = "fallback"

@@ -22,6 +22,7 @@ from autoscaler.guards.contract import Guard
 from autoscaler.pipeline.anomalies import abnormal, anomaly_notes
 from autoscaler.pipeline.policy_notes import budget_notes, condition_notes, conditioned
 from autoscaler.pipeline.state import LoopState
+from autoscaler.planning.fallback import Kept, kept_in_the_dark
 from autoscaler.planning.margin import Settled, descent_of, remember, settle
 from autoscaler.planning.need import replicas_for
 from autoscaler.planning.plan import Plan, plan
@@ -52,9 +53,13 @@ def decide(
     rules = fleet.rules.at(now_s, fleet.lead_s + seen.step_s, fleet.min_replicas, fleet.max_replicas)
     planned = plan(fleet, seen, LEVELS, margin, current, room=state.room.now(status.desired), least=rules.min_replicas)
     believed = trusted_most(fleet, seen, LEVELS, margin, planned) if fleet.rules.trusts else None
+    kept = _kept(fleet, seen, planned, state, current, believed=believed, now_s=now_s) if fleet.rules.falls else None
     state = state.noted(now_s, _recommended(fleet, planned, current, believed), current, status.known, fleet.horizon_s)
     state = state.learned(remember(state.margin, seen.step, planned.shadow, descent_of(fleet, seen.step_s)))
     proposals = _propose(fleet, planned, status, current, state, rules=rules, now_s=now_s)
+    if kept is not None:
+        state = replace(state, fallback=kept.state)
+        proposals = replace(proposals, fallback_least=kept.least, fallback_level=kept.level)
     if believed is not None:
         proposals = replace(proposals, trust_cap=believed)
     proposals, state = abnormal(fleet, proposals, state, anomalies)
@@ -194,6 +199,19 @@ def _recommended(fleet: Fleet, planned: Plan, current: Ints, believed: Ints | No
     return np.where(trusted, wanted, np.maximum(wanted, current))
 
 
+def _kept(
+    fleet: Fleet, seen: ForesightAt, planned: Plan, state: LoopState, current: Ints,
+    *, believed: Ints | None, now_s: float,
+) -> Kept:  # fmt: skip
+    """What fallbacks keep. The time since the last tick counts, but for a pause: what was not looked at is no light."""
+    plan_ = planned.wanted if believed is None else np.minimum(planned.wanted, believed)
+    elapsed_s = now_s - float(state.times_s[-1]) if len(state.times_s) else 0.0
+    return kept_in_the_dark(
+        fleet, seen, planned, state.margin.margin, current, believed=plan_, before=state.fallback,
+        elapsed_s=min(max(elapsed_s, 0.0), EXPIRY_STEPS * seen.step_s),
+    )  # fmt: skip
+
+
 def _written(fleet: Fleet, status: ReplicaStatus) -> Ints:
     """[lane], what is written now: the floor, or the target's own count."""
     if status.floor is status.desired:
@@ -250,6 +268,7 @@ def _propose(
         policy_unknown=rules.unknown,
         fallback_least=rules.fallback_least,
         fallback_after_s=rules.fallback_after_s,
+        fallback_level=np.zeros(len(fleet), dtype=np.int64),
         braked=nobody,
         budget_cap=unlimited,
         pause_level=rules.pause_level,

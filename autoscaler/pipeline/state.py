@@ -10,6 +10,7 @@ from autoscaler.domain.fleet import NO_LIMIT, Fleet, StepLimits
 from autoscaler.domain.realised import Realised
 from autoscaler.domain.series import Bools, Floats, Ints, anywhere, everywhere
 from autoscaler.domain.workload import WorkloadRef
+from autoscaler.planning.fallback import FallbackState
 from autoscaler.planning.margin import MarginState, descent_of, shadow_depth
 from autoscaler.planning.room import RoomState
 
@@ -34,6 +35,7 @@ class LoopState:
     room: RoomState
     realised: Realised
     alarmed: Ints
+    fallback: FallbackState
 
     @staticmethod
     def fresh(fleet: Fleet, step_s: int) -> LoopState:
@@ -42,7 +44,8 @@ class LoopState:
         margin = MarginState.fresh(len(fleet), _longest_lead(fleet, step_s), descent_of(fleet, step_s).depth)
         room, realised = RoomState.fresh(len(fleet)), Realised.fresh(len(fleet))
         calm = np.full(len(fleet), -1, dtype=np.int64)
-        return LoopState(lanes, margin, np.empty(0), none, none, none, room, realised, calm)
+        kept = FallbackState.fresh(len(fleet))
+        return LoopState(lanes, margin, np.empty(0), none, none, none, room, realised, calm, kept)
 
     def for_fleet(self, fleet: Fleet, step_s: int) -> LoopState:
         """The same memory for a changed fleet: lanes that stay keep theirs, new ones start fresh."""
@@ -79,6 +82,7 @@ class LoopState:
         return LoopState(
             lanes, margin, self.times_s, carried(self.high, -1), carried(self.low, NO_LIMIT), carried(self.counts, -1),
             self.room.carried(old), self.realised.carried(old), carried(self.alarmed[np.newaxis], -1)[0],
+            self.fallback.carried(old),
         )  # fmt: skip
 
     def noted(self, now_s: float, recommended: Ints, current: Ints, known: Bools, horizon_s: float) -> LoopState:
@@ -111,6 +115,7 @@ class LoopState:
             room=self.room,
             realised=self.realised,
             alarmed=self.alarmed,
+            fallback=self.fallback,
         )
 
     def learned(self, margin: MarginState) -> LoopState:
@@ -125,6 +130,7 @@ class LoopState:
             self.room,
             self.realised,
             self.alarmed,
+            self.fallback,
         )  # several times faster than `replace`, twice a tick
 
     def recent_high(self, now_s: float, limits: StepLimits) -> Ints:

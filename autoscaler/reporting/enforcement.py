@@ -20,7 +20,7 @@ class Enforced:
 
 TABLE: tuple[Enforced, ...] = (
     Enforced(
-        "min, window min, event floor, fallback", ("min-max", "fallback"), "enforced",
+        "min, window min, event floor, fallback", ("min-max", "fallback", "fallback-decay"), "enforced",
         "enforced: the HPA never goes below its minimum",
     ),
     Enforced(

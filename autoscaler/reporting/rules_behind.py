@@ -12,6 +12,7 @@ _FIELDS: dict[str, tuple[str, ...]] = {
     "policy-known": ("unknown",),
     "freshness": ("maxDataAge",),
     "fallback": ("fallback",),
+    "fallback-decay": ("fallback",),
     "change-freeze": ("freeze",),
     "stabilization": ("scaleUp.stabilizationWindowSeconds", "scaleDown.stabilizationWindowSeconds"),
     "step-up": ("scaleUp.policies", "scaleUp.selectPolicy", "scaleUp.limit"),

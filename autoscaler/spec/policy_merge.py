@@ -203,7 +203,14 @@ class _Merge:
 
     def _fallback(self) -> Fallback | None:
         found = self._default("fallback")
-        return None if found is None else Fallback(duration_s(found[0].after), found[0].min, found[1])
+        if found is None:
+            return None
+        said, origin = found
+        if said.decay is None:
+            return Fallback(duration_s(said.after), said.min or 0, origin)
+        return Fallback(
+            duration_s(said.after), said.min or 0, origin, said.decay.percent / 100, duration_s(said.decay.every)
+        )
 
     def _priority(self) -> int:
         found = self._default("priority")

@@ -119,13 +119,29 @@ class SurviveSpec(Part):
         return self
 
 
+class DecaySpec(Part):
+    """How a fallback comes down once every signal is seen again."""
+
+    percent: Annotated[int, Field(ge=1, le=100)] = Field(
+        description="So much of what is still kept, each `every`, spread evenly over it.", examples=[10]
+    )
+    every: scalars.PositiveDuration = Field(description="Time in which that share goes.", examples=["5m"])
+
+
 class FallbackSpec(Part):
-    """What is at least there while demand cannot be seen. Until then, and beside it, a workload holds."""
+    """What is at least there while demand cannot be seen: the last plan on good data, what signals that are still seen
+    ask for, or min: the largest. Until then, and beside it, a workload holds.
+    """
 
     after: scalars.PositiveDuration = Field(
         description="Age of the newest usable sample from which on this counts.", examples=["10m"]
     )
-    min: Count = Field(description="At least so many replicas then, within max.", examples=[10])
+    min: Count | None = Field(default=None, description="At least so many replicas then, within max.", examples=[10])
+    decay: DecaySpec | None = Field(
+        default=None,
+        description="The way back, never in the dark. Default: the workload's own steps and stabilisation.",
+        examples=[{"percent": 10, "every": "5m"}],
+    )
 
 
 class DefaultsSpec(Saying):

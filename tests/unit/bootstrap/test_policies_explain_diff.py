@@ -50,7 +50,7 @@ def test_each_limit_names_the_rule_that_sets_it_and_what_changes_within_a_week(w
     assert by["maxDataAge"] == ("180 s", "")
     assert by["pause"][0] == "Down until 2026-06-10T12:00:00Z by mia: test"
     assert by["surviveLossOf"][0] == "one of 3 zones"
-    assert by["fallback"][0] == "at least 4 after 600 s in the dark"
+    assert by["fallback"][0] == "the last plan on good data, at least 4, after 600 s in the dark"
     told = [(c.at.isoformat(), c.what, c.low, c.high) for c in found.changes]
     assert told == [
         ("2026-06-10T06:00:00+00:00", "window day opens", 8, 20),

@@ -21,6 +21,7 @@ from autoscaler.guards.condition_known import ConditionKnown
 from autoscaler.guards.contract import Guard
 from autoscaler.guards.disruption_budget import DisruptionBudget
 from autoscaler.guards.fallback import Fallback
+from autoscaler.guards.fallback_decay import FallbackDecay
 from autoscaler.guards.fleet_brake import FleetBrake
 from autoscaler.guards.forecast_trust import ForecastTrust
 from autoscaler.guards.growth_brake import GrowthBrake
@@ -178,6 +179,10 @@ CASES: list[Case] = [
     (DisruptionBudget(), Reason.DISRUPTION_BUDGET, "none binds", {"wanted": 4}, 4, False),
     (DisruptionBudget(), Reason.DISRUPTION_BUDGET, "D10 binds", {"wanted": 4, "least_replicas": 9}, 9, False),
     (DisruptionBudget(), Reason.DISRUPTION_BUDGET, "D10 never raises", {"wanted": 4, "least_replicas": 30}, 10, False),
+    (FallbackDecay(), Reason.FALLBACK_DECAYING, "nothing is kept", {"wanted": 4}, 4, False),
+    (FallbackDecay(), Reason.FALLBACK_DECAYING, "M01 comes down to", {"wanted": 4, "fallback_level": 8}, 8, False),
+    (FallbackDecay(), Reason.FALLBACK_DECAYING, "raises nothing", {"wanted": 4, "fallback_level": 80}, 10, False),
+    (FallbackDecay(), Reason.FALLBACK_DECAYING, "growth is free", {"wanted": 14, "fallback_level": 8}, 14, False),
     (Anomaly(), Reason.ANOMALY, "nothing abnormal", {"wanted": 4, "anomaly_hold": True}, 4, False),
     (Anomaly(), Reason.ANOMALY, "M24 M25 wrong data neither shrinks", {
         "wanted": 4, "anomaly_causes": FAULT, "anomaly_growth": NOTHING, "anomaly_hold": True}, 10, True),

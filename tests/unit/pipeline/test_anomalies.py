@@ -156,7 +156,7 @@ class Says:
 
 def grids(lanes: int, severity: float = 0.0, **changes: Any) -> Anomalies:
     shape = (len(CAUSES), lanes, 1)
-    made = {"detector": Detector.ON, "severity": np.full(shape, severity), "since_s": np.zeros(shape)}
+    made: dict[str, Any] = {"detector": Detector.ON, "severity": np.full(shape, severity), "since_s": np.zeros(shape)}
     return Anomalies(**(made | changes))
 
 

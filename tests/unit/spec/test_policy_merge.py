@@ -251,7 +251,7 @@ def test_a_budget_of_a_month_is_kept_evenly_and_a_workload_has_its_own_price(com
     assert (budget.replicas, budget.money, budget.price, load.guarded.replica_price) == (None, 10.0, 0.05, 0.1)
 
 
-def rule_of(load, cause):
+def rule_of(load, cause: Cause) -> AnomalyRule:
     return dict(load.guarded.anomaly).get(cause, BY_DEFAULT[cause])
 
 
