@@ -16,14 +16,12 @@ from autoscaler.bootstrap.policies_limits import (
     level_words,
     limit_words,
 )
+from autoscaler.bootstrap.policies_risk import brake_name, risk, window_name
 from autoscaler.domain.calendar import DAY_MINUTES, Once, Window
-from autoscaler.domain.policy import UNGUARDED, Brake, Origin, ReplicaWindow
+from autoscaler.domain.policy import UNGUARDED, Origin, ReplicaWindow
 from autoscaler.domain.workload import Workload
 from autoscaler.spec.reader import load, load_valid
 from autoscaler.spec.when import DAYS
-
-LARGE = 2.0
-"""A limit that moves by this factor is worth a second look."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -60,9 +58,15 @@ def acknowledged_in(paths: Sequence[Path]) -> frozenset[str]:
 
 
 def differences(
-    before: Mapping[str, Workload], after: Mapping[str, Workload], acknowledged: frozenset[str] = frozenset()
+    before: Mapping[str, Workload],
+    after: Mapping[str, Workload],
+    acknowledged: frozenset[str] = frozenset(),
+    now_s: float | None = None,
 ) -> tuple[Difference, ...]:
-    """What changes for workloads that are in both, alike changes of several as one. acknowledged: owners of rules."""
+    """What changes for workloads that are in both, alike changes of several as one. acknowledged: owners of rules.
+
+    now_s: rules that are over by then may go without a second look.
+    """
     grouped: dict[tuple[str, str, str, str, str, bool], list[str]] = defaultdict(list)
     for name in sorted(before.keys() & after.keys()):
         was, now = _fields(before[name]), _fields(after[name])
@@ -72,8 +76,8 @@ def differences(
             if old != new:
                 owners = {rules[field].owner for rules in (said, says) if field in rules}
                 rule = str(says[field]) if new and field in says else ""
-                risk = _risk(field, before[name], after[name])
-                grouped[field, old, new, rule, risk, bool(owners & acknowledged)].append(name)
+                why = risk(field, before[name], after[name], now_s)
+                grouped[field, old, new, rule, why, bool(owners & acknowledged)].append(name)
     return tuple(Difference(*key, tuple(names)) for key, names in grouped.items())
 
 
@@ -88,13 +92,13 @@ def _fields(load_: Workload) -> dict[str, str]:
     if guarded.clash is not None:
         found["clash"] = "min above max: keeps what it has"
     found |= dict(limit_words(load_))
-    found |= {f"window {w.name}": _window(w) for w in guarded.windows}
+    found |= {window_name(w, guarded): _window(w) for w in guarded.windows}
     found |= {
         f"freeze {f.name}": f"{_when(f.window)}: nothing shrinks, growth {f.growth} ({f.reason})"
         for f in guarded.freezes
     }
     found |= {f"pause by {p.pause.owner}": level_words(p) for p in guarded.pauses}
-    found |= {_brake(b): brake_words(b) for b in guarded.brakes}
+    found |= {brake_name(b): brake_words(b) for b in guarded.brakes}
     found |= {f"budget of {b.origin.owner}": budget_words(b) for b in guarded.budgets}
     found |= {f"condition {c.name}": condition_words(c) for c in guarded.conditions}
     if guarded.survive is not None:
@@ -108,10 +112,10 @@ def _rules(load_: Workload) -> dict[str, Origin]:
     """Who says the fields of `_fields`, where it is a rule that has a place."""
     guarded = load_.guarded or UNGUARDED
     found = {field: origin for field, origin in guarded.origins if not field.endswith("]")}
-    found |= {f"window {w.name}": w.origin for w in guarded.windows}
+    found |= {window_name(w, guarded): w.origin for w in guarded.windows}
     found |= {f"freeze {f.name}": f.origin for f in guarded.freezes}
     found |= {f"pause by {p.pause.owner}": p.origin for p in guarded.pauses}
-    found |= {_brake(b): b.origin for b in guarded.brakes}
+    found |= {brake_name(b): b.origin for b in guarded.brakes}
     found |= {f"budget of {b.origin.owner}": b.origin for b in guarded.budgets}
     found |= {f"condition {c.name}": c.origin for c in guarded.conditions}
     if guarded.survive is not None:
@@ -121,12 +125,9 @@ def _rules(load_: Workload) -> dict[str, Origin]:
     return found
 
 
-def _brake(brake: Brake) -> str:
-    return f"{'growth ' if brake.grow else ''}brake of {brake.origin.owner}"
-
-
 def _window(window: ReplicaWindow) -> str:
     bounds = [f"min {window.least}"] * (window.least is not None) + [f"max {window.most}"] * (window.most is not None)
+    bounds += [f"{window.uplift:g} times the demand"] * (window.uplift > 1)
     return f"{_when(window.window)}: {', '.join(bounds)}"
 
 
@@ -137,30 +138,3 @@ def _when(window: Window) -> str:
     days = " ".join(DAYS[d] for d in window.days) or ", ".join(str(d) for d in window.dates)
     start_, end_ = (f"{m // 60:02}:{m % 60:02}" for m in (window.start_min, window.end_min % (DAY_MINUTES + 1)))
     return f"{days} {start_} to {end_} {window.zone}"
-
-
-def _risk(field: str, before: Workload, after: Workload) -> str:
-    """Why a change deserves a second look, "" where it does not."""
-    pairs = {
-        "min": (before.min_replicas, after.min_replicas),
-        "max": (before.max_replicas, after.max_replicas),
-    }
-    if field in pairs:
-        old, new = pairs[field]
-        if new >= LARGE * old or old >= LARGE * new:
-            return f"{max(old, new) / min(old, new):.3g} times"
-    was, now = before.guarded or UNGUARDED, after.guarded or UNGUARDED
-    gone = {w.name for w in was.windows if w.least is not None} - {w.name for w in now.windows}
-    if field.removeprefix("window ") in gone:
-        return "a floor is removed"
-    if field == "fallback" and now.fallback is None:
-        return "nothing is left for the dark"
-    if field == "clash" and now.clash is not None:
-        return "the workload would not move"
-    if field.endswith(".limit") and not _caps(after, field):
-        return "a step limit is removed"
-    return ""
-
-
-def _caps(load_: Workload, field: str) -> bool:
-    return field in dict(limit_words(load_))

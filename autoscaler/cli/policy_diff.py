@@ -66,7 +66,7 @@ def _run(
 
     old, new = sides
     before, after = loads_of([old], workloads, site), loads_of([new], workloads, site)
-    found = differences(before, after, acknowledged_in([new]))
+    found = differences(before, after, acknowledged_in([new]), time.time())
     gone, come = only_in(before, after)
     if not before.keys() & after.keys():
         raise Refused("no workload is on both sides, so nothing can be compared; name their files with --workloads")

@@ -113,6 +113,19 @@ RISKY = [
     ("step limit removed",
      "{replicas: {max: 20}, behavior: {scaleDown: {policies: [{type: Pods, value: 1, periodSeconds: 60}]}}}",
      "{replicas: {max: 20}}", "scaleDown.limit", "a step limit is removed"),
+    ("budget x10", "{budget: {replicas: 40}}", "{budget: {replicas: 400}}", "budget of GuardPolicy shop", "10 times"),
+    ("budget removed", "{replicas: {max: 20}, budget: {replicas: 40}}", "{replicas: {max: 20}}",
+     "budget of GuardPolicy shop", "a budget is removed"),
+    ("brake opened", '{brake: {shrink: "0%"}}', '{brake: {shrink: "30%"}}', "brake of GuardPolicy shop", "from or to zero"),
+    ("floor lowered", f"{{events: [{{name: e, floor: 90, when: {ONCE}}}]}}",
+     f"{{events: [{{name: e, floor: 9, when: {ONCE}}}]}}", "window e", "10 times"),
+    ("half a window removed", f"{{schedule: [{{name: e, min: 3, max: 9, when: {WEEK}}}]}}",
+     f"{{schedule: [{{name: e, max: 9, when: {WEEK}}}]}}", "window e", "its min is removed"),
+    ("trust unbounded", "{replicas: {max: 20}, forecastTrust: {maxOverObserved: 4}}", "{replicas: {max: 20}}",
+     "forecastTrust.maxOverObserved", "a bound on forecasts is removed"),
+    ("condition removed",
+     '{replicas: {max: 20}, conditions: [{name: c, expression: "need > 3", then: Hold, message: m}]}',
+     "{replicas: {max: 20}}", "condition c", "a condition is removed"),
     ("no room", "{replicas: {max: 20}}", "{replicas: {max: 1}}", "clash", "would not move"),
 ]  # fmt: skip
 
@@ -121,6 +134,27 @@ RISKY = [
 def test_P06_a_risky_change_says_why_it_deserves_a_second_look(changed, before, after, field, risky) -> None:
     found = {d.field: d for d in changed(policy(limits=before), policy(limits=after))}
     assert risky in found[field].risky
+
+
+def test_P06_a_floor_that_is_over_may_go(written, tmp_path) -> None:
+    event = f"{{replicas: {{max: 20}}, events: [{{name: e, floor: 9, when: {ONCE}}}]}}"
+    paths = [
+        written(policy(limits=event), file="old.yaml"),
+        written(policy(limits="{replicas: {max: 20}}"), file="new.yaml"),
+    ]
+    before, after = (loads_of([path], [tmp_path / "fleet.yaml"], None) for path in paths)
+    day = 86400.0
+    for now_s, risky in ((NOW.timestamp(), "a floor is removed"), (NOW.timestamp() + 365 * day, "")):
+        (found,) = differences(before, after, now_s=now_s)
+        assert (found.field, found.risky) == ("window e", risky)
+
+
+def test_windows_of_one_name_in_two_policies_are_told_apart(changed) -> None:
+    both = "---\n".join(
+        policy(n, limits=f"{{schedule: [{{name: day, min: {m}, when: {WEEK}}}]}}") for n, m in (("a", 3), ("b", 4))
+    )
+    (found,) = changed(both, both.replace("min: 3", "min: 2"))
+    assert (found.field, "min 2" in found.after) == ("window day of GuardPolicy a", True)
 
 
 def test_no_change_is_no_difference_and_comments_and_order_are_none(changed) -> None:
