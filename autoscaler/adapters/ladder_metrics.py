@@ -30,10 +30,18 @@ class LadderMetrics:
             LABELS,
             registry=registry,
         )
+        self._cost = Gauge(
+            "foresail_forecast_decision_ratio",
+            "What plans cost above perfect foresight, at the accepted risk, over that of plans on seasonal-naive.",
+            LABELS,
+            registry=registry,
+        )
         self._seen: dict[Gauge, set[tuple[str, str, str]]] = {}
 
     def observe(self, decisions: Decisions) -> None:
-        now: dict[Gauge, set[tuple[str, str, str]]] = {g: set() for g in (self._rung, self._qualified, self._ratio)}
+        now: dict[Gauge, set[tuple[str, str, str]]] = {
+            g: set() for g in (self._rung, self._qualified, self._ratio, self._cost)
+        }
         if decisions.seen.standing is not None:
             rows = zip(decisions.fleet.demands, decisions.fleet.row_lane.tolist(), decisions.seen.standing, strict=True)
             for demand, lane, place in rows:
@@ -42,6 +50,8 @@ class LadderMetrics:
                 values = {self._rung: float(place["rung"])}
                 if math.isfinite(ratio):
                     values |= {self._ratio: ratio, self._qualified: float(place["why"] == Why.QUALIFIED)}
+                if math.isfinite(float(place["decision_ratio"])):
+                    values[self._cost] = float(place["decision_ratio"])
                 for gauge, value in values.items():
                     gauge.labels(*labels).set(value)
                     now[gauge].add(labels)

@@ -10,8 +10,10 @@ from typing import Final
 
 import numpy as np
 
-STANDING: Final = np.dtype([("rung", "u1"), ("why", "u1"), ("next_s", "f8"), ("loss_ratio", "f8")])
-"""Of one row at one origin. next_s: epoch, inf = there is no higher rung. loss_ratio: inf = not compared yet."""
+STANDING: Final = np.dtype(
+    [("rung", "u1"), ("why", "u1"), ("next_s", "f8"), ("loss_ratio", "f8"), ("decision_ratio", "f8")]
+)
+"""Of one row at one origin. next_s: epoch, inf = there is no higher rung. Both ratios: inf = not compared yet."""
 
 
 class Rung(IntEnum):
@@ -37,6 +39,7 @@ class Why(IntEnum):
     UNCOMPARED = 3
     QUALIFIED = 4
     BASELINE = 5
+    BASELINE_CHEAPER = 6
 
     @property
     def code(self) -> str:
@@ -60,8 +63,9 @@ _WHYS: Final = {
     Why.NONE_QUALIFIED: "no model could be calibrated on its demand",
     Why.NOTHING_RECENT: "nothing is known that is recent enough to go on from",
     Why.UNCOMPARED: "there is no past day yet to compare with",
-    Why.QUALIFIED: "it errs less than the same window a day ago would",
+    Why.QUALIFIED: "it errs less than the same window a day ago would, and no dearer plans are proven",
     Why.BASELINE: "nothing errs less than the same window a day ago, which therefore serves alone",
+    Why.BASELINE_CHEAPER: "plans on the same window a day ago cost less at the accepted risk, so that serves alone",
 }
 
 
@@ -69,20 +73,24 @@ _WHYS: Final = {
 class Standing:
     """One demand's place on the ladder. next_at: when the next rung can be reached at the earliest; None: it is the
     last. loss_ratio: quantile loss of what serves over that of seasonal-naive, same window; None: not compared yet.
+    decision_ratio: likewise what plans cost above perfect foresight at the accepted risk, above 1 where one bad
+    day may be why; None too in older records.
     """
 
     rung: Rung
     why: Why
     next_at: datetime | None
     loss_ratio: float | None
+    decision_ratio: float | None = None
 
     @staticmethod
     def of(row: np.void) -> Standing:
         """From one element of a STANDING array."""
-        next_s, ratio = float(row["next_s"]), float(row["loss_ratio"])
+        next_s, ratio, cost = float(row["next_s"]), float(row["loss_ratio"]), float(row["decision_ratio"])
         return Standing(
             Rung(int(row["rung"])),
             Why(int(row["why"])),
             datetime.fromtimestamp(next_s, UTC) if math.isfinite(next_s) else None,
             ratio if math.isfinite(ratio) else None,
+            cost if math.isfinite(cost) else None,
         )

@@ -18,6 +18,7 @@ from autoscaler.forecasting.past import Past, Samples
 from autoscaler.forecasting.qualification import (
     OWN_DAY_S,
     Contest,
+    Judged,
     Progress,
     naive_alone,
     shifted_top,
@@ -25,6 +26,7 @@ from autoscaler.forecasting.qualification import (
 )
 from autoscaler.forecasting.teams import CalibrationPlan
 
+DAY_S = 86400
 NEVER = np.iinfo(np.int64).min
 
 
@@ -113,8 +115,8 @@ class Learned:
         return found, by
 
 
-def learn(past: Past, anchor: int, experts: Experts, plan: CalibrationPlan) -> Learned:
-    """Calibrate all rows of a past on what was known before the anchor."""
+def learn(past: Past, anchor: int, experts: Experts, plan: CalibrationPlan, risks: Floats) -> Learned:
+    """Calibrate all rows of a past on what was known before the anchor. risks: [row], accepted share of short time."""
     step_s = past.view.step_s
     samples = Samples.before(anchor, plan, step_s)
     peak, points = past.before(samples, anchor)
@@ -145,12 +147,14 @@ def learn(past: Past, anchor: int, experts: Experts, plan: CalibrationPlan) -> L
     combined, _ = averaged(answers, weights, sparse.shape, len(experts.levels))
     shift = recalibrated(combined, sparse, mean, experts.levels, plan.least)
     names = [experts.models[m] for m, _ in experts.each]
-    ratio = np.full(len(mean), np.inf)
+    judged = Judged.nobody(len(mean))
     if BASELINE in names:
         naive = names.index(BASELINE)
         alone = np.ascontiguousarray(answers[naive][:, :, -1])
-        ratio = Contest(shifted_top(shift, combined), alone, sparse, mean, experts.levels[-1]).loss_ratio(plan.least)
-        weights, shift = naive_alone(weights, shift, naive, np.isfinite(ratio) & (ratio > 1))
+        per_day = max(1, DAY_S // (samples.stride * step_s))
+        contest = Contest(shifted_top(shift, combined), alone, sparse, mean, experts.levels[-1], risks, per_day)
+        judged = Judged(contest.loss_ratio(plan.least), *contest.decision(plan.least))
+        weights, shift = naive_alone(weights, shift, naive, judged.beaten)
 
     in_window = past.known(samples.first, anchor)
     own_s = np.count_nonzero(in_window, axis=1) * float(step_s)
@@ -173,7 +177,7 @@ def learn(past: Past, anchor: int, experts: Experts, plan: CalibrationPlan) -> L
         weights=weights,
         shift=shift.offsets,
         own_s=own_s,
-        standing=standings(progress, ratio, least_s(plan, step_s, past.lead), turns_s),
+        standing=standings(progress, judged, least_s(plan, step_s, past.lead), turns_s),
         faults={},
     )
 

@@ -1,8 +1,8 @@
 """Who may serve: the averaged experts while they err less than seasonal-naive, else that one, else nobody.
 
-Judged at every refit over the calibration window by pinball loss at the sizing level, both calibrated on that window
-(offsets are order statistics: a few numbers out of two thousand errors). Source: forecast value added, as in Gilliland
-(2010), The Business Forecasting Deal: a model that does not beat the naive one is not used.
+Judged at every refit over the calibration window by pinball loss at the sizing level and by what plans on it cost, both
+calibrated on that window (offsets are order statistics: a few numbers out of two thousand errors). Source: forecast
+value added, as in Gilliland (2010), The Business Forecasting Deal: what does not beat the naive one is not used.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from autoscaler.domain.ladder import STANDING, Rung, Why
 from autoscaler.domain.series import Bools, Floats
 from autoscaler.forecasting.averaging import TIE
 from autoscaler.forecasting.conformal import Shift, error_scale
+from autoscaler.forecasting.decision_loss import dearer_on_most_days, decision_costs
 from autoscaler.forecasting.pretrained_start import ALONE_S, FADE_S
 
 OWN_DAY_S: Final = ALONE_S + FADE_S
@@ -31,7 +32,8 @@ class Contest:
     """What is compared, over the samples of the calibration window.
 
     combined, naive: [row, sample], quantiles at the highest level, of the averaged experts after their shift and of
-    seasonal-naive. peak: [row, sample]. mean: [row]. NaN = unknown.
+    seasonal-naive. peak: [row, sample]. mean, risk: [row], the latter the accepted share of short time.
+    per_day: samples of a day. NaN = unknown.
     """
 
     combined: Floats
@@ -39,6 +41,8 @@ class Contest:
     peak: Floats
     mean: Floats
     level: float
+    risk: Floats
+    per_day: int
 
     def loss_ratio(self, least: int) -> Floats:
         """[row], loss of the experts over that of seasonal-naive where both spoke; inf below `least` such samples."""
@@ -50,10 +54,47 @@ class Contest:
             ratio = np.where(theirs > 0, ours / theirs, 1.0)
         return np.where((count >= least) & np.isfinite(ratio), ratio, np.inf)
 
+    def decision(self, least: int) -> tuple[Floats, Bools]:
+        """[row] twice: what the sized plans cost above perfect foresight, of the experts over seasonal-naive, likewise;
+        and whether theirs are dearer on most days too.
+        """
+        used = ~np.isnan(self.combined + self.naive + self.peak)
+        count, tie = np.count_nonzero(used, axis=1), TIE * self.mean
+        ours, theirs = (decision_costs(plan, self.peak, used, self.risk) for plan in (self.combined, self.naive))
+        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+            sums = [costs.sum(axis=1) / np.maximum(count, 1) + tie for costs in (ours, theirs)]
+            ratio = np.where(sums[1] > 0, sums[0] / sums[1], 1.0)
+        compared = (count >= least) & np.isfinite(ratio)
+        dearer = np.zeros(len(count), dtype=np.bool_)
+        if len(rows := np.flatnonzero(compared & (ratio > 1))):
+            plans = (self.combined[rows], self.naive[rows])
+            dearer[rows] = dearer_on_most_days(plans, self.peak[rows], used[rows], self.risk[rows], self.per_day)
+        return np.where(compared, ratio, np.inf), dearer
+
     def _loss(self, miss: Floats, left_out: Bools) -> Floats:
         pinball = np.maximum(self.level * miss, (self.level - 1) * miss)
         pinball[left_out] = 0.0
         return np.asarray(pinball.sum(axis=1))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Judged:
+    """All [row]. Losses of the experts over those of seasonal-naive, inf = not compared. dearer: their plans cost more
+    over the window, and on most of its days.
+    """
+
+    loss_ratio: Floats
+    decision_ratio: Floats
+    dearer: Bools
+
+    @staticmethod
+    def nobody(rows: int) -> Judged:
+        return Judged(np.full(rows, np.inf), np.full(rows, np.inf), np.zeros(rows, dtype=np.bool_))
+
+    @property
+    def beaten(self) -> Bools:
+        """[row], where seasonal-naive is the better one by either loss."""
+        return np.asarray(np.isfinite(self.loss_ratio) & ((self.loss_ratio > 1) | self.dearer))
 
 
 def shifted_top(shift: Shift, combined: Floats) -> Floats:
@@ -87,7 +128,7 @@ class Progress:
     weekly: Bools
 
 
-def standings(progress: Progress, loss_ratio: Floats, least_s: float, refit_s: Floats | float) -> NDArray[Any]:
+def standings(progress: Progress, judged: Judged, least_s: float, refit_s: Floats | float) -> NDArray[Any]:
     """[row] of STANDING as its own experts make it; a start may lift what is below a day (`with_start`).
 
     least_s: known demand that a calibration needs. refit_s: [row] or one for all. A next rung is reached at a refit, so
@@ -97,13 +138,14 @@ def standings(progress: Progress, loss_ratio: Floats, least_s: float, refit_s: F
     day = p.able & (p.own_s >= OWN_DAY_S)
     found = np.empty(len(p.own_s), dtype=STANDING)
     found["rung"] = np.select([day & p.weekly, day, p.able], [Rung.WEEK, Rung.DAY, Rung.HOURS], Rung.REACTIVE)
-    compared = np.isfinite(loss_ratio)
+    compared = np.isfinite(judged.loss_ratio)
     found["why"] = np.select(
-        [~p.able & (p.own_s >= OWN_DAY_S), ~p.able, ~compared, loss_ratio <= 1],
-        [Why.NONE_QUALIFIED, Why.SHORT_HISTORY, Why.UNCOMPARED, Why.QUALIFIED],
+        [~p.able & (p.own_s >= OWN_DAY_S), ~p.able, ~compared, ~judged.beaten, judged.loss_ratio <= 1],
+        [Why.NONE_QUALIFIED, Why.SHORT_HISTORY, Why.UNCOMPARED, Why.QUALIFIED, Why.BASELINE_CHEAPER],
         Why.BASELINE,
     )
-    found["loss_ratio"] = np.where(p.able & compared, np.minimum(loss_ratio, 1.0), np.inf)
+    for name, ratio in (("loss_ratio", judged.loss_ratio), ("decision_ratio", judged.decision_ratio)):
+        found[name] = np.where(p.able & compared, np.where(judged.beaten, 1.0, ratio), np.inf)
     missing_s = np.select(
         [found["rung"] == Rung.WEEK, found["rung"] == Rung.DAY, found["rung"] == Rung.HOURS],
         [np.inf, p.first_s + WEEK_S + least_s - p.anchor_s, OWN_DAY_S - p.own_s],
@@ -117,6 +159,7 @@ def with_start(own: NDArray[Any], own_s: Floats, anchor_s: Floats, refit_s: floa
     """[row], the standings of rows that the start has a share in. anchor_s: [row], epoch of their refit."""
     found = own.copy()
     found["rung"], found["why"], found["loss_ratio"] = Rung.PRETRAINED, Why.SHORT_HISTORY, np.inf
+    found["decision_ratio"] = np.inf
     found["next_s"] = anchor_s + np.maximum(np.ceil((OWN_DAY_S - own_s) / refit_s), 1.0) * refit_s
     return found
 
@@ -125,5 +168,5 @@ def silent(own: NDArray[Any]) -> NDArray[Any]:
     """The same where nothing is served: what could have been says why."""
     found = own.copy()
     found["why"] = np.where(own["rung"] > Rung.REACTIVE, Why.NOTHING_RECENT, own["why"])
-    found["rung"], found["loss_ratio"] = Rung.REACTIVE, np.inf
+    found["rung"], found["loss_ratio"], found["decision_ratio"] = Rung.REACTIVE, np.inf, np.inf
     return found

@@ -103,7 +103,8 @@ class PeakServer:
         return Experts(tuple(m.name for m in self.models), tuple(each), self.levels, self._deepest(step_s))
 
     def _grouped(self, step_s: int, rows: Rows) -> tuple[Team, ...]:
-        identity = (step_s, tuple(rows.keys), rows.leads.tobytes(), rows.delays.tobytes())
+        risks = None if rows.risks is None else rows.risks.tobytes()
+        identity = (step_s, tuple(rows.keys), rows.leads.tobytes(), rows.delays.tobytes(), risks)
         if self._teams is None or self._teams[0] != identity:
             self._teams = (identity, teams_of(step_s, rows, self.plan))
         return self._teams[1]
@@ -252,7 +253,7 @@ class _Refit:
             alike = members[anchors == anchor]
             for some in np.array_split(alike, -(-len(alike) // MOST_ROWS)):
                 past = self._over(some, anchor)
-                of.learned.put(some, learn(past, anchor, experts, plan), turn=turn)
+                of.learned.put(some, learn(past, anchor, experts, plan, of.team.risks[some]), turn=turn)
                 if past.faults:
                     of.learned.faults[int(of.team.phases[some[0]])] = past.faults
                 elif turn:

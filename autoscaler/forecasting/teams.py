@@ -9,7 +9,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from autoscaler.domain.series import Ints
+from autoscaler.domain.series import Floats, Ints
+
+USUAL_RISK = 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +47,13 @@ class CalibrationPlan:
 class Rows:
     """Whom to forecast. keys: identity of each row. leads: [row], steps of the window after its first.
     delays: [row], newest steps before an origin that are not in yet; the window begins with the first of them.
+    risks: [row], accepted shares of short time, by which plans are compared; None = USUAL_RISK for all.
     """
 
     keys: Sequence[str]
     leads: Ints
     delays: Ints
+    risks: Floats | None = None
 
     @staticmethod
     def punctual(keys: Sequence[str], leads: Ints) -> Rows:
@@ -62,6 +66,7 @@ class Team:
     """Rows that share a lead and a delay, in the order of their phases.
 
     rows: [member], their places among all rows. phases: [member], steps by which their refits are put off.
+    risks: [member], accepted shares of short time.
     """
 
     lead: int
@@ -69,6 +74,7 @@ class Team:
     rows: Ints
     keys: tuple[str, ...]
     phases: Ints
+    risks: Floats
 
     def parts(self, most: int) -> Iterator[slice]:
         """All members in pieces of nearly equal size, of at most `most`."""
@@ -89,11 +95,13 @@ def teams_of(step_s: int, rows: Rows, plan: CalibrationPlan) -> tuple[Team, ...]
     slots = min(plan.slots, period)
     turns = np.array([zlib.crc32(k.encode()) % slots for k in rows.keys], dtype=np.int64)
     phases = turns * period // slots
+    risks = np.full(len(rows.keys), USUAL_RISK) if rows.risks is None else rows.risks
     found = []
     for lead, delay in sorted(set(zip(rows.leads.tolist(), rows.delays.tolist(), strict=True))):
         members = np.flatnonzero((rows.leads == lead) & (rows.delays == delay))
         ordered = members[np.argsort(phases[members], kind="stable")]
-        found.append(Team(lead, delay, ordered, tuple(rows.keys[r] for r in ordered.tolist()), phases[ordered]))
+        keys = tuple(rows.keys[r] for r in ordered.tolist())
+        found.append(Team(lead, delay, ordered, keys, phases[ordered], risks[ordered]))
     return tuple(found)
 
 

@@ -237,6 +237,9 @@ def _why_none(demand: DemandView) -> str:
 
 def _rung(standing: Standing) -> str:
     compared = "" if standing.loss_ratio is None else f" (quantile loss {standing.loss_ratio:.3g} of its)"
+    if standing.loss_ratio is not None and standing.decision_ratio is not None:
+        losses = f"quantile loss {standing.loss_ratio:.3g}, decision loss {standing.decision_ratio:.3g}"
+        compared = f" ({losses} of its)"
     ahead = "" if standing.next_at is None else f"; the next rung at {_time(standing.next_at)} at the earliest"
     return f"{standing.rung.words}; {standing.why.words}{compared}{ahead}"
 
@@ -341,6 +344,7 @@ def _standing_dict(s: Standing) -> dict[str, Any]:
         "words": _rung(s),
         "nextRungAt": None if s.next_at is None else _iso(s.next_at),
         "lossRatio": _json(s.loss_ratio),
+        "decisionRatio": _json(s.decision_ratio),
     }
 
 

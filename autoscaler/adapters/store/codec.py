@@ -157,12 +157,19 @@ def _demand(v: DemandView) -> list[Any]:
 
 def _standing(s: Standing) -> list[Any]:
     """Names, not numbers: a rung between two others may come."""
-    return [s.rung.name, s.why.name, None if s.next_at is None else micros(s.next_at), _plain(s.loss_ratio)]
+    return [
+        s.rung.name,
+        s.why.name,
+        None if s.next_at is None else micros(s.next_at),
+        _plain(s.loss_ratio),
+        _plain(s.decision_ratio),
+    ]
 
 
 def _standing_of(plain: list[Any]) -> Standing:
-    rung, why, next_at, ratio = plain
-    return Standing(Rung[rung], Why[why], None if next_at is None else moment(next_at), _number(ratio))
+    rung, why, next_at, ratio, *later = plain
+    cost = _number(later[0]) if later else None
+    return Standing(Rung[rung], Why[why], None if next_at is None else moment(next_at), _number(ratio), cost)
 
 
 def _demand_of(plain: list[Any]) -> DemandView:

@@ -13,12 +13,13 @@ from autoscaler.forecasting.catalogue import serving_models
 from autoscaler.forecasting.conformal import Shift
 from autoscaler.forecasting.contract import PeakForecaster
 from autoscaler.forecasting.naive import DAY_S, LastValue, SeasonalNaive
-from autoscaler.forecasting.qualification import Contest, naive_alone
+from autoscaler.forecasting.qualification import Contest, Judged, naive_alone
 from autoscaler.forecasting.serving import CalibrationPlan, PeakServer, Rows
 
 DAY = 1440
 END = 20_000 * DAY
 PLAN = CalibrationPlan()
+RISK = np.array([0.005])
 
 
 def _daily(days: float, seed: int = 0) -> Floats:
@@ -79,12 +80,14 @@ def test_a_season_that_repeats_qualifies_and_says_by_how_much() -> None:
     assert standing.why is Why.QUALIFIED
     assert standing.loss_ratio is not None
     assert 0 < standing.loss_ratio < 1
+    assert standing.decision_ratio is not None
+    assert 0 < standing.decision_ratio < 1
 
 
 def test_before_a_past_day_nothing_is_compared() -> None:
     found, standing = _served(_daily(0.5), serving_models())
     assert found.present.all()
-    assert (standing.why, standing.loss_ratio) == (Why.UNCOMPARED, None)
+    assert (standing.why, standing.loss_ratio, standing.decision_ratio) == (Why.UNCOMPARED, None, None)
 
 
 def test_what_loses_to_yesterday_gives_way_to_it() -> None:
@@ -93,7 +96,7 @@ def test_what_loses_to_yesterday_gives_way_to_it() -> None:
     unknown = np.full_like(peak, np.nan)
     mean = np.full(3, 105.0)
     combined, naive = np.stack([near[0], far[0], far[0]]), np.stack([far[0], near[0], unknown[0]])
-    ratio = Contest(combined, naive, peak, mean, 0.95).loss_ratio(24)
+    ratio = Contest(combined, naive, peak, mean, 0.95, RISK, 10).loss_ratio(24)
     np.testing.assert_allclose(ratio, [0.25, 4.0, np.inf], rtol=1e-6)
     shift = Shift(mean, np.full((3, 3), 0.1))
     weights, moved = naive_alone(np.array([[1.0] * 3, [0.5] * 3]), shift, 1, np.isfinite(ratio) & (ratio > 1))
@@ -103,10 +106,41 @@ def test_what_loses_to_yesterday_gives_way_to_it() -> None:
 
 def test_losses_that_are_both_nothing_are_a_draw_and_too_few_samples_no_contest() -> None:
     peak, mean = np.full((1, 30), 100.0), np.array([100.0])
-    assert Contest(peak, peak, peak, mean, 0.95).loss_ratio(24)[0] == 1
-    assert Contest(peak, peak, peak, mean, 0.95).loss_ratio(31)[0] == np.inf
+    assert Contest(peak, peak, peak, mean, 0.95, RISK, 10).loss_ratio(24)[0] == 1
+    assert Contest(peak, peak, peak, mean, 0.95, RISK, 10).loss_ratio(31)[0] == np.inf
     nothing = np.zeros((1, 30))
-    assert Contest(nothing, nothing, nothing, np.zeros(1), 0.95).loss_ratio(24)[0] == 1
+    assert Contest(nothing, nothing, nothing, np.zeros(1), 0.95, RISK, 10).loss_ratio(24)[0] == 1
+
+
+def _close_but_blind(days_with_peaks: int) -> tuple[Judged, float]:
+    """A week at 100, with eight peaks of 200 on some of its days: the experts are close, and foresee none of them;
+    the other is six percent off, evenly.
+    """
+    peak = np.full((7, 100), 100.0)
+    peak[:days_with_peaks, ::12] = 200.0
+    peak = peak.reshape(1, -1)
+    combined, naive = np.full_like(peak, 101.0), peak * np.where(np.arange(700) % 2, 1.06, 0.94)
+    contest = Contest(combined, naive, peak, peak.mean(axis=1), 0.5, RISK, 100)
+    judged = Judged(contest.loss_ratio(24), *contest.decision(24))
+    return judged, float(judged.decision_ratio[0])
+
+
+def test_what_errs_less_but_plans_dearer_gives_way_too() -> None:
+    judged, ratio = _close_but_blind(7)
+    assert judged.loss_ratio[0] != 1
+    assert ratio > 1
+    assert judged.beaten.tolist() == [True]
+
+
+def test_one_bad_day_is_no_proof_of_dearer_plans() -> None:
+    """Else an incident would hand a week to yesterday, which cost three to six times as much of what followed."""
+    judged, ratio = _close_but_blind(1)
+    assert judged.loss_ratio[0] < 1 < ratio
+    assert judged.beaten.tolist() == [False]
+
+
+def test_where_nothing_was_compared_nobody_is_beaten() -> None:
+    assert Judged.nobody(2).beaten.tolist() == [False, False]
 
 
 def test_F04_nobody_qualifies_where_no_model_can_be_calibrated(make_panel: Callable[..., Panel]) -> None:
