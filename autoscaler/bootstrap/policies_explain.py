@@ -104,11 +104,14 @@ def _limits(load: Workload, now_s: float) -> Iterator[Limit]:
         yield Limit(field, value, "; ".join(found))
     if load.pause is not None and load.pause.active(datetime.fromtimestamp(now_s, UTC)):
         yield Limit("pause", pause_words(load.pause), f"PredictiveAutoscaler {load.ref} spec.pause")
-    yield from _open_rules(guarded, now_s)
+    yield from _open_rules(guarded, now_s, ahead_s)
 
 
-def _open_rules(guarded: Guarded, now_s: float) -> Iterator[Limit]:
+def _open_rules(guarded: Guarded, now_s: float, ahead_s: float) -> Iterator[Limit]:
     """Freezes and pauses that are on now, and what is there for losses and the dark."""
+    for w in guarded.windows:
+        if w.lifts(now_s, ahead_s):
+            yield Limit(f"event {w.name}", f"{w.uplift:g} times the demand is expected", str(w.origin))
     for f in guarded.freezes:
         if f.window.opens_s(now_s) <= now_s:
             yield Limit("freeze", f"{f.name}: nothing shrinks, growth {f.growth} ({f.reason})", str(f.origin))

@@ -26,6 +26,7 @@ class Condition(StrEnum):
     SAVING_NEEDS_HIGHER_TARGET = "SavingNeedsHigherTarget"
     POLICY_CONDITION = "PolicyCondition"
     ANOMALY = "Anomaly"
+    EVENT = "Event"
     BUDGET_REACHED = "BudgetReached"
     WRITTEN = "Written"
     WRITE_CONFLICT = "WriteConflict"

@@ -49,7 +49,8 @@ class Growth(StrEnum):
 class ReplicaWindow:
     """Limits of replicas while a window is open. least is in force ahead of it by the lead time.
 
-    bounded: an event's floor, which stays below max instead of clashing with it.
+    bounded: an event's floor, which stays below max instead of clashing with it. uplift: factor by which demand is
+    expected to be above what is forecast, also ahead of the window.
     """
 
     name: str
@@ -58,6 +59,11 @@ class ReplicaWindow:
     least: int | None = None
     most: int | None = None
     bounded: bool = False
+    uplift: float = 1.0
+
+    def lifts(self, now_s: float, ahead_s: float) -> bool:
+        """Whether more is expected now, or within the time that it takes to prepare for it."""
+        return self.uplift > 1 and self.window.opens_s(now_s) <= now_s + ahead_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +213,7 @@ class Guarded:
         yield from (("min", o) for o in (low[1],) if o is not None)
         yield from (("max", o) for o in (high[1],) if o is not None)
         yield from ((name, origin) for name, origin in self.origins if name not in {"min", "max"})
+        yield from (("uplift", w.origin) for w in self.windows if w.lifts(now_s, ahead_s))
         yield from (("freeze", f.origin) for f in self.freezes if is_open(f.window, now_s))
         yield from (("pause", p.origin) for p in self.pauses if p.active(now_s))
         if self.fallback is not None:

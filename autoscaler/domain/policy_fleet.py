@@ -11,7 +11,7 @@ import numpy as np
 from autoscaler.domain.calendar import is_open
 from autoscaler.domain.policy import NO_TRUST, UNGUARDED, Fallback, Freeze, Growth, PolicyPause, ReplicaWindow
 from autoscaler.domain.policy_lanes import lanes_of
-from autoscaler.domain.series import Bools, Codes, Floats, Ints
+from autoscaler.domain.series import Bools, Codes, Floats, Ints, anywhere
 from autoscaler.domain.workload import PauseDirection, Workload
 
 _MOST = np.iinfo(np.int32).max
@@ -26,7 +26,7 @@ class InForce:
     min_replicas, max_replicas: with the windows that are open; where they clash, as they are. clash: min is above
     max, whatever set them. freeze: FREEZE_CODE. fallback_least: replicas once demand is unusable for fallback_after_s,
     0 where there is no such rule. pause_level: where a pause keeps it, -1 = as it is. unknown: a policy that may speak
-    about the lane cannot be read.
+    about the lane cannot be read. uplift: factor on demand that events expect; None where none does.
     """
 
     min_replicas: Ints
@@ -39,6 +39,7 @@ class InForce:
     fallback_after_s: Floats
     unknown: Bools
     pause_level: Ints
+    uplift: Floats | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,7 +104,8 @@ class FleetRules:
     def at(self, now_s: float, ahead_s: Floats, least: Ints, most: Ints) -> InForce:
         """What holds now. ahead_s: [lane], how much earlier a minimum must be asked for. least, most: the lanes' own.
 
-        Of windows that are open at once the highest min and the lowest max count. An event's floor stays below max.
+        Of windows that are open at once the highest min, the lowest max and the highest uplift count. An event's floor
+        stays below max.
         """
         if self.idle:
             return InForce(
@@ -115,10 +117,15 @@ class FleetRules:
         up, down = np.zeros(len(least), dtype=np.bool_), np.zeros(len(least), dtype=np.bool_)
         level = self.no_level
         events: list[tuple[int, Ints]] = []
+        uplift: Floats | None = None
         for w, lanes in self.windows:
             opens_s = w.window.opens_s(now_s)
             if w.most is not None and opens_s <= now_s:
                 high[lanes] = np.minimum(high[lanes], w.most)
+            if w.uplift > 1 and anywhere(opens_s <= now_s + ahead_s[lanes]):
+                uplift = np.ones(len(least)) if uplift is None else uplift
+                near = lanes[opens_s <= now_s + ahead_s[lanes]]
+                uplift[near] = np.maximum(uplift[near], w.uplift)
             if w.least is not None:
                 early = lanes[opens_s <= now_s + ahead_s[lanes]]
                 if w.bounded:
@@ -139,7 +146,7 @@ class FleetRules:
                 up[lanes] |= p.pause.direction is not PauseDirection.DOWN
                 down[lanes] |= p.pause.direction is not PauseDirection.UP
         return InForce(
-            low, high, clash, freeze, up, down, self.fallback_least, self.fallback_after_s, self.unknown, level
+            low, high, clash, freeze, up, down, self.fallback_least, self.fallback_after_s, self.unknown, level, uplift
         )
 
     def surviving(self, need: Ints) -> Ints:

@@ -20,7 +20,7 @@ from autoscaler.domain.replicas import ReplicaStatus
 from autoscaler.domain.series import Bools, Ints, anywhere, everywhere, usable
 from autoscaler.guards.contract import Guard
 from autoscaler.pipeline.anomalies import abnormal, anomaly_notes
-from autoscaler.pipeline.policy_notes import budget_notes, condition_notes, conditioned
+from autoscaler.pipeline.policy_notes import budget_notes, condition_notes, conditioned, event_notes
 from autoscaler.pipeline.state import LoopState
 from autoscaler.planning.fallback import Kept, kept_in_the_dark
 from autoscaler.planning.margin import Settled, descent_of, remember, settle
@@ -51,8 +51,12 @@ def decide(
     state = _with_room(fleet, seen, status, state)
     margin = state.margin.margin
     rules = fleet.rules.at(now_s, fleet.lead_s + seen.step_s, fleet.min_replicas, fleet.max_replicas)
-    planned = plan(fleet, seen, LEVELS, margin, current, room=state.room.now(status.desired), least=rules.min_replicas)
-    believed = trusted_most(fleet, seen, LEVELS, margin, planned) if fleet.rules.trusts else None
+    planned = plan(
+        fleet, seen, LEVELS, margin, current,
+        room=state.room.now(status.desired), least=rules.min_replicas, uplift=rules.uplift,
+    )  # fmt: skip
+    trusts = fleet.rules.trusts
+    believed = trusted_most(fleet, seen, LEVELS, margin, planned, uplift=rules.uplift) if trusts else None
     kept = _kept(fleet, seen, planned, state, current, believed=believed, now_s=now_s) if fleet.rules.falls else None
     state = state.noted(now_s, _recommended(fleet, planned, current, believed), current, status.known, fleet.horizon_s)
     state = state.learned(remember(state.margin, seen.step, planned.shadow, descent_of(fleet, seen.step_s)))
@@ -91,6 +95,8 @@ def decide(
         notes=status.notes,
         anomalies=anomalies,
     )
+    if rules.uplift is not None:
+        decisions = decisions.noted(event_notes(fleet, rules.uplift, now_s, seen.step_s))
     if anomalies is not None and anomalies.any:
         decisions = decisions.noted(anomaly_notes(proposals, anomalies))
     if answers is not None:

@@ -40,6 +40,21 @@ def condition_notes(answers: Answers) -> Mapping[int, tuple[Note, ...]]:
     }
 
 
+def event_notes(fleet: Fleet, uplift: Floats, now_s: float, step_s: int) -> Mapping[int, tuple[Note, ...]]:
+    """Where an event expects more than is forecast: how much, and which rule says so."""
+    found = {}
+    for lane in np.flatnonzero(uplift > 1).tolist():
+        load = fleet.workloads[lane]
+        windows = () if load.guarded is None else load.guarded.windows
+        ahead_s = load.lead.total_s + step_s
+        found[lane] = tuple(
+            Note(Condition.EVENT, f"{w.name}: {w.uplift:g} times the demand is expected ({w.origin})")
+            for w in windows
+            if w.lifts(now_s, ahead_s)
+        )
+    return found
+
+
 def budget_notes(decisions: Decisions) -> Mapping[int, tuple[Note, ...]]:
     """Where a shared budget took something away: not silent, and with the way out."""
     found = {}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from autoscaler.domain.decision import SIZING_REASONS
-from autoscaler.domain.fleet import Fleet
+from autoscaler.domain.fleet import NO_LIMIT, Fleet
 from autoscaler.domain.forecast import MEDIAN_LEVEL, SIZING_LEVEL, ForesightAt
 from autoscaler.domain.reasons import Reason
 from autoscaler.domain.series import Bools, Codes, Floats, Ints, anywhere, everywhere
@@ -43,6 +43,7 @@ def plan(
     *,
     room: Room | None = None,
     least: Ints | None = None,
+    uplift: Floats | None = None,
 ) -> Plan:
     """Size every lane. room: of the HPAs over floors; None = not known. least: [lane], the minimum in force; None = the
     fleet's own.
@@ -51,10 +52,12 @@ def plan(
     by itself at the median peak; where it rises above what runs, no less than the HPA would ask for now, whose own rise
     it delays. Without a forecast it keeps what is written, down to observed need. Scale wants the
     larger of observed and predicted need. Where neither is known, what is there stays. No forecast counts on a lane
-    that has a demand without a capacity.
+    that has a demand without a capacity. uplift: [lane], factor on the forecast that an event expects, None = none;
+    where there is no forecast, on what is observed. Observed need itself is what is observed.
     """
     sizing_quantile = seen.quantiles[:, levels.index(SIZING_LEVEL)]
-    per_row_margin = margin if fleet.row_per_lane else margin[fleet.row_lane]
+    raised = margin if uplift is None else margin * uplift
+    per_row_margin = raised if fleet.row_per_lane else raised[fleet.row_lane]
     headroom = fleet.row_headroom
     row_known, present = ~np.isnan(seen.observed), seen.present
     if fleet.unsized is not None:
@@ -85,7 +88,12 @@ def plan(
         reactive = np.where(fleet.is_floor, floor, observed)
         unforeseen = np.where(fleet.is_floor, kept, observed)
         if room is not None:
-            ahead = _ahead(fleet, seen, levels, room, predicted_need)
+            ahead = _ahead(fleet, seen, levels, room, predicted_need, uplift=uplift)
+    if uplift is not None:
+        blind = (uplift > 1) & need_known & ~predicted
+        expected = np.minimum(np.ceil(observed_with_room * uplift - 1e-9), NO_LIMIT).astype(np.int64)
+        reactive = np.where(blind, np.maximum(reactive, expected), reactive)
+        unforeseen = np.where(blind, np.maximum(unforeseen, expected), unforeseen)
     predicted_need = np.where(predicted, predicted_need, 0)
     by_room = predicted & (ahead > np.maximum(predicted_need, reactive))
     predicted_need = np.maximum(predicted_need, np.where(by_room, ahead, 0))
@@ -104,13 +112,17 @@ def plan(
     )
 
 
-def _ahead(fleet: Fleet, seen: ForesightAt, levels: tuple[float, ...], room: Room, predicted_need: Ints) -> Ints:
+def _ahead(
+    fleet: Fleet, seen: ForesightAt, levels: tuple[float, ...], room: Room, predicted_need: Ints,
+    *, uplift: Floats | None = None,
+) -> Ints:  # fmt: skip
     """[lane], what a floor must be because of the HPA over it; headroom is not added to its room.
 
     Ahead of the load: what the HPA will set by itself at the median peak. And where the floor passes what runs, what
     the HPA would ask for at the demand observed now.
     """
-    usual = _times(seen.quantiles[:, levels.index(MEDIAN_LEVEL)], room.ahead[fleet.row_lane])
+    kept = room.ahead if uplift is None else room.ahead * uplift
+    usual = _times(seen.quantiles[:, levels.index(MEDIAN_LEVEL)], kept[fleet.row_lane])
     ahead = fleet.most_over_rows(replicas_for(usual, fleet.capacity))
     rising = np.maximum(ahead, predicted_need) > room.running
     if anywhere(rising & fleet.is_floor):

@@ -10,12 +10,16 @@ from autoscaler.domain.series import Floats, Ints
 from autoscaler.planning.plan import Plan
 
 
-def trusted_most(fleet: Fleet, seen: ForesightAt, levels: tuple[float, ...], margin: Floats, planned: Plan) -> Ints:
+def trusted_most(
+    fleet: Fleet, seen: ForesightAt, levels: tuple[float, ...], margin: Floats, planned: Plan,
+    *, uplift: Floats | None = None,
+) -> Ints:  # fmt: skip
     """[lane], replicas that the forecast may ask for at most, NO_LIMIT where nothing is asked of it.
 
     A forecast is not believed whose margin risk control had to raise above the policy's, or of which the Q.95 lies too
     far above the median in any demand that has one; then the plan without a forecast is the most. Beside that it may
-    ask for so many times the observed need; where that is unknown no such limit holds.
+    ask for so many times the observed need, and the uplift ([lane]) of an event on top, which is people's and not its
+    own; where that need is unknown no such limit holds.
     """
     rules = fleet.rules
     low = seen.quantiles[:, levels.index(MEDIAN_LEVEL)]
@@ -24,7 +28,8 @@ def trusted_most(fleet: Fleet, seen: ForesightAt, levels: tuple[float, ...], mar
     with np.errstate(over="ignore", invalid="ignore"):
         wide = fleet.any_over_rows(seen.present & (high > low * ratio))
     doubtful = wide | (margin > rules.trust_margin)
-    most = np.minimum(np.ceil(planned.observed_need * rules.trust_over - 1e-9), NO_LIMIT)
+    over = rules.trust_over if uplift is None else rules.trust_over * uplift
+    most = np.minimum(np.ceil(planned.observed_need * over - 1e-9), NO_LIMIT)
     beyond = planned.need_known & np.isfinite(rules.trust_over)
     cap = np.where(beyond, np.maximum(most, planned.unforeseen), NO_LIMIT)
     return np.where(doubtful, planned.unforeseen, cap).astype(np.int64)

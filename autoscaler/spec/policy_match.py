@@ -82,7 +82,15 @@ class PlacedPolicy:
             for k, s in enumerate(self.limits.schedule or ())
         )
         events = (
-            ReplicaWindow(e.name, window_of(e.when), self.origin("limits", "events", k), e.floor, None, bounded=True)
+            ReplicaWindow(
+                e.name,
+                window_of(e.when),
+                self.origin("limits", "events", k),
+                e.floor,
+                None,
+                bounded=True,
+                uplift=e.uplift or 1.0,
+            )
             for k, e in enumerate(self.limits.events or ())
         )
         return (*schedule, *events)

@@ -224,14 +224,27 @@ class FreezeSpec(Part):
 
 
 class EventSpec(Part):
-    """Something that history does not know: a floor under the plan, by the lead time ahead, within max."""
+    """Something that history does not know: a floor, a factor on demand, or both; by the lead time ahead, below max."""
 
     name: scalars.Label = Field(description="Short name, unique in this policy.", examples=["black-friday"])
     when: WhenSpec = Field(
         description="When it happens.",
         examples=[{"once": {"from": "2026-11-27T06:00:00Z", "until": "2026-11-28T02:00:00Z"}}],
     )
-    floor: Count = Field(description="Replicas that are there at least, within max.", examples=[40])
+    floor: Count | None = Field(
+        default=None, description="Replicas that are there at least, within max.", examples=[40]
+    )
+    uplift: Annotated[float, Field(gt=1, le=100, allow_inf_nan=False)] | None = Field(
+        default=None,
+        description="Demand expected as a multiple of the forecast, or, without one, of what is observed; the highest.",
+        examples=[1.5],
+    )
+
+    @model_validator(mode="after")
+    def _something(self) -> EventSpec:
+        if self.floor is None and self.uplift is None:
+            raise scalars.slip("says nothing", "write floor, uplift or both")
+        return self
 
 
 Schedule = Annotated[tuple[ScheduleSpec, ...], Field(strict=False, min_length=1, max_length=50)]

@@ -85,6 +85,8 @@ CASE = {
 BESIDE: dict[tuple[str, str], dict[str, object] | None] = {
     ("PredictiveAutoscalerSpec", "actuation"): {"acknowledge": ["NoReactiveBackup"]},
     ("ScheduleSpec", "name"): {"min": 2},
+    ("EventSpec", "name"): {"uplift": 1.5},
+    ("EventSpec", "when"): {"uplift": 1.5},
     ("ScheduleSpec", "when"): {"min": 2},
     ("ExpressionSpec", "key"): {"values": ["shop"]},
     ("ExpressionSpec", "operator"): {"values": ["shop"]},
