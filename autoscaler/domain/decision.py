@@ -190,17 +190,20 @@ class Decisions:
     def held(self) -> Bools:
         """Lanes that some guard holds, or whose target cannot be read."""
         held = ~self.proposals.target_known
-        for step in self.trace:
-            if step.before is not step.after:
-                held |= step.holds
+        for _, step in self.acted:
+            held |= step.holds
         return held
+
+    @property
+    def acted(self) -> tuple[tuple[int, GuardTrace], ...]:
+        """Guards that may have changed something on some lane, with their places in the chain."""
+        return tuple((g, step) for g, step in enumerate(self.trace) if step.before is not step.after)
 
     def reason_bits(self) -> Ints:
         """[lane], bit g set where guard g acted: what changed from tick to tick, cheaply."""
         bits = np.zeros(len(self), dtype=np.int64)
-        for g, step in enumerate(self.trace):
-            if step.before is not step.after:
-                bits |= step.acted.astype(np.int64) << g
+        for g, step in self.acted:
+            bits |= np.where(step.acted, 1 << g, 0)
         return bits
 
     def fingerprint(self) -> Ints:
@@ -261,7 +264,7 @@ def _view(batch: Decisions, lane: int) -> Decision:
         inputs={
             f.name: getattr(batch.proposals, f.name)[lane].item()
             for f in fields(batch.proposals)
-            if f.name != "now_s" and f.name not in blank
+            if f.name not in {"now_s", "silent"} and f.name not in blank
         }
         | {"now_s": batch.now_s},
         notes=batch.notes.get(lane, ()),

@@ -59,7 +59,8 @@ class Proposals:
     capacity_unknown: some demand of the lane has no capacity yet.
     fallback_least: replicas that are there at least once the data is older than fallback_after_s; 0 = no such rule.
     fallback_level: what is still kept of a fallback now that all is seen again; 0 = nothing.
-    wanted: the number under review. held, frozen: state of the chain so far.
+    wanted: the number under review. held, frozen: state of the chain so far. silent: names of fields that are known to
+    be blank on every lane; guards that ask for nothing else are passed over.
     """
 
     now_s: float
@@ -116,6 +117,7 @@ class Proposals:
     anomaly_hold: Bools = field(default_factory=lambda: np.empty(0, dtype=np.bool_))
     anomaly_cap: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     anomaly_short_cap: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    silent: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         lanes = len(self.wanted)
@@ -144,12 +146,16 @@ class Proposals:
         """The same proposals for a single lane, for isolating a guard that raises."""
         return replace(
             self,
-            **{name: getattr(self, name)[lane : lane + 1] for name in self.__slots__ if name != "now_s"},
+            **{
+                name: getattr(self, name)[lane : lane + 1] for name in self.__slots__ if name not in {"now_s", "silent"}
+            },
         )
 
     @property
     def trusted_need(self) -> Ints:
         """Observed need where it is known, else 0: what no ordinary guard may cut below."""
+        if everywhere(self.need_known):
+            return self.observed_need
         return np.where(self.need_known, self.observed_need, 0)
 
     def unchanged(self, reason: Reason, limit: Ints | Floats | None = None) -> Verdicts:

@@ -71,13 +71,22 @@ class ReplicaStatus:
 
     def __post_init__(self) -> None:
         lanes = len(self.known)
-        for name, kind, blank in _BLANKS:
-            if len(getattr(self, name)) != lanes:
-                if len(getattr(self, name)):
-                    raise ValueError(f"{name} has {len(getattr(self, name))} lanes, known has {lanes}")
-                object.__setattr__(self, name, np.full(lanes, blank, dtype=kind))
-        shapes = {a.shape for a in (self.known, self.desired, self.ready, self.floor, self.ceiling)}
-        if len(shapes) != 1:
+        if (
+            not len(self.yielded)
+            == len(self.stuck)
+            == len(self.least)
+            == len(self.own_floor)
+            == len(self.raised_s)
+            == lanes
+        ):
+            for name, kind, blank in _BLANKS:
+                if len(getattr(self, name)) != lanes:
+                    if len(getattr(self, name)):
+                        raise ValueError(f"{name} has {len(getattr(self, name))} lanes, known has {lanes}")
+                    object.__setattr__(self, name, np.full(lanes, blank, dtype=kind))
+        shape = self.known.shape
+        if not self.desired.shape == self.ready.shape == self.floor.shape == self.ceiling.shape == shape:
+            shapes = {a.shape for a in (self.known, self.desired, self.ready, self.floor, self.ceiling)}
             raise ValueError(f"replica arrays must agree on [lane], got {shapes}")
         if anywhere(np.minimum(np.minimum(self.desired, self.ready), self.floor) < 0):
             raise ValueError("replica counts are never negative")

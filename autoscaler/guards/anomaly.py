@@ -1,6 +1,7 @@
 """What is abnormal may take less, and never makes anything grow."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -21,6 +22,7 @@ class Anomaly:
 
     name: str = "anomaly"
     reason: Reason = Reason.ANOMALY
+    asks: ClassVar[frozenset[str]] = frozenset({"anomaly_causes"})
 
     def review(self, lanes: Proposals) -> Verdicts:
         if not np.count_nonzero(lanes.anomaly_causes):

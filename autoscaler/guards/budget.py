@@ -1,6 +1,7 @@
 """What many workloads may have together."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -17,6 +18,7 @@ class Budget:
 
     name: str = "budget"
     reason: Reason = Reason.BUDGET_REACHED
+    asks: ClassVar[frozenset[str]] = frozenset({"budget_cap"})
 
     def review(self, lanes: Proposals) -> Verdicts:
         return lanes.at_most(np.maximum(lanes.budget_cap, lanes.down_limit), self.reason, lanes.short_budget)

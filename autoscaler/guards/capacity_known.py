@@ -1,6 +1,7 @@
 """Without the capacity of a replica no demand becomes a count."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from autoscaler.domain.proposals import Proposals, Verdicts
 from autoscaler.domain.reasons import Reason
@@ -12,6 +13,7 @@ class CapacityKnown:
 
     name: str = "capacity-known"
     reason: Reason = Reason.CAPACITY_UNKNOWN
+    asks: ClassVar[frozenset[str]] = frozenset({"capacity_unknown"})
 
     def review(self, lanes: Proposals) -> Verdicts:
         return lanes.hold(lanes.capacity_unknown, self.reason)

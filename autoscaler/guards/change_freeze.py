@@ -1,6 +1,7 @@
 """A change freeze: nothing shrinks, and only so much grows."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -17,6 +18,7 @@ class ChangeFreeze:
 
     name: str = "change-freeze"
     reason: Reason = Reason.CHANGE_FREEZE
+    asks: ClassVar[frozenset[str]] = frozenset({"change_freeze"})
 
     def review(self, lanes: Proposals) -> Verdicts:
         code = lanes.change_freeze

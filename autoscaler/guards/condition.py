@@ -1,6 +1,7 @@
 """What conditions of policies say now."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -15,6 +16,7 @@ class Condition:
 
     name: str = "condition"
     reason: Reason = Reason.CONDITION
+    asks: ClassVar[frozenset[str]] = frozenset({"condition_floor", "condition_hold", "condition_cap"})
 
     def review(self, lanes: Proposals) -> Verdicts:
         wanted, held, short = lanes.wanted, lanes.held, None

@@ -1,6 +1,7 @@
 """A condition that cannot be answered is no permission."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from autoscaler.domain.proposals import Proposals, Verdicts
 from autoscaler.domain.reasons import Reason
@@ -12,6 +13,7 @@ class ConditionKnown:
 
     name: str = "condition-known"
     reason: Reason = Reason.CONDITION_UNKNOWN
+    asks: ClassVar[frozenset[str]] = frozenset({"condition_unknown"})
 
     def review(self, lanes: Proposals) -> Verdicts:
         return lanes.hold(lanes.condition_unknown & ~lanes.frozen, self.reason)

@@ -9,6 +9,9 @@ from autoscaler.domain.reasons import Reason
 class Guard(Protocol):
     """Reviews all lanes at once. A lane's answer depends on that lane alone, so a failing batch can be
     reviewed again lane by lane.
+
+    One that has nothing to say unless a policy, or something unusual, filled certain fields may name them in `asks`, a
+    frozenset of names: while all of those are among the proposals' `silent` it is passed over.
     """
 
     @property

@@ -1,6 +1,7 @@
 """What is at least there while demand cannot be seen for long."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -17,6 +18,7 @@ class Fallback:
 
     name: str = "fallback"
     reason: Reason = Reason.FALLBACK
+    asks: ClassVar[frozenset[str]] = frozenset({"fallback_least"})
 
     def review(self, lanes: Proposals) -> Verdicts:
         dark = lanes.held & ~(lanes.data_age_s <= lanes.fallback_after_s) & (lanes.fallback_least > 0)

@@ -1,6 +1,7 @@
 """The way back from a fallback."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -14,6 +15,7 @@ class FallbackDecay:
 
     name: str = "fallback-decay"
     reason: Reason = Reason.FALLBACK_DECAYING
+    asks: ClassVar[frozenset[str]] = frozenset({"fallback_level"})
 
     def review(self, lanes: Proposals) -> Verdicts:
         if not np.count_nonzero(lanes.fallback_level):

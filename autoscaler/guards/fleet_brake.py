@@ -1,6 +1,7 @@
 """Many workloads that shrink at once are more often a broken metric than a calm night."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from autoscaler.domain.proposals import Proposals, Verdicts
 from autoscaler.domain.reasons import Reason
@@ -12,6 +13,7 @@ class FleetBrake:
 
     name: str = "fleet-brake"
     reason: Reason = Reason.FLEET_BRAKE
+    asks: ClassVar[frozenset[str]] = frozenset({"braked"})
 
     def review(self, lanes: Proposals) -> Verdicts:
         return lanes.hold(lanes.braked & ~lanes.held & ~lanes.frozen, self.reason)

@@ -1,6 +1,7 @@
 """How far a forecast is believed."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from autoscaler.domain.proposals import Proposals, Verdicts
 from autoscaler.domain.reasons import Reason
@@ -12,6 +13,7 @@ class ForecastTrust:
 
     name: str = "forecast-trust"
     reason: Reason = Reason.FORECAST_NOT_TRUSTED
+    asks: ClassVar[frozenset[str]] = frozenset({"trust_cap"})
 
     def review(self, lanes: Proposals) -> Verdicts:
         return lanes.at_most(lanes.trust_cap, self.reason)

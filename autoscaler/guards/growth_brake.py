@@ -1,6 +1,7 @@
 """Many workloads that grow at once, by forecast, are more often a broken metric than a busy morning."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -16,6 +17,7 @@ class GrowthBrake:
 
     name: str = "growth-brake"
     reason: Reason = Reason.GROWTH_BRAKE
+    asks: ClassVar[frozenset[str]] = frozenset({"growth_braked"})
 
     def review(self, lanes: Proposals) -> Verdicts:
         if not anywhere(lanes.growth_braked):

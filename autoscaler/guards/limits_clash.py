@@ -1,6 +1,7 @@
 """Policies whose limits contradict each other decide nothing."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -15,6 +16,7 @@ class LimitsClash:
 
     name: str = "limits-clash"
     reason: Reason = Reason.LIMITS_CLASH
+    asks: ClassVar[frozenset[str]] = frozenset({"clash"})
 
     def review(self, lanes: Proposals) -> Verdicts:
         if not anywhere(lanes.clash):

@@ -24,7 +24,7 @@ class MinMax:
             high = np.where(above, np.maximum(high, np.minimum(slowest, now)), high)
         if anywhere(below):
             low = np.where(below, np.minimum(low, np.maximum(lanes.up_limit, now)), low)
-        if everywhere((lanes.wanted >= low) & (lanes.wanted <= high)):
-            return lanes.unchanged(self.reason, high)
         wanted = np.minimum(np.maximum(lanes.wanted, low), high)
+        if everywhere(wanted == lanes.wanted):
+            return lanes.unchanged(self.reason, high)
         return Verdicts(self.reason, wanted, lanes.held, lanes.frozen, limit=high, glides=True)

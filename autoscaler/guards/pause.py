@@ -1,6 +1,7 @@
 """A person's pause: nothing, nothing in one direction, or a number of replicas, until it ends."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -15,6 +16,7 @@ class Pause:
 
     name: str = "pause"
     reason: Reason = Reason.PAUSED
+    asks: ClassVar[frozenset[str]] = frozenset({"pause_up", "pause_down", "pause_level"})
 
     def review(self, lanes: Proposals) -> Verdicts:
         levelled = lanes.pause_level >= 0

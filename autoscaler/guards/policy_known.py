@@ -1,6 +1,7 @@
 """A policy that cannot be read is no permission."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from autoscaler.domain.proposals import Proposals, Verdicts
 from autoscaler.domain.reasons import Reason
@@ -12,6 +13,7 @@ class PolicyKnown:
 
     name: str = "policy-known"
     reason: Reason = Reason.POLICY_UNKNOWN
+    asks: ClassVar[frozenset[str]] = frozenset({"policy_unknown"})
 
     def review(self, lanes: Proposals) -> Verdicts:
         return lanes.hold(lanes.policy_unknown, self.reason)

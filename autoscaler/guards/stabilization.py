@@ -22,6 +22,8 @@ class Stabilization:
 
     def review(self, lanes: Proposals) -> Verdicts:
         stable = np.minimum(np.maximum(lanes.current, lanes.recent_low), lanes.recent_high)
+        if everywhere(stable == lanes.wanted):  # observed need asks for no more than is wanted already
+            return lanes.unchanged(self.reason)
         wanted = np.maximum(stable, np.minimum(lanes.trusted_need, lanes.wanted))
         if everywhere(lanes.held | (wanted == lanes.wanted)):
             return lanes.unchanged(self.reason)

@@ -1,6 +1,7 @@
 """Small moves are not made."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -18,6 +19,7 @@ class Tolerance:
 
     name: str = "tolerance"
     reason: Reason = Reason.WITHIN_TOLERANCE
+    asks: ClassVar[frozenset[str]] = frozenset({"tolerance_up", "tolerance_down"})
 
     def review(self, lanes: Proposals) -> Verdicts:
         if not (np.count_nonzero(lanes.tolerance_up) or np.count_nonzero(lanes.tolerance_down)):

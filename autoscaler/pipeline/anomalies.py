@@ -17,7 +17,7 @@ from autoscaler.domain.fleet import Fleet
 from autoscaler.domain.notes import Condition, Note
 from autoscaler.domain.policy import Growth
 from autoscaler.domain.policy_fleet import FREEZE_CODE
-from autoscaler.domain.proposals import Proposals
+from autoscaler.domain.proposals import ANOMALY_FIELDS, Proposals
 from autoscaler.domain.series import Panel
 from autoscaler.pipeline.state import LoopState
 from autoscaler.ports.anomalies import AnomalyDetector
@@ -65,6 +65,7 @@ def abnormal(
         anomaly_hold=acts.hold,
         anomaly_cap=acts.cap,
         anomaly_short_cap=acts.short_cap,
+        silent=proposals.silent - ANOMALY_FIELDS,
     ), state
 
 

@@ -34,7 +34,7 @@ def replayed(decision: Decision) -> Proposals:
     now_s = float(row.pop("now_s"))
     # a record of before a guard existed has no column for it: the blank means that it does not act
     columns = {f.name: _column(f.name, row[f.name]) for f in fields(Proposals) if f.name in row}
-    return Proposals(now_s=now_s, **columns)
+    return Proposals(now_s=now_s, silent=frozenset(), **columns)
 
 
 def _column(name: str, value: float) -> np.ndarray:

@@ -9,10 +9,9 @@ import numpy as np
 
 from autoscaler.domain.anomaly import AnomaliesAt
 from autoscaler.domain.decision import Decisions, GuardTrace
-from autoscaler.domain.fleet import NO_LIMIT, Fleet
+from autoscaler.domain.fleet import Fleet
 from autoscaler.domain.forecast import LEVELS, ForesightAt
 from autoscaler.domain.notes import Condition, Note
-from autoscaler.domain.policy_fleet import InForce
 from autoscaler.domain.policy_shared import Offer
 from autoscaler.domain.proposals import Proposals, Verdicts
 from autoscaler.domain.reasons import Reason
@@ -21,10 +20,11 @@ from autoscaler.domain.series import Bools, Ints, anywhere, everywhere, usable
 from autoscaler.guards.contract import Guard
 from autoscaler.pipeline.anomalies import abnormal, anomaly_notes
 from autoscaler.pipeline.policy_notes import budget_notes, condition_notes, conditioned, event_notes
+from autoscaler.pipeline.propose import propose
 from autoscaler.pipeline.state import LoopState
 from autoscaler.planning.fallback import Kept, kept_in_the_dark
-from autoscaler.planning.margin import Settled, descent_of, remember, settle
-from autoscaler.planning.need import replicas_for
+from autoscaler.planning.margin import Pushes, Settled, descent_of, remember, settle
+from autoscaler.planning.need import Needs
 from autoscaler.planning.plan import Plan, plan
 from autoscaler.planning.trust import trusted_most
 
@@ -40,27 +40,31 @@ def decide(
     *,
     now_s: float,
     anomalies: AnomaliesAt | None = None,
+    needs: Needs | None = None,
 ) -> tuple[Decisions, LoopState]:
     """Decide for every lane; the new state is what the next tick starts from.
 
     now_s: seconds since the epoch. The decision expires after two steps: a late writer drops it. anomalies: what a
-    detector says of this moment; None = there is none.
+    detector says of this moment; None = there is none. needs: of this moment, where a whole block's were worked out at
+    once; None = worked out here.
     """
-    state = _learned(fleet, seen, state)
+    needs = Needs.of(fleet, seen) if needs is None else needs
+    state = _learned(fleet, seen, state, needs)
     current = _written(fleet, status)
-    state = _with_room(fleet, seen, status, state)
+    state = _with_room(fleet, needs, status, state)
     margin = state.margin.margin
     rules = fleet.rules.at(now_s, fleet.lead_s + seen.step_s, fleet.min_replicas, fleet.max_replicas)
+    room = state.room.now(status.desired) if anywhere(fleet.is_floor) else None
     planned = plan(
         fleet, seen, LEVELS, margin, current,
-        room=state.room.now(status.desired), least=rules.min_replicas, uplift=rules.uplift,
+        room=room, least=rules.min_replicas, uplift=rules.uplift, needs=needs,
     )  # fmt: skip
     trusts = fleet.rules.trusts
     believed = trusted_most(fleet, seen, LEVELS, margin, planned, uplift=rules.uplift) if trusts else None
     kept = _kept(fleet, seen, planned, state, current, believed=believed, now_s=now_s) if fleet.rules.falls else None
     state = state.noted(now_s, _recommended(fleet, planned, current, believed), current, status.known, fleet.horizon_s)
     state = state.learned(remember(state.margin, seen.step, planned.shadow, descent_of(fleet, seen.step_s)))
-    proposals = _propose(fleet, planned, status, current, state, rules=rules, now_s=now_s)
+    proposals = propose(fleet, planned, status, current, state, rules=rules, now_s=now_s)
     if kept is not None:
         state = replace(state, fallback=kept.state)
         proposals = replace(proposals, fallback_least=kept.least, fallback_level=kept.level)
@@ -108,11 +112,15 @@ def decide(
 
 def run_chain(guards: Sequence[Guard], proposals: Proposals) -> tuple[tuple[GuardTrace, ...], Proposals]:
     """Pass the proposals through the guards, in order; a guard that raises holds its lanes only."""
-    trace = []
+    trace, silent = [], proposals.silent
     nobody = np.zeros(len(proposals.wanted), dtype=np.bool_)
     nobody.setflags(write=False)
     for guard in guards:
         failed, before = nobody, proposals.wanted
+        asks = getattr(guard, "asks", None)
+        if asks is not None and asks <= silent:
+            trace.append(GuardTrace(guard.name, guard.reason, before, before, nobody, nobody))
+            continue
         try:
             verdicts = guard.review(proposals)
             if proposals.stand(verdicts):
@@ -172,26 +180,20 @@ def _capped(decisions: Decisions) -> Mapping[int, tuple[Note, ...]]:
     return found
 
 
-def _learned(fleet: Fleet, seen: ForesightAt, state: LoopState) -> LoopState:
+def _learned(fleet: Fleet, seen: ForesightAt, state: LoopState, needs: Needs) -> LoopState:
     """Risk control: was the newest settled step short of what we had wanted in time for it?"""
-    known = fleet.all_over_rows(~np.isnan(seen.settled))
-    if fleet.unsized is not None:
-        known = known & ~fleet.unsized
-    needed = np.where(known, fleet.most_over_rows(replicas_for(seen.settled, fleet.capacity)), np.nan)
     lead = fleet.lead_steps_of_lanes(seen.step_s)
-    settled = Settled(seen.step - 1 - seen.data_delay_steps, needed, lead, fleet.risk, seen.step_s)
+    pushes = fleet.once("pushes", seen.step_s, lambda: Pushes.of(fleet.risk, seen.step_s))
+    settled = Settled(seen.step - 1 - seen.data_delay_steps, needs.settled, lead, pushes)
     return state.learned(settle(state.margin, settled))
 
 
-def _with_room(fleet: Fleet, seen: ForesightAt, status: ReplicaStatus, state: LoopState) -> LoopState:
+def _with_room(fleet: Fleet, needs: Needs, status: ReplicaStatus, state: LoopState) -> LoopState:
     """The rises of the HPAs above our floors say how much room they keep."""
     if not anywhere(fleet.is_floor):
         return state
-    with np.errstate(over="ignore", invalid="ignore"):
-        need = np.maximum.reduceat(np.fmax(seen.observed / fleet.capacity, 0.0), fleet.row_start)
     known = status.known if fleet.unsized is None else status.known & ~fleet.unsized
-    room = state.room.seen(status.desired, need, status.floor, fleet.is_floor & known)
-    return replace(state, room=room)
+    return state.with_room(state.room.seen(status.desired, needs.load, status.floor, fleet.is_floor & known))
 
 
 def _recommended(fleet: Fleet, planned: Plan, current: Ints, believed: Ints | None) -> Ints:
@@ -225,74 +227,6 @@ def _written(fleet: Fleet, status: ReplicaStatus) -> Ints:
     return np.where(fleet.is_floor, status.floor, status.desired)
 
 
-def _propose(
-    fleet: Fleet, planned: Plan, status: ReplicaStatus, current: Ints, state: LoopState, *, rules: InForce, now_s: float
-) -> Proposals:
-    paused = fleet.pause_until_s > now_s
-    hold_level = current
-    if anywhere(fleet.is_floor):
-        running = np.maximum(status.floor, np.minimum(status.desired, status.ceiling))
-        # a floor that is raised because nothing can be sized would keep its HPA from ever shrinking
-        raised = fleet.is_floor if fleet.unsized is None else fleet.is_floor & ~fleet.unsized
-        hold_level = np.where(raised, running, current)
-    nobody = np.zeros(len(fleet), dtype=np.bool_)
-    unlimited = np.full(len(fleet), NO_LIMIT, dtype=np.int64)
-    high = rules.max_replicas
-    if anywhere(rules.freeze > 0):  # a freeze forbids every shrink, that into a lowered max too
-        high = np.where(rules.freeze > 0, np.maximum(high, hold_level), high)
-    return Proposals(
-        now_s=now_s,
-        target_known=status.known,
-        desired=status.desired,
-        current=current,
-        hold_level=hold_level,
-        observed_need=planned.observed_need,
-        need_known=planned.need_known,
-        predicted_need=planned.predicted_need,
-        predicted=planned.predicted,
-        verdict=planned.verdict,
-        data_age_s=planned.data_age_s,
-        max_data_age_s=fleet.max_data_age_s,
-        min_replicas=np.maximum(rules.min_replicas, status.own_floor),
-        max_replicas=np.maximum(np.minimum(high, status.ceiling), 1),
-        recent_high=state.recent_high(now_s, fleet.down),
-        recent_low=state.recent_low(now_s, fleet.up),
-        up_limit=_up_limit(fleet, state, current, now_s),
-        down_limit=_down_limit(fleet, state, current, now_s),
-        pause_up=fleet.pause_up & paused | rules.pause_up,
-        pause_down=fleet.pause_down & paused | rules.pause_down,
-        wanted=planned.wanted,
-        held=nobody,
-        frozen=nobody,
-        yielded=status.yielded,
-        stuck=status.stuck,
-        least_replicas=status.least,
-        raised_s=status.raised_s,
-        rises_spaced=fleet.is_floor,
-        change_freeze=rules.freeze,
-        clash=rules.clash,
-        policy_unknown=rules.unknown,
-        fallback_least=rules.fallback_least,
-        fallback_after_s=rules.fallback_after_s,
-        fallback_level=np.zeros(len(fleet), dtype=np.int64),
-        braked=nobody,
-        budget_cap=unlimited,
-        pause_level=rules.pause_level,
-        trust_cap=unlimited,
-        growth_braked=nobody,
-        short_budget=nobody,
-        short_growth=nobody,
-        condition_hold=nobody,
-        condition_unknown=nobody,
-        condition_floor=np.zeros(len(fleet), dtype=np.int64),
-        condition_cap=unlimited,
-        short_condition=nobody,
-        tolerance_up=fleet.up.tolerance,
-        tolerance_down=fleet.down.tolerance,
-        capacity_unknown=nobody if fleet.unsized is None else fleet.unsized,
-    )
-
-
 def _offer(fleet: Fleet, proposals: Proposals, last: Proposals) -> Offer:
     """What the lanes would get, for what they share."""
     need = proposals.trusted_need
@@ -308,18 +242,3 @@ def _offer(fleet: Fleet, proposals: Proposals, last: Proposals) -> Offer:
         least_short=np.maximum(bound, kept),
         need=need,
     )
-
-
-def _up_limit(fleet: Fleet, state: LoopState, current: Ints, now_s: float) -> Ints:
-    """The workload's own step limit and those of its policies: each binds."""
-    own = state.step_limit(now_s, fleet.up, current, upward=True)
-    if fleet.up_cap.free:
-        return own
-    return np.minimum(own, state.step_limit(now_s, fleet.up_cap, current, upward=True))
-
-
-def _down_limit(fleet: Fleet, state: LoopState, current: Ints, now_s: float) -> Ints:
-    own = state.step_limit(now_s, fleet.down, current, upward=False)
-    if fleet.down_cap.free:
-        return own
-    return np.maximum(own, state.step_limit(now_s, fleet.down_cap, current, upward=False))

@@ -66,17 +66,30 @@ def gain(risk: Floats, step_s: int) -> Floats:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Pushes:
+    """[lane], by which the logarithm of the margin moves after a short step and after any other."""
+
+    miss: Floats
+    hit: Floats
+
+    @staticmethod
+    def of(risk: Floats, step_s: int) -> Pushes:
+        """risk: [lane], accepted share of short steps."""
+        one = gain(risk, step_s)
+        return Pushes(one, -risk / (1 - risk) * one)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Settled:
     """A step whose demand is now known. step: [lane], as data is not equally late everywhere.
     needed: [lane], replicas that it asked for, NaN = not observed.
-    lead_steps: [lane], from a request to ready. risk: [lane], accepted share of short steps.
+    lead_steps: [lane], from a request to ready. pushes: what a miss and a hit do to the margin.
     """
 
     step: Ints
     needed: Floats
     lead_steps: Ints
-    risk: Floats
-    step_s: int
+    pushes: Pushes
 
 
 def settle(state: MarginState, settled: Settled) -> MarginState:
@@ -84,15 +97,15 @@ def settle(state: MarginState, settled: Settled) -> MarginState:
     new = settled.step > state.settled_step
     if not anywhere(new):
         return state
-    needed, risk = settled.needed, settled.risk
+    needed = settled.needed
     late = state.step - settled.step
     ready = _ready(state.shadow, late, settled.lead_steps)
-    usable = new & np.isfinite(ready) & ~np.isnan(needed) & (late <= MOST_DELAY_STEPS)
+    usable = new & np.isfinite(ready) & (needed == needed) & (late <= MOST_DELAY_STEPS)  # noqa: PLR0124 - not NaN
     miss = needed > ready
-    push = np.where(miss, 1.0, -risk / (1 - risk)) * gain(risk, settled.step_s)
+    push = np.where(miss, settled.pushes.miss, settled.pushes.hit)
     moved = np.minimum(np.maximum(state.log_margin + push, LOG_LEAST), LOG_GREATEST)
     return MarginState(
-        log_margin=np.where(usable, moved, state.log_margin),
+        log_margin=moved if everywhere(usable) else np.where(usable, moved, state.log_margin),
         shadow=state.shadow,
         step=state.step,
         settled_step=np.maximum(state.settled_step, settled.step),
@@ -197,6 +210,10 @@ def remember(state: MarginState, step: int, shadow: Floats, descent: Descent | N
 def _pushed(ring: Floats, newest: Floats, passed: int, first: bool) -> Floats:
     """The ring `passed` steps later; between, its last value stood."""
     new = np.empty_like(ring)
+    if passed == 1 and not first:
+        new[1:] = ring[:-1]
+        new[0] = newest
+        return new
     moved = min(passed, new.shape[0])
     new[moved:] = ring[: new.shape[0] - moved]
     new[:moved] = np.nan if first else ring[0]

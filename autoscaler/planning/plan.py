@@ -11,7 +11,7 @@ from autoscaler.domain.fleet import NO_LIMIT, Fleet
 from autoscaler.domain.forecast import MEDIAN_LEVEL, SIZING_LEVEL, ForesightAt
 from autoscaler.domain.reasons import Reason
 from autoscaler.domain.series import Bools, Codes, Floats, Ints, anywhere, everywhere
-from autoscaler.planning.need import replicas_for
+from autoscaler.planning.need import Needs, replicas_for
 from autoscaler.planning.room import Room
 
 
@@ -44,9 +44,10 @@ def plan(
     room: Room | None = None,
     least: Ints | None = None,
     uplift: Floats | None = None,
+    needs: Needs | None = None,
 ) -> Plan:
     """Size every lane. room: of the HPAs over floors; None = not known. least: [lane], the minimum in force; None = the
-    fleet's own.
+    fleet's own. needs: of this moment, None = worked out here.
 
     A floor actuation wants the predicted need alone (the HPA under it is the reactive part), or what the HPA will set
     by itself at the median peak; where it rises above what runs, no less than the HPA would ask for now, whose own rise
@@ -59,19 +60,14 @@ def plan(
     raised = margin if uplift is None else margin * uplift
     per_row_margin = raised if fleet.row_per_lane else raised[fleet.row_lane]
     headroom = fleet.row_headroom
-    row_known, present = ~np.isnan(seen.observed), seen.present
-    if fleet.unsized is not None:
-        row_known = row_known & ~np.isnan(fleet.capacity)
-        present = present & ~fleet.unsized[fleet.row_lane]  # a demand without a capacity may be the one that needs most
-
-    observed_need = fleet.most_over_rows(replicas_for(seen.observed, fleet.capacity))
-    need_known = fleet.any_over_rows(row_known)
-    predicted = fleet.any_over_rows(present)
+    needs = Needs.of(fleet, seen) if needs is None else needs
+    observed_need, need_known, predicted = needs.observed, needs.known, needs.predicted
+    all_known, all_predicted = everywhere(need_known), everywhere(predicted)
     peak = _times(sizing_quantile, per_row_margin)
     bare = fleet.most_over_rows(replicas_for(peak, fleet.capacity))
     observed_with_room, predicted_need = observed_need, bare
     if headroom is not None:
-        roomy, roomy_peak = _times(np.where(row_known, seen.observed, 0.0), headroom), _times(peak, headroom)
+        roomy, roomy_peak = _times(seen.observed, headroom), _times(peak, headroom)
         observed_with_room = fleet.most_over_rows(replicas_for(roomy, fleet.capacity))
         predicted_need = fleet.most_over_rows(replicas_for(roomy_peak, fleet.capacity))
 
@@ -80,13 +76,15 @@ def plan(
         predicted_need = fleet.rules.surviving(predicted_need)
 
     least = fleet.min_replicas if least is None else least
-    reactive = observed = unforeseen = np.where(need_known, observed_with_room, current)
-    ahead = np.zeros(len(fleet), dtype=np.int64)
+    observed = observed_with_room if all_known else np.where(need_known, observed_with_room, current)
+    reactive = unforeseen = observed
+    ahead = None
     if anywhere(fleet.is_floor):
         kept = np.maximum(least, np.minimum(current, observed))  # only observed load takes a floor down
-        floor = np.where(predicted, least, kept)
-        reactive = np.where(fleet.is_floor, floor, observed)
-        unforeseen = np.where(fleet.is_floor, kept, observed)
+        floor = least if all_predicted else np.where(predicted, least, kept)
+        alone = everywhere(fleet.is_floor)
+        reactive = floor if alone else np.where(fleet.is_floor, floor, observed)
+        unforeseen = kept if alone else np.where(fleet.is_floor, kept, observed)
         if room is not None:
             ahead = _ahead(fleet, seen, levels, room, predicted_need, uplift=uplift)
     if uplift is not None:
@@ -94,16 +92,22 @@ def plan(
         expected = np.minimum(np.ceil(observed_with_room * uplift - 1e-9), NO_LIMIT).astype(np.int64)
         reactive = np.where(blind, np.maximum(reactive, expected), reactive)
         unforeseen = np.where(blind, np.maximum(unforeseen, expected), unforeseen)
-    predicted_need = np.where(predicted, predicted_need, 0)
-    by_room = predicted & (ahead > np.maximum(predicted_need, reactive))
-    predicted_need = np.maximum(predicted_need, np.where(by_room, ahead, 0))
+    if not all_predicted:
+        predicted_need = np.where(predicted, predicted_need, 0)
+    by_room = None
+    if ahead is not None:
+        by_room = predicted & (ahead > np.maximum(predicted_need, reactive))
+        predicted_need = np.where(by_room, np.maximum(predicted_need, ahead), predicted_need)
     wanted = np.maximum(predicted_need, reactive)
+    shadow = np.maximum(observed_need, bare).astype(np.float64)
+    if not (all_known and all_predicted):
+        shadow[~(predicted & need_known)] = np.nan
     return Plan(
-        observed_need=np.where(need_known, observed_need, 0),
+        observed_need=observed_need if all_known else np.where(need_known, observed_need, 0),
         need_known=need_known,
         predicted_need=predicted_need,
         predicted=predicted,
-        shadow=np.where(predicted & need_known, np.maximum(observed_need, bare), np.nan),
+        shadow=shadow,
         wanted=wanted,
         sizing=_sizing(fleet, predicted, need_known, predicted_need >= reactive, by_room),
         unforeseen=unforeseen,
@@ -121,14 +125,16 @@ def _ahead(
     Ahead of the load: what the HPA will set by itself at the median peak. And where the floor passes what runs, what
     the HPA would ask for at the demand observed now.
     """
-    kept = room.ahead if uplift is None else room.ahead * uplift
-    usual = _times(seen.quantiles[:, levels.index(MEDIAN_LEVEL)], kept[fleet.row_lane])
+    share, kept = room.ahead if uplift is None else room.ahead * uplift, room.kept
+    if not fleet.row_per_lane:
+        share, kept = share[fleet.row_lane], kept[fleet.row_lane]
+    usual = _times(seen.quantiles[:, levels.index(MEDIAN_LEVEL)], share)
     ahead = fleet.most_over_rows(replicas_for(usual, fleet.capacity))
-    rising = np.maximum(ahead, predicted_need) > room.running
-    if anywhere(rising & fleet.is_floor):
-        asked = fleet.most_over_rows(replicas_for(_times(seen.observed, room.kept[fleet.row_lane]), fleet.capacity))
+    rising = (np.maximum(ahead, predicted_need) > room.running) & fleet.is_floor
+    if anywhere(rising):
+        asked = fleet.most_over_rows(replicas_for(_times(seen.observed, kept), fleet.capacity))
         ahead = np.where(rising, np.maximum(ahead, asked), ahead)
-    return np.where(fleet.is_floor, ahead, 0)
+    return ahead if everywhere(fleet.is_floor) else np.where(fleet.is_floor, ahead, 0)
 
 
 def _times(demand: Floats, factor: Floats) -> Floats:
@@ -140,14 +146,17 @@ def _times(demand: Floats, factor: Floats) -> Floats:
 _CODE = {reason: i for i, reason in enumerate(SIZING_REASONS)}
 
 
-def _sizing(fleet: Fleet, predicted: Bools, need_known: Bools, by_forecast: Bools, by_room: Bools) -> Ints:
+def _sizing(fleet: Fleet, predicted: Bools, need_known: Bools, by_forecast: Bools, by_room: Bools | None) -> Ints:
     """[lane], index into SIZING_REASONS."""
-    if everywhere(predicted & by_forecast & ~by_room):
-        return np.full(len(predicted), _CODE[Reason.FORECAST_PEAK], dtype=np.int64)
+    forecast = fleet.once("sized by forecast", 0, lambda: np.full(len(fleet), _CODE[Reason.FORECAST_PEAK]))
+    if by_room is not None and anywhere(by_room):
+        forecast = np.where(by_room, _CODE[Reason.AHEAD_OF_HPA], forecast)
+    explained = predicted & by_forecast
+    if everywhere(explained):
+        return forecast
     reactive = np.where(fleet.is_floor, _CODE[Reason.AT_MINIMUM], _CODE[Reason.OBSERVED_NEED])
     reactive = np.where(predicted, reactive, _CODE[Reason.NO_FORECAST])
     reactive = np.where(need_known | (fleet.is_floor & predicted), reactive, _CODE[Reason.UNKNOWN_DEMAND])
     if fleet.unsized is not None:
         reactive = np.where(fleet.unsized, _CODE[Reason.CAPACITY_UNKNOWN], reactive)
-    forecast = np.where(by_room, _CODE[Reason.AHEAD_OF_HPA], _CODE[Reason.FORECAST_PEAK])
-    return np.where(predicted & by_forecast, forecast, reactive)
+    return np.where(explained, forecast, reactive)

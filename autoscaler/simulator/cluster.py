@@ -56,7 +56,7 @@ class MemoryCluster:
         self.settings = settings or ClusterSettings()
         self.step_s = step_s
         self._refs = {w.ref: lane for lane, w in enumerate(fleet.workloads)}
-        self._asked: tuple[Fleet, Ints] | None = None
+        self._asked: tuple[Fleet, tuple[Ints, Bools, Ints, Ints, Floats]] | None = None
         self._step = -1
         self.with_hpa = with_hpa
         self.hpa_max = fleet.max_replicas.copy()
@@ -102,15 +102,11 @@ class MemoryCluster:
 
     def observe(self, fleet: Fleet) -> ReplicaStatus:
         """Replicas as they stand; a workload that this cluster has never heard of is not known."""
-        lanes = self._lanes_of(fleet)
+        lanes, nobody, nothing, unlimited, never = self._lanes_of(fleet)
         desired, ready = self.desired[lanes], self.ready[lanes]
         known = (lanes >= 0) & self.known[lanes]
-        nobody, nothing = np.zeros(len(lanes), dtype=np.bool_), np.zeros(len(lanes), dtype=np.int64)
-        never = np.full(len(lanes), -np.inf)
         if not anywhere(self.with_hpa):
-            return ReplicaStatus(
-                known, desired, ready, desired, nothing + NO_LIMIT, nobody, nobody, nothing, nothing, never
-            )
+            return ReplicaStatus(known, desired, ready, desired, unlimited, nobody, nobody, nothing, nothing, never)
         floor, ceiling, own_floor = self.hpa_min, floor_ceiling(self.hpa_max, self.own_min), self.own_min
         if not everywhere(self.with_hpa):
             floor = np.where(self.with_hpa, floor, self.desired)
@@ -120,11 +116,17 @@ class MemoryCluster:
             nobody, nobody, nothing, own_floor[lanes], never,
         )  # fmt: skip
 
-    def _lanes_of(self, fleet: Fleet) -> Ints:
-        """[lane of the asking fleet], our lane or -1; looked up once per fleet."""
+    def _lanes_of(self, fleet: Fleet) -> tuple[Ints, Bools, Ints, Ints, Floats]:
+        """[lane of the asking fleet], our lane or -1; and what is said of all of them alike: nobody, nothing, no limit,
+        never. Made once per fleet.
+        """
         if self._asked is None or self._asked[0] is not fleet:
             lanes = np.array([self._refs.get(w.ref, -1) for w in fleet.workloads], dtype=np.int64)
-            self._asked = (fleet, lanes)
+            nobody, nothing = np.zeros(len(lanes), dtype=np.bool_), np.zeros(len(lanes), dtype=np.int64)
+            found = lanes, nobody, nothing, nothing + NO_LIMIT, np.full(len(lanes), -np.inf)
+            for each in found:
+                each.setflags(write=False)
+            self._asked = (fleet, found)
         return self._asked[1]
 
     def apply(self, fleet: Fleet, requests: Sequence[ScaleRequest], now_s: float) -> Mapping[int, tuple[Note, ...]]:

@@ -23,6 +23,7 @@ from autoscaler.guards.contract import Guard
 from autoscaler.pipeline.decide import decide
 from autoscaler.pipeline.foresee import foresee
 from autoscaler.pipeline.state import LoopState
+from autoscaler.planning.need import Needs
 from autoscaler.simulator.cluster import MemoryCluster
 from autoscaler.simulator.postponed import PostponedCluster
 from autoscaler.simulator.runlog import UNKNOWN, RunLog
@@ -63,12 +64,13 @@ class Journal:
     def decided(self, step: int, decisions: Decisions) -> None:
         at, seen = step - self._first, decisions.seen
         first_rows = self._fleet.row_start
+        acted = decisions.acted
         self._counts["current"][:, at] = decisions.proposals.current
         self._counts["wanted"][:, at] = decisions.wanted
         self._counts["granted"][:, at] = decisions.granted
         self._counts["sizing"][:, at] = decisions.sizing
-        self._counts["reason_bits"][:, at] = decisions.reason_bits()
-        self._counts["failed_bits"][:, at] = _failed_bits(decisions)
+        self._counts["reason_bits"][:, at] = decisions.reason_bits() if acted else 0
+        self._counts["failed_bits"][:, at] = _failed_bits(decisions) if acted else 0
         self._numbers["margin"][:, at] = decisions.margin
         self._numbers["p50"][:, at] = seen.quantiles[first_rows, 0]
         self._numbers["p95"][:, at] = seen.quantiles[first_rows, LEVELS.index(SIZING_LEVEL)]
@@ -95,8 +97,8 @@ class Journal:
 def _failed_bits(decisions: Decisions) -> Ints:
     """[lane], bit g set where guard g raised."""
     bits = np.zeros(len(decisions), dtype=np.int64)
-    for g, step in enumerate(decisions.trace):
-        if step.before is not step.after and anywhere(step.failed):
+    for g, step in decisions.acted:
+        if anywhere(step.failed):
             bits |= step.failed.astype(np.int64) << g
     return bits
 
@@ -138,19 +140,22 @@ class Run:
         written = PostponedCluster(self.cluster, self.actuation_delay_steps)
         for low in range(self.first_step, self.end_step, self.block_steps):
             count = min(self.block_steps, self.end_step - low)
-            foresight = None
+            foresight = needs = None
             if self.server is not None:
                 foresight = foresee(
                     self.recording.seen, fleet, self.server, low,
                     origins=count, data_delay_steps=self.data_delay_steps, keys=self.keys,
                 )  # fmt: skip
+                needs = Needs.of(fleet, foresight)
             for origin in range(count):
                 step = low + origin
                 now_s = float(step * step_s)
                 written.begin(step)
-                if foresight is not None:
+                if foresight is not None and needs is not None:
                     status = written.observe(fleet)
-                    decisions, state = decide(fleet, foresight.at(origin), status, state, self.guards, now_s=now_s)
+                    decisions, state = decide(
+                        fleet, foresight.at(origin), status, state, self.guards, now_s=now_s, needs=needs.at(origin)
+                    )
                     written.apply(fleet, requests(decisions), now_s)
                     journal.decided(step, decisions)
                     if self.watch is not None:

@@ -11,6 +11,7 @@ utilization stays under 10^6 percent and a need under 10^6 replicas; beyond, flo
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -122,7 +123,7 @@ class HpaLanes:
         cur = np.asarray(current, dtype=np.float64)
         least = np.asarray(min_replicas, dtype=np.float64)
         most = np.asarray(max_replicas, dtype=np.float64)
-        wanted, usable = self._proposed(demand, ready, cur)
+        wanted, usable = self._proposed(demand, ready, cur) if self._lanes > 1 else self._alone(demand, ready, cur)
         if self._last_s is None:
             self._record(now_s, cur, np.ones(self._lanes, dtype=np.bool_))
         self._last_s = now_s
@@ -183,6 +184,26 @@ class HpaLanes:
         ratio = percent / self._target
         held = ((ratio >= self._hold_from) & (ratio <= self._hold_to)) | dampened
         return np.where(held, cur, np.minimum(np.ceil(percent * pods / self._target), INT32_MAX)), usable
+
+    def _alone(self, demand: Floats, ready: Ints, cur: Floats) -> tuple[Floats, Bools]:
+        """The same of a single lane, whose numbers take a tenth of the time as plain ones."""
+        if not self._utilization:
+            return self._proposed(demand, ready, cur)
+        work, now, target = float(demand[0]), float(cur[0]), float(self._target[0])
+        usable = 0 <= work < math.inf
+        work = min(work, float(self._most_demand[0])) if usable else 0.0
+        pods = min(float(ready[0]), now)
+        usable = usable and pods > 0
+        busy = 100.0 * work / float(self._capacity[0])
+        percent = min(math.floor(busy / max(pods, 1.0) + EPSILON), INT32_MAX)
+        dampened = pods < now and percent > target
+        if dampened:
+            pods = now
+            percent = min(math.floor(busy / max(pods, 1.0) + EPSILON), INT32_MAX)
+            dampened = percent < target
+        held = self._hold_from <= percent / target <= self._hold_to or dampened
+        wanted = now if held else min(math.ceil(percent * pods / target), INT32_MAX)
+        return np.array([wanted], dtype=np.float64), np.array([usable])
 
     @staticmethod
     def _percent(busy: Floats, pods: Floats) -> Floats:

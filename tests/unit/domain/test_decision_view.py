@@ -72,7 +72,7 @@ def _replayed(view: Decision, like: Proposals) -> Proposals:
         for name in like.__slots__
         if name != "now_s" and name in view.inputs
     }
-    return Proposals(now_s=view.inputs["now_s"], **arrays)
+    return Proposals(now_s=view.inputs["now_s"], silent=frozenset(), **arrays)
 
 
 @pytest.mark.parametrize("changes", [{}, {"observed": np.nan}, {"observed": 5000.0}, {"known": False}], ids=str)

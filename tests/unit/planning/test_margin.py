@@ -12,6 +12,7 @@ from autoscaler.planning.margin import (
     MOST_DELAY_STEPS,
     Descent,
     MarginState,
+    Pushes,
     Settled,
     gain,
     remember,
@@ -22,7 +23,8 @@ from autoscaler.planning.need import replicas_for
 
 def _settled(step: int, needed: object, lead: int = 2, risk: float = 0.01) -> Settled:
     need = np.atleast_1d(np.asarray(needed, dtype=np.float64))
-    return Settled(np.full(len(need), step), need, np.full(len(need), lead), np.full(len(need), risk), 60)
+    pushes = Pushes.of(np.full(len(need), risk), 60)
+    return Settled(np.full(len(need), step), need, np.full(len(need), lead), pushes)
 
 
 def _filled(shadow: float, lead: int = 2, upto: int = 100) -> MarginState:
@@ -37,6 +39,7 @@ def test_realised_risk_converges_to_what_was_asked(risk: float) -> None:
     lanes, steps, warm, lead = 200, 20_000, 14_000, 2
     rng = np.random.default_rng(17)
     base, one = np.full(lanes, 100.0), np.ones(lanes)
+    pushes = Pushes.of(np.full(lanes, risk), 60)
     state = MarginState.fresh(lanes, lead)
     short = observed = 0
     ready_in = [np.full(lanes, np.nan)] * (lead + 1)
@@ -48,7 +51,7 @@ def test_realised_risk_converges_to_what_was_asked(risk: float) -> None:
         if step >= warm:
             short += int((need > np.min(ready_in, axis=0)).sum())
             observed += lanes
-        state = settle(state, Settled(np.full(lanes, step), need, np.full(lanes, lead), np.full(lanes, risk), 60))
+        state = settle(state, Settled(np.full(lanes, step), need, np.full(lanes, lead), pushes))
     assert short / observed == pytest.approx(risk, rel=0.1)
 
 

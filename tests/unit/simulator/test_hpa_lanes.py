@@ -129,6 +129,8 @@ def test_lanes_equal_the_scalar_hpa(
     steps: Sequence[tuple[float, Sequence[Row]]],
 ) -> None:
     _assert_equal(metric, behavior, tolerance, targets, steps)
+    alone = [(wait_s, rows[:1]) for wait_s, rows in steps]  # a single lane is worked out in plain numbers
+    _assert_equal(metric, behavior, tolerance, targets[:1], alone)
 
 
 @pytest.mark.parametrize("metric", LaneMetric)
@@ -147,6 +149,7 @@ def test_lanes_equal_the_scalar_hpa_over_a_long_run(metric: LaneMetric, behavior
             rows.append((max(load, 0.0) if rng.random() > 0.05 else None, rng.choice([1.0, 0.8]), (least, 40), set_))
         steps.append((15.0 if k < 150 else 5.0, rows))
     _assert_equal(metric, behavior, Tolerance(), targets, steps)
+    _assert_equal(metric, behavior, Tolerance(), targets[:1], [(wait_s, rows[:1]) for wait_s, rows in steps])
 
 
 def _one(metric: LaneMetric = LaneMetric.AVERAGE_VALUE, percent: int = 100) -> HpaLanes:

@@ -119,6 +119,7 @@ def build(
     columns: dict[str, Any] = {
         f.name: at_s if f.name == "now_s" else over(n, values.get(f.name, 0), _DTYPES[str(f.type)])
         for f in fields(Proposals)
+        if f.name != "silent"
     }
     proposals = Proposals(**columns)
     trace, level = [], over(n, wanted, np.int64)
