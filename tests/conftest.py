@@ -70,7 +70,7 @@ def _proposals(lanes: int = 1, **changes: Any) -> Proposals:
         "desired": 10, "current": 10, "hold_level": 10, "observed_need": 0, "predicted_need": 0, "min_replicas": 1,
         "max_replicas": 100, "recent_high": 0, "recent_low": NO_LIMIT, "up_limit": NO_LIMIT, "down_limit": 0,
         "wanted": 10, "least_replicas": 0, "fallback_least": 0, "fallback_level": 0,
-        "budget_cap": NO_LIMIT,
+        "budget_cap": NO_LIMIT, "short_up_limit": NO_LIMIT,
         "anomaly_cap": NO_LIMIT, "anomaly_short_cap": NO_LIMIT,
         "trust_cap": NO_LIMIT, "condition_floor": 0, "condition_cap": NO_LIMIT, "pause_level": -1,
     }  # fmt: skip

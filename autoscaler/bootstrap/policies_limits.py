@@ -35,7 +35,9 @@ def limit_words(load: Workload) -> Iterator[tuple[str, str]]:
         if rule.select is not SelectPolicy.MAX:
             yield f"{name}.selectPolicy", rule.select.value
         if cap.policies or cap.select is SelectPolicy.DISABLED:
-            yield f"{name}.limit", "forbidden" if cap.select is SelectPolicy.DISABLED else f"at most {_steps(cap)}"
+            short = name == "scaleUp" and guarded.up_short != ScalingRule()
+            words = "forbidden" if cap.select is SelectPolicy.DISABLED else f"at most {_steps(cap)}"
+            yield f"{name}.limit", words + (", even below what is needed now" if short else "")
 
 
 def _steps(rule: ScalingRule) -> str:

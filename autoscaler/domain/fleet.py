@@ -97,7 +97,8 @@ class Fleet:
     row_start[l] … row_start[l+1]-1. row_headroom: [row], None where no lane has any. horizon_s: seconds of ticks
     that some window or period of `behavior` still looks at. row_per_lane: every lane has one demand.
     capacity: [row], NaN = not known yet; unsized: [lane] with such a row, None where there is none.
-    rules, shared, conditions, up_cap, down_cap: what guard policies add; its step limits bind beside the own.
+    rules, shared, conditions, up_cap, down_cap: what guard policies add; its step limits bind beside the own. up_short:
+    of up_cap, what binds even below observed need.
     """
 
     workloads: tuple[Workload, ...]
@@ -126,6 +127,7 @@ class Fleet:
     conditions: FleetConditions = field(init=False)
     up_cap: StepLimits = field(init=False)
     down_cap: StepLimits = field(init=False)
+    up_short: StepLimits = field(init=False)
     _once: dict[tuple[str, int], Any] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -182,6 +184,7 @@ class Fleet:
             "conditions": FleetConditions.of([(g.conditions, g.about) for g in guarded]),
             "up_cap": up_cap,
             "down_cap": down_cap,
+            "up_short": StepLimits.of(tuple(g.up_short for g in guarded)),
             "row_per_lane": bool((counts == 1).all()),
             "_once": {},
         }

@@ -166,8 +166,9 @@ NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 class Guarded:
     """What policies say about one workload beyond what its own fields hold already.
 
-    up_cap, down_cap: step limits beside the workload's own; each of them binds. clash: the two rules that leave no
-    room between min and max. unknown: why some policy that may speak about the workload cannot be read.
+    up_cap, down_cap: step limits beside the workload's own; each of them binds. up_short: those of up_cap that
+    bind even below what is needed now. clash: the two rules that leave no room between min and max.
+    unknown: why some policy that may speak about the workload cannot be read.
     origins: field → the rule that set the workload's value. brakes, budgets: shared with the other workloads that the
     same policy selects; the higher priority is served first. anomaly: what an anomaly lets the workload do, by cause,
     where it is not what is built in.
@@ -180,6 +181,7 @@ class Guarded:
     survive: Survive | None = None
     up_cap: ScalingRule = NO_CAP
     down_cap: ScalingRule = NO_CAP
+    up_short: ScalingRule = NO_CAP
     clash: tuple[Origin, Origin] | None = None
     unknown: Origin | None = None
     origins: tuple[tuple[str, Origin], ...] = ()

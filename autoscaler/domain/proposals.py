@@ -22,7 +22,7 @@ POLICY_FIELDS = frozenset(
         "change_freeze", "clash", "policy_unknown", "fallback_least", "fallback_after_s", "fallback_level",
         "braked", "budget_cap",
         "pause_level", "trust_cap", "growth_braked", "short_budget", "short_growth",
-        "condition_hold", "condition_unknown", "condition_floor", "condition_cap", "short_condition",
+        "short_up_limit", "condition_hold", "condition_unknown", "condition_floor", "condition_cap", "short_condition",
     }
 )  # fmt: skip
 """Fields that are blank on every lane that no guard policy selects."""
@@ -55,9 +55,10 @@ class Proposals:
     condition_floor, condition_cap: at least, at most for a condition; short_condition: the latter even below need.
     tolerance_up, tolerance_down: shares of current within which a lane stays.
     anomaly_causes: bits of domain.anomaly.Cause. anomaly_growth: as change_freeze, what they let grow. anomaly_hold:
-    they let nothing shrink. anomaly_cap, anomaly_short_cap: most replicas to grow to; the latter even below observed need.
+    they let nothing shrink. anomaly_cap, anomaly_short_cap: most replicas to grow to; the latter even below need.
     capacity_unknown: some demand of the lane has no capacity yet.
     fallback_least: replicas that are there at least once the data is older than fallback_after_s; 0 = no such rule.
+    short_up_limit: what step limits of policies allow even below observed need.
     fallback_level: what is still kept of a fallback now that all is seen again; 0 = nothing.
     wanted: the number under review. held, frozen: state of the chain so far. silent: names of fields that are known to
     be blank on every lane; guards that ask for nothing else are passed over.
@@ -111,6 +112,7 @@ class Proposals:
     tolerance_up: Floats = field(default_factory=lambda: np.empty(0))
     tolerance_down: Floats = field(default_factory=lambda: np.empty(0))
     capacity_unknown: Bools = field(default_factory=lambda: np.empty(0, dtype=np.bool_))
+    short_up_limit: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     fallback_level: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     anomaly_causes: Codes = field(default_factory=lambda: np.empty(0, dtype=np.uint8))
     anomaly_growth: Codes = field(default_factory=lambda: np.empty(0, dtype=np.uint8))
@@ -135,7 +137,7 @@ class Proposals:
         blanks |= {"condition_floor": np.zeros(lanes, dtype=np.int64), "condition_cap": unlimited}
         blanks |= {"tolerance_up": np.zeros(lanes), "tolerance_down": np.zeros(lanes)}
         blanks |= {"anomaly_causes": np.zeros(lanes, dtype=np.uint8), "anomaly_growth": np.zeros(lanes, dtype=np.uint8)}
-        blanks |= {"fallback_level": np.zeros(lanes, dtype=np.int64)}
+        blanks |= {"fallback_level": np.zeros(lanes, dtype=np.int64), "short_up_limit": unlimited}
         blanks |= {"anomaly_hold": nobody, "anomaly_cap": unlimited, "anomaly_short_cap": unlimited}
         blanks |= {"capacity_unknown": nobody}
         for name, blank in blanks.items():

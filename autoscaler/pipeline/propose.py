@@ -90,6 +90,9 @@ def propose(
         recent_high=state.recent_high(now_s, fleet.down),
         recent_low=state.recent_low(now_s, fleet.up),
         up_limit=_up_limit(fleet, state, current, now_s),
+        short_up_limit=unlimited
+        if fleet.up_short.free
+        else state.step_limit(now_s, fleet.up_short, current, upward=True),
         down_limit=_down_limit(fleet, state, current, now_s),
         pause_up=nobody if blank.unpaused else fleet.pause_up & paused | rules.pause_up,
         pause_down=nobody if blank.unpaused else fleet.pause_down & paused | rules.pause_down,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -52,27 +53,11 @@ class GuardPolicySpec(Part):
         if self.defaults is None and self.limits is None and self.pause is None:
             message = "says nothing: there are no defaults, limits or pause"
             raise scalars.slip(message, "write one of them, or delete the policy")
-        for index, freeze in enumerate(self.limits.freezes or () if self.limits else ()):
-            if freeze.growth is Growth.NONE and "MayCauseShortage" not in self.acknowledge:
-                message = "growth None leaves a workload short of what it needs now"
-                remedy = "write acknowledge: [MayCauseShortage], or growth: ObservedNeed"
-                raise scalars.slip(message, remedy, ("limits", "freezes", index, "growth"))
-        for name in ("budget", "brake"):
-            rule = getattr(self.limits, name, None)
-            if rule is not None and rule.may_cause_shortage and "MayCauseShortage" not in self.acknowledge:
-                message = f"a {name} that may cut below what is needed now leaves workloads short"
-                raise scalars.slip(message, "write acknowledge: [MayCauseShortage]", ("limits", name))
-        for index, condition in enumerate(self.limits.conditions or () if self.limits else ()):
-            if condition.may_cause_shortage and "MayCauseShortage" not in self.acknowledge:
-                message = "a cap that may cut below what is needed now leaves workloads short"
-                where = ("limits", "conditions", index, "mayCauseShortage")
-                raise scalars.slip(message, "write acknowledge: [MayCauseShortage]", where)
-        for part, rules in (("defaults", self.defaults), ("limits", self.limits)):
-            anomaly = None if rules is None else rules.anomaly
-            for place in anomaly.shortages() if anomaly is not None else ():
-                if "MayCauseShortage" not in self.acknowledge:
-                    message = "an anomaly that may stop growth below what is needed now leaves workloads short"
-                    raise scalars.slip(message, "write acknowledge: [MayCauseShortage]", (part, "anomaly", *place))
+        if "MayCauseShortage" not in self.acknowledge:
+            for message, where in self._shortages():
+                remedy = "write acknowledge: [MayCauseShortage]"
+                remedy += ", or growth: ObservedNeed" if where[-1] == "growth" else ""
+                raise scalars.slip(message, remedy, where)
         if self.pause is not None and self.pause.until is None and "OpenEnded" not in self.acknowledge:
             message = "a pause without an end is easily forgotten"
             raise scalars.slip(message, "write until, or openEnded: true and acknowledge: [OpenEnded]", ("pause",))
@@ -85,6 +70,30 @@ class GuardPolicySpec(Part):
                 message = f"{what} over every workload is easily written by mistake"
                 raise scalars.slip(message, "write acknowledge: [SelectsAll], or a narrower selector", (at,))
         return self
+
+    def _shortages(self) -> Iterator[tuple[str, tuple[str | int, ...]]]:
+        """What may leave workloads short of what they need now, each with its place."""
+        limits = self.limits
+        for part, rules in (("defaults", self.defaults), ("limits", limits)):
+            for place in () if rules is None or rules.anomaly is None else rules.anomaly.shortages():
+                message = "an anomaly that may stop growth below what is needed now leaves workloads short"
+                yield message, (part, "anomaly", *place)
+        if limits is None:
+            return
+        for index, freeze in enumerate(limits.freezes or ()):
+            if freeze.growth is Growth.NONE:
+                yield "growth None leaves a workload short of what it needs now", ("limits", "freezes", index, "growth")
+        for name, rule in (("budget", limits.budget), ("brake", limits.brake)):
+            if rule is not None and rule.may_cause_shortage:
+                yield f"a {name} that may cut below what is needed now leaves workloads short", ("limits", name)
+        for index, condition in enumerate(limits.conditions or ()):
+            if condition.may_cause_shortage:
+                message = "a cap that may cut below what is needed now leaves workloads short"
+                yield message, ("limits", "conditions", index, "mayCauseShortage")
+        up = None if limits.behavior is None else limits.behavior.scale_up
+        if up is not None and up.may_cause_shortage:
+            message = "step limits that may hold growth below what is needed now leave workloads short"
+            yield message, ("limits", "behavior", "scaleUp", "mayCauseShortage")
 
 
 class GuardPolicy(Part):

@@ -89,8 +89,8 @@ class _Merge:
     def result(self) -> Workload:
         base, spec = self._base, self._spec
         said = spec.model_fields_set
-        up, up_cap = self._direction("scaleUp", base.scale_up)
-        down, down_cap = self._direction("scaleDown", base.scale_down)
+        up, up_cap, up_short = self._direction("scaleUp", base.scale_up)
+        down, down_cap, _ = self._direction("scaleDown", base.scale_down)
         headroom = self._bounded(
             "headroom", base.headroom, own="headroom" in said, parse=headroom_of, stricter=lambda new, old: new > old
         )
@@ -121,6 +121,7 @@ class _Merge:
             survive=self._survive(),
             up_cap=up_cap,
             down_cap=down_cap,
+            up_short=up_short,
             clash=clash,
             unknown=self._unknown,
             brakes=tuple(b for p in self._policies for b in p.brakes),
@@ -175,8 +176,8 @@ class _Merge:
         self._origins |= {"min": low[1], "max": high[1]}
         return low, high
 
-    def _direction(self, name: str, rule: ScalingRule) -> tuple[ScalingRule, ScalingRule]:
-        """The workload's own rule of one direction, and what limits add."""
+    def _direction(self, name: str, rule: ScalingRule) -> tuple[ScalingRule, ScalingRule, ScalingRule]:
+        """The workload's own rule of one direction, what limits add, and what of that spares nothing."""
         behavior = self._spec.behavior
         own = (behavior.scale_up if name == "scaleUp" else behavior.scale_down).model_fields_set
         for written, python, attribute in _RULE_FIELDS:
@@ -192,14 +193,21 @@ class _Merge:
                 rule = replace(rule, stabilization_s=limit)
                 self._origins[f"{name}.stabilizationWindowSeconds"] = origin
         cap: dict[StepPolicy, None] = {}
+        hard = [origin.owner for word, origin in self._short(name) if word]
+        hard_cap: dict[StepPolicy, None] = {}
         for count, (limit, origin) in enumerate(self._all("limits", "behavior", name, "policies"), 1):
             cap |= dict.fromkeys(steps(limit))
+            hard_cap |= dict.fromkeys(steps(limit) if origin.owner in hard else ())
             self._origins[f"{name}.limit" + (f"[{count}]" if count > 1 else "")] = origin
         forbids = next(self._all("limits", "behavior", name, "selectPolicy"), None)
         if forbids is not None:
             self._origins[f"{name}.limit"] = forbids[1]
-        select = SelectPolicy.DISABLED if forbids is not None else SelectPolicy.MIN
-        return rule, ScalingRule(0, tuple(cap), select) if cap or forbids is not None else ScalingRule()
+        stops = any(o.owner in hard for _, o in self._all("limits", "behavior", name, "selectPolicy"))
+        return rule, _limit(cap, stops=forbids is not None), _limit(hard_cap, stops=stops)
+
+    def _short(self, name: str) -> Iterator[tuple[Any, Origin]]:
+        """Which policies let the step limits of a direction cause a shortage; only those upward can."""
+        return self._all("limits", "behavior", name, "mayCauseShortage") if name == "scaleUp" else iter(())
 
     def _fallback(self) -> Fallback | None:
         found = self._default("fallback")
@@ -270,6 +278,13 @@ def _cap_of(cap: GrowthCapSpec) -> GrowthCap:
     over = math.inf if cap.over is None else headroom_of(cap.over) - 1
     most = GrowthCap().most if cap.replicas is None else cap.replicas
     return GrowthCap(over, most, cap.may_cause_shortage)
+
+
+def _limit(cap: Iterable[StepPolicy], *, stops: bool) -> ScalingRule:
+    """Each of the step policies binds; stops: none may pass at all."""
+    found = tuple(cap)
+    select = SelectPolicy.DISABLED if stops else SelectPolicy.MIN
+    return ScalingRule(0, found, select) if found or stops else ScalingRule()
 
 
 def steps(policies: Iterable[StepPolicySpec]) -> tuple[StepPolicy, ...]:

@@ -66,12 +66,29 @@ class DirectionLimits(Saying):
     )
 
 
+class UpLimits(DirectionLimits):
+    """The direction upward, as a limit: what is needed now is spared unless it says otherwise."""
+
+    may_cause_shortage: bool = Field(
+        default=False,
+        description="These step limits bind even below what is needed now. Stabilisation never does.",
+        examples=[True],
+    )
+
+    @model_validator(mode="after")
+    def _shortage_of_something(self) -> UpLimits:
+        if self.may_cause_shortage and self.policies is None and self.select_policy is None:
+            message = "means nothing without step limits"
+            raise scalars.slip(message, "write policies or selectPolicy, or remove it", ("mayCauseShortage",))
+        return self
+
+
 class BehaviorLimits(Saying):
     """Step limits and stabilisation that bind whatever the workload says."""
 
-    scale_up: DirectionLimits | None = Field(
+    scale_up: UpLimits | None = Field(
         default=None,
-        description="For adding replicas. No limit here cuts below the need that is observed.",
+        description="For adding replicas.",
         examples=[{"policies": [{"type": "Pods", "value": 20, "periodSeconds": 60}]}],
     )
     scale_down: DirectionLimits | None = Field(

@@ -62,7 +62,7 @@ def failures(results: list[CaseResult]) -> list[str]:
         ("{replicas: 4, observed: 90}", "{notReasons: [NoForecast]}", "NoForecast is among the reasons"),
         ("{replicas: 4, observed: 90}", "{rules: {max: other}}", "max is set by GuardPolicy shop@"),
         ("{replicas: 4, observed: 90}", "{rules: {min: shop}}", "min is set by PredictiveAutoscaler shop/web"),
-        ("{replicas: 4, observed: 90}", "{rules: {headroom: shop}}", "headroom is set by the built-in default"),
+        ("{replicas: 4, observed: 90}", "{rules: {headroom: shop}}", "headroom is set by no policy"),
     ],
 )
 def test_a_promise_that_is_not_kept_is_told_with_what_came_instead(suite, given, expect, told) -> None:

@@ -60,6 +60,7 @@ def _drawn(seed: int) -> Proposals:
         clash=flags(0.04),
         policy_unknown=flags(0.05),
         fallback_least=np.where(flags(0.5), counts(), 0),
+        short_up_limit=np.where(flags(0.1), np.maximum(current, counts()), NO_LIMIT),
         fallback_level=np.where(flags(0.1), counts(), 0),
         fallback_after_s=rng.choice([60.0, 600.0, np.inf], LANES),
         braked=flags(0.1) & (wanted < current),
@@ -105,6 +106,7 @@ def _level(p: Proposals) -> Bools:
 def _short(p: Proposals) -> Bools:
     """A policy may leave the lane without what it needs now."""
     abnormal = np.asarray(p.anomaly_growth == NOTHING) | (p.anomaly_short_cap < NO_LIMIT)
+    abnormal |= np.asarray(p.short_up_limit < NO_LIMIT)
     return p.short_budget | (p.short_growth & p.growth_braked) | p.short_condition | abnormal
 
 

@@ -179,6 +179,10 @@ CASES: list[Case] = [
     (DisruptionBudget(), Reason.DISRUPTION_BUDGET, "none binds", {"wanted": 4}, 4, False),
     (DisruptionBudget(), Reason.DISRUPTION_BUDGET, "D10 binds", {"wanted": 4, "least_replicas": 9}, 9, False),
     (DisruptionBudget(), Reason.DISRUPTION_BUDGET, "D10 never raises", {"wanted": 4, "least_replicas": 30}, 10, False),
+    (StepUp(), Reason.STEP_UP_LIMITED, "D06 need is not spared where policy says so", {
+        "wanted": 40, "observed_need": 30, "up_limit": 14, "short_up_limit": 14}, 14, False),
+    (StepUp(), Reason.STEP_UP_LIMITED, "a looser limit that spares nothing leaves need", {
+        "wanted": 40, "observed_need": 30, "up_limit": 14, "short_up_limit": 20}, 20, False),
     (FallbackDecay(), Reason.FALLBACK_DECAYING, "nothing is kept", {"wanted": 4}, 4, False),
     (FallbackDecay(), Reason.FALLBACK_DECAYING, "M01 comes down to", {"wanted": 4, "fallback_level": 8}, 8, False),
     (FallbackDecay(), Reason.FALLBACK_DECAYING, "raises nothing", {"wanted": 4, "fallback_level": 80}, 10, False),

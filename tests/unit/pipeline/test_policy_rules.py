@@ -121,6 +121,17 @@ def test_a_forbidden_rise_still_serves_observed_need(run) -> None:
     assert granted(found) == [9]
 
 
+def test_D06_step_limits_hold_growth_below_need_only_where_a_policy_accepts_a_shortage(run) -> None:
+    step = ScalingRule(0, (StepPolicy(PolicyType.PODS, 3, 60),), SelectPolicy.MIN)
+    assert granted(run(3, 5, 300.0, guarded=Guarded(up_cap=step))) == [30, 30, 30]
+    assert granted(run(3, 5, 300.0, guarded=Guarded(up_cap=step, up_short=step))) == [8, 11, 14]
+    looser = ScalingRule(0, (StepPolicy(PolicyType.PODS, 10, 60),), SelectPolicy.MIN)
+    both = ScalingRule(0, (*step.policies, *looser.policies), SelectPolicy.MIN)
+    assert granted(run(2, 5, 300.0, guarded=Guarded(up_cap=both, up_short=looser))) == [15, 25]
+    stop = ScalingRule(0, (), SelectPolicy.DISABLED)
+    assert granted(run(2, 5, 300.0, guarded=Guarded(up_cap=stop, up_short=stop))) == [5, 5]
+
+
 def test_room_for_a_loss_comes_on_top_of_forecast_and_observed_need(run) -> None:
     plain = granted(run(1, 5, 50.0, 80.0))[0]
     assert granted(run(1, 5, 50.0, 80.0, guarded=Guarded(survive=Survive(HERE, replicas=2))))[0] == plain + 2

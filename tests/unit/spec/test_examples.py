@@ -86,6 +86,7 @@ BESIDE: dict[tuple[str, str], dict[str, object] | None] = {
     ("PredictiveAutoscalerSpec", "actuation"): {"acknowledge": ["NoReactiveBackup"]},
     ("ScheduleSpec", "name"): {"min": 2},
     ("EventSpec", "name"): {"uplift": 1.5},
+    ("UpLimits", "may_cause_shortage"): {"selectPolicy": "Disabled"},
     ("EventSpec", "when"): {"uplift": 1.5},
     ("ScheduleSpec", "when"): {"min": 2},
     ("ExpressionSpec", "key"): {"values": ["shop"]},

@@ -7,7 +7,7 @@ import pytest
 from autoscaler.domain.anomaly import Cause
 from autoscaler.domain.anomaly_rules import BY_DEFAULT, AnomalyRule, GrowthCap
 from autoscaler.domain.policy import Growth
-from autoscaler.domain.workload import PolicyType, SelectPolicy, StepPolicy
+from autoscaler.domain.workload import PolicyType, ScalingRule, SelectPolicy, StepPolicy
 from autoscaler.spec import parse_text
 from autoscaler.spec.policy_match import Matcher
 
@@ -293,3 +293,28 @@ def test_every_cap_counts_with_its_own_word_about_shortage(compiled, autoscaler,
     caps = rule_of(load, Cause.SUSPECTED_ATTACK).caps
     assert set(caps) == {GrowthCap(over=0.5), GrowthCap(most=30, short=True)}
     assert rule_of(load, Cause.SUSPECTED_ATTACK).growth is Growth.OBSERVED_NEED
+
+
+def test_step_limits_that_may_cause_a_shortage_are_kept_apart_from_those_that_spare_need(compiled, autoscaler, policy):
+    def limit(pods: int, word: str = "") -> str:
+        return f"{{behavior: {{scaleUp: {{{word}policies: [{{type: Pods, value: {pods}, periodSeconds: 60}}]}}}}}}"
+
+    load = compiled(
+        autoscaler(),
+        policy("a", limits=limit(4)),
+        policy("b", limits=limit(9, "mayCauseShortage: true, "), acknowledge="[MayCauseShortage]"),
+    )
+    assert [p.value for p in load.guarded.up_cap.policies] == [4, 9]
+    assert [p.value for p in load.guarded.up_short.policies] == [9]
+    assert load.guarded.up_short.select is SelectPolicy.MIN
+    spared = compiled(autoscaler(), policy("a", limits=limit(4)))
+    assert spared.guarded.up_short == ScalingRule()
+    forbidden = compiled(
+        autoscaler(),
+        policy(
+            "a",
+            limits="{behavior: {scaleUp: {selectPolicy: Disabled, mayCauseShortage: true}}}",
+            acknowledge="[MayCauseShortage]",
+        ),
+    )
+    assert forbidden.guarded.up_short.select is SelectPolicy.DISABLED

@@ -39,6 +39,13 @@ CASES: list[tuple[str, dict[str, str], str, str, str]] = [
      "spec.limits.anomaly.demand.cap.mayCauseShortage", "leaves workloads short", "acknowledge: [MayCauseShortage]"),
     ("shortage by no growth", {"defaults": "{anomaly: {capacity: {growth: None}}}"},
      "spec.defaults.anomaly.capacity.growth", "leaves workloads short", "acknowledge: [MayCauseShortage]"),
+    ("shortage by a step limit", {"limits": "{behavior: {scaleUp: {mayCauseShortage: true, policies: "
+                                  "[{type: Pods, value: 4, periodSeconds: 60}]}}}"},
+     "spec.limits.behavior.scaleUp.mayCauseShortage", "leave workloads short", "acknowledge: [MayCauseShortage]"),
+    ("shortage by no step limit", {"limits": "{behavior: {scaleUp: {mayCauseShortage: true}}}"},
+     "spec.limits.behavior.scaleUp.mayCauseShortage", "means nothing", "write policies"),
+    ("shortage downward", {"limits": "{behavior: {scaleDown: {mayCauseShortage: true}}}"},
+     "spec.limits.behavior.scaleDown.mayCauseShortage", "unknown field", ""),
     ("event of nothing", {"limits": f"{{events: [{{name: e, when: {ONCE}}}]}}"}, "spec.limits.events[0]",
      "says nothing", "write floor, uplift"),
     ("F08 an uplift that is none", {"limits": f"{{events: [{{name: e, uplift: 1.0, when: {ONCE}}}]}}"},
