@@ -115,18 +115,21 @@ class Learned:
         return found, by
 
 
-def learn(past: Past, anchor: int, experts: Experts, plan: CalibrationPlan, risks: Floats) -> Learned:
-    """Calibrate all rows of a past on what was known before the anchor. risks: [row], accepted share of short time."""
+def learn(past: Past, anchors: Ints, experts: Experts, plan: CalibrationPlan, risks: Floats) -> Learned:
+    """Calibrate each row of a past on what was known before its anchor. risks: [row], accepted share of short time."""
     step_s = past.view.step_s
-    samples = Samples.before(anchor, plan, step_s)
-    peak, points = past.before(samples, anchor)
-    sparse = np.ascontiguousarray(peak[:, :: samples.stride])
+    samples = Samples.before(anchors, plan, step_s)
+    lesson = past.lesson(samples, experts.deepest)
+    sparse = lesson.thin
+    in_whole_hours = lesson.peak
+    if any(phases > 1 for _, phases in experts.each):
+        in_whole_hours = np.where(np.arange(samples.steps) < samples.whole[:, None], lesson.peak, np.nan)
     known = ~np.isnan(sparse)
     with np.errstate(over="ignore"):
         mean = np.where(known, sparse, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
     found, alike = [], []
     for m, phases in experts.each:
-        point = points[m]
+        point = lesson.points[m]
         if point is None:
             found.append(Calibration.none(mean, phases, len(experts.levels)))
             alike.append(np.full(sparse.shape, np.nan))
@@ -136,13 +139,10 @@ def learn(past: Past, anchor: int, experts: Experts, plan: CalibrationPlan, risk
         if phases == 1:
             found.append(calibrate(thin, sparse, mean, experts.levels, plan.least))
         else:
-            whole = slice(samples.whole)
-            found.append(
-                calibrate(point[:, whole], peak[:, whole], mean, experts.levels, plan.least_hours, phases=phases)
-            )
+            found.append(calibrate(point, in_whole_hours, mean, experts.levels, plan.least_hours, phases=phases))
     losses = np.reshape([c.loss for c in found], (len(found), len(mean)))
     weights = weights_of(losses, mean)
-    steps = np.arange(samples.first, anchor, samples.stride, dtype=np.int64)
+    steps = np.arange(sparse.shape[1], dtype=np.int64) * samples.stride  # every first is that of an hour
     answers = [c.quantiles(point, steps) for c, point in zip(found, alike, strict=True)]
     combined, _ = averaged(answers, weights, sparse.shape, len(experts.levels))
     shift = recalibrated(combined, sparse, mean, experts.levels, plan.least)
@@ -156,21 +156,19 @@ def learn(past: Past, anchor: int, experts: Experts, plan: CalibrationPlan, risk
         judged = Judged(contest.loss_ratio(plan.least), *contest.decision(plan.least))
         weights, shift = naive_alone(weights, shift, naive, judged.beaten)
 
-    in_window = past.known(samples.first, anchor)
-    own_s = np.count_nonzero(in_window, axis=1) * float(step_s)
+    own_s = lesson.known_s
     progress = Progress(
-        anchor_s=float(anchor * step_s),
+        anchor_s=np.asarray(anchors * step_s, dtype=np.float64),
         own_s=own_s,
-        first_s=_first_s(past, samples.first - experts.deepest, anchor),
+        first_s=lesson.oldest_s,
         able=np.isfinite(losses).any(axis=0),
         weekly=np.isfinite(losses[names.index(WEEKLY)]) if WEEKLY in names else np.zeros(len(mean), dtype=np.bool_),
     )
     young = own_s < min(OWN_DAY_S, plan.window_s / 2)
     turns_s = np.where(young, float(plan.refit_s), float(plan.period_s))
-    at = np.full(len(mean), anchor, dtype=np.int64)
     return Learned(
-        anchor=at,
-        main=at,
+        anchor=anchors,
+        main=anchors,
         young=young,
         mean=mean,
         offsets=tuple(c.offsets for c in found),
@@ -180,13 +178,6 @@ def learn(past: Past, anchor: int, experts: Experts, plan: CalibrationPlan, risk
         standing=standings(progress, judged, least_s(plan, step_s, past.lead), turns_s),
         faults={},
     )
-
-
-def _first_s(past: Past, first: int, end: int) -> Floats:
-    """[row], epoch of the oldest known step of [first, end); inf = none."""
-    known = past.known(first, end)
-    oldest = (first + known.argmax(axis=1)) * float(past.view.step_s)
-    return np.where(known.any(axis=1), oldest, np.inf)
 
 
 def least_s(plan: CalibrationPlan, step_s: int, lead: int) -> float:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from autoscaler.domain.series import Bools, Floats, Ints, Panel
+from autoscaler.domain.series import Floats, Ints, Panel
 from autoscaler.forecasting.asking import ask_point
 from autoscaler.forecasting.contract import PeakForecaster, observed_peaks
 from autoscaler.forecasting.teams import CalibrationPlan
@@ -15,28 +15,51 @@ from autoscaler.forecasting.teams import CalibrationPlan
 HOUR_S = 3600
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Samples:
-    """The steps before an anchor whose errors are learned. first: absolute step, the first of an hour on its grid.
-    stride: spacing of the sparse samples. phases: steps of an hour (1: the grid has none). whole: steps of whole hours.
+    """The steps before its anchor whose errors each row learns. first, anchor: [row], absolute steps; the first is that
+    of an hour on the grid. stride: spacing of the sparse samples. phases: steps of an hour (1: the grid has none).
+    steps: columns of a lesson, whole hours, as many for every anchor, so that a row's sums do not depend on the others.
     """
 
-    first: int
+    first: Ints
+    anchor: Ints
     stride: int
     phases: int
-    whole: int
+    steps: int
 
     @staticmethod
-    def before(anchor: int, plan: CalibrationPlan, step_s: int) -> Samples:
-        stride, phases = max(1, plan.sample_s // step_s), phases_of(step_s)
+    def before(anchor: Ints, plan: CalibrationPlan, step_s: int) -> Samples:
+        stride, phases, window = max(1, plan.sample_s // step_s), phases_of(step_s), plan.window_s // step_s
         unit = math.lcm(stride, phases)
-        first = -(-(anchor - plan.window_s // step_s) // unit) * unit
-        return Samples(min(first, anchor), stride, phases, max(0, anchor - first) // phases * phases)
+        first = np.minimum(-(-(anchor - window) // unit) * unit, anchor)
+        return Samples(first, anchor, stride, phases, -(-window // phases) * phases)
 
     @property
-    def aligned(self) -> int:
-        """The last step up to `first` from which strides and hours count."""
-        return self.first - self.first % math.lcm(self.stride, self.phases)
+    def begin(self) -> int:
+        """A step up to all firsts from which strides and hours count."""
+        earliest = int(self.first.min())
+        return earliest - earliest % math.lcm(self.stride, self.phases)
+
+    @property
+    def whole(self) -> Ints:
+        """[row], steps of whole hours."""
+        return (self.anchor - self.first) // self.phases * self.phases
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lesson:
+    """What rows learn from, each at its own anchor; column c is step first + c. peak: [row, step], as it was known at
+    the anchor: only once it is past. thin: the same of each `stride`-th step. points: by model [row, step] where dense,
+    else [row, sample]; None = could not say. NaN from the anchor on. known_s: [row], seconds of known demand. oldest_s:
+    [row], epoch of the oldest known step that any model could read, inf = none.
+    """
+
+    peak: Floats
+    thin: Floats
+    points: tuple[Floats | None, ...]
+    known_s: Floats
+    oldest_s: Floats
 
 
 def phases_of(step_s: int) -> int:
@@ -90,18 +113,28 @@ class Past:
         points = tuple(None if p is None else p[rows] for p in self.points)
         return replace(self, view=view, points=points, peak=self.peak[rows])
 
-    def before(self, samples: Samples, anchor: int) -> tuple[Floats, tuple[Floats | None, ...]]:
-        """Peaks [row, step] and points of the samples as they were known at the anchor: a peak only once it is past."""
-        low, high = samples.first - self.first, anchor - self.first
-        peak = self.peak[:, low:high]
-        if anchor < self.end:
-            peak = peak.copy()
-            peak[:, max(0, high - low - self.lead) :] = np.nan
-        sparse = slice(-(-low // self.stride), -(-high // self.stride))
-        cut = (slice(low, high) if whole else sparse for whole in self.dense)
-        return peak, tuple(None if p is None else p[:, c] for p, c in zip(self.points, cut, strict=True))
-
-    def known(self, first: int, end: int) -> Bools:
-        """[row, step], whether the demand of steps [first, end) was observed."""
-        at = self.view.first_step
-        return ~np.isnan(self.view.values[:, first - at : end - at])
+    def lesson(self, samples: Samples, deepest: int) -> Lesson:
+        """deepest: steps before an origin that any model reads."""
+        rows, step_s = len(samples.anchor), float(self.view.step_s)
+        thin = -(-samples.steps // self.stride)
+        peak = np.full((rows, samples.steps), np.nan)
+        points = tuple(
+            None if p is None else np.full((rows, samples.steps if whole else thin), np.nan)
+            for p, whole in zip(self.points, self.dense, strict=True)
+        )
+        known_s, oldest_s = np.zeros(rows), np.full(rows, np.inf)
+        for row, (first, anchor) in enumerate(zip(samples.first.tolist(), samples.anchor.tolist(), strict=True)):
+            low, high, count = first - self.first, anchor - self.first, anchor - first
+            seen = max(0, count - self.lead)
+            peak[row, :seen] = self.peak[row, low : low + seen]
+            sparse = slice(-(-low // self.stride), -(-high // self.stride))
+            for mine, theirs, whole in zip(points, self.points, self.dense, strict=True):
+                if mine is not None and theirs is not None:
+                    said = theirs[row, low:high] if whole else theirs[row, sparse]
+                    mine[row, : len(said)] = said
+            at = first - self.view.first_step
+            known = ~np.isnan(self.view.values[row, at - deepest : at + count])
+            known_s[row] = np.count_nonzero(known[deepest:]) * step_s
+            if known.any():
+                oldest_s[row] = (first - deepest + int(known.argmax())) * step_s
+        return Lesson(peak, np.ascontiguousarray(peak[:, :: self.stride]), points, known_s, oldest_s)

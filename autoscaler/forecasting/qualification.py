@@ -116,12 +116,12 @@ def naive_alone(weights: Floats, shift: Shift, naive: int, rows: Bools) -> tuple
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Progress:
-    """What the rung of each row follows from. anchor_s: epoch of the refit. All else [row]: own_s, seconds of known
+    """What the rung of each row follows from, all [row]. anchor_s: epoch of the refit. own_s, seconds of known
     demand in the calibration window; first_s, epoch of the oldest known step, inf = none; able, whether any expert is
     calibrated; weekly, whether that of last week is.
     """
 
-    anchor_s: float
+    anchor_s: Floats
     own_s: Floats
     first_s: Floats
     able: Bools

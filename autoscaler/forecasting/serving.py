@@ -149,28 +149,36 @@ class _OfTeam:
         server, step_s = self.server, self.panel.step_s
         refit = _Refit(self, part, int(origins[0]), int(origins[-1]))
         if len(origins) == 1:
-            refit(np.arange(part.start, part.stop), int(origins[0]))
+            refit(np.arange(part.start, part.stop), origins[0])
         view = self._view(part, int(origins[0]) - self.experts.deepest, int(origins[-1]))
         points = [ask_point(m, view, origins, self.team.lead, server.quarantined) for m in server.models]
         if len(origins) == 1:
             return self._serve(part, points, origins)
         shape = (part.stop - part.start, len(origins))
         found = np.empty((*shape, len(server.levels))), np.empty(shape, dtype=np.int64), np.empty(shape, dtype=STANDING)
-        turns, between = server.plan.period_steps(step_s), server.plan.refit_steps(step_s)
-        for alike in self.team.alike(part):
-            members, phase = np.arange(alike.start, alike.stop), int(self.team.phases[alike.start])
-            mine = slice(alike.start - part.start, alike.stop - part.start)
-            for low, high in stretches(anchored(origins, turns, phase)):
-                refit(members, int(origins[low]))
-                cuts = [(low, high)]
-                if self.learned.young[alike].any():
-                    cuts = [(low + b, low + e) for b, e in stretches(anchored(origins[low:high], between, phase))]
-                for begin, end in cuts:
-                    refit(members, int(origins[begin]))
-                    here = [None if p is None else p[mine, begin:end] for p in points]
-                    for whole, some in zip(found, self._serve(alike, here, origins[begin:end]), strict=True):
-                        whole[mine, begin:end] = some
+        turns, alikes = server.plan.period_steps(step_s), [*self.team.alike(part)]
+        cut = [(alike, [*stretches(anchored(origins, turns, int(self.team.phases[alike.start])))]) for alike in alikes]
+        for turn in range(max(len(stretch) for _, stretch in cut)):
+            # all that have so many turns learn at once, each at its own anchor
+            there = [(alike, stretch[turn]) for alike, stretch in cut if turn < len(stretch)]
+            members = np.concatenate([np.arange(alike.start, alike.stop) for alike, _ in there])
+            refit(members, np.concatenate([np.full(a.stop - a.start, origins[low]) for a, (low, _) in there]))
+            for alike, (low, high) in there:
+                mine = slice(alike.start - part.start, alike.stop - part.start)
+                for begin, end in self._cuts(alike, origins[low:high]):
+                    refit(np.arange(alike.start, alike.stop), origins[low + begin])
+                    here = slice(low + begin, low + end)
+                    said = [None if p is None else p[mine, here] for p in points]
+                    for whole, some in zip(found, self._serve(alike, said, origins[here]), strict=True):
+                        whole[mine, here] = some
         return found
+
+    def _cuts(self, alike: slice, origins: Ints) -> list[tuple[int, int]]:
+        """Of one turn's origins, where some of the members are too young to learn at the turns alone."""
+        if not self.learned.young[alike].any():
+            return [(0, len(origins))]
+        between = self.server.plan.refit_steps(self.panel.step_s)
+        return [*stretches(anchored(origins, between, int(self.team.phases[alike.start])))]
 
     def _view(self, members: Ints | slice, first: int, end: int) -> Panel:
         values = self.panel.learnable(first, end, self.team.rows[members])
@@ -235,42 +243,44 @@ class _Refit:
     last: int
     _past: Past | None = None
 
-    def __call__(self, members: Ints, origin: int) -> None:
+    def __call__(self, members: Ints, origin: Ints | np.int64) -> None:
+        """origin: [member], or one for all."""
         plan, step_s, learned = self.of.server.plan, self.of.panel.step_s, self.of.learned
-        phases = self.of.team.phases[members]
-        turns = anchored(np.full(len(members), origin), plan.period_steps(step_s), phases)
+        phases, at = self.of.team.phases[members], np.broadcast_to(origin, len(members))
+        turns = anchored(at, plan.period_steps(step_s), phases)
         late = learned.main[members] != turns
         self._renew(members[late], turns[late], turn=True)
         young = learned.young[members]
-        between = anchored(np.full(len(members), origin), plan.refit_steps(step_s), phases)
-        wanted = np.where(young, between, turns)
+        wanted = np.where(young, anchored(at, plan.refit_steps(step_s), phases), turns)
         late = learned.anchor[members] != wanted
         self._renew(members[late], wanted[late], turn=False)
 
     def _renew(self, members: Ints, anchors: Ints, *, turn: bool) -> None:
         of, experts, plan = self.of, self.of.experts, self.of.server.plan
-        for anchor in sorted(set(anchors.tolist())):
-            alike = members[anchors == anchor]
-            for some in np.array_split(alike, -(-len(alike) // MOST_ROWS)):
-                past = self._over(some, anchor)
-                of.learned.put(some, learn(past, anchor, experts, plan, of.team.risks[some]), turn=turn)
+        for some in np.array_split(np.arange(len(members)), -(-len(members) // MOST_ROWS) or 1):
+            who, when = members[some], anchors[some]
+            if not len(who):
+                continue
+            past = self._over(who, when)
+            of.learned.put(who, learn(past, when, experts, plan, of.team.risks[who]), turn=turn)
+            for phase in set(of.team.phases[who].tolist()):
                 if past.faults:
-                    of.learned.faults[int(of.team.phases[some[0]])] = past.faults
+                    of.learned.faults[phase] = past.faults
                 elif turn:
-                    of.learned.faults.pop(int(of.team.phases[some[0]]), None)
+                    of.learned.faults.pop(phase, None)
 
-    def _over(self, members: Ints, anchor: int) -> Past:
+    def _over(self, members: Ints, anchors: Ints) -> Past:
         if self.origin == self.last:
-            return self.of.past(members, self._first(anchor), anchor)
+            return self.of.past(members, self._begin(anchors), int(anchors.max()))
         if self._past is None:
             turns = anchored(
                 np.full(self.part.stop - self.part.start, self.origin),
                 self.of.server.plan.period_steps(self.of.panel.step_s),
                 self.of.team.phases[self.part],
             )
-            self._past = self.of.past(self.part, self._first(int(turns.min())), self.last)
+            self._past = self.of.past(self.part, self._begin(turns), self.last)
         whole = len(members) == self.part.stop - self.part.start
         return self._past if whole else self._past.of(members - self.part.start)
 
-    def _first(self, anchor: int) -> int:
-        return Samples.before(anchor, self.of.server.plan, self.of.panel.step_s).aligned
+    def _begin(self, anchors: Ints) -> int:
+        return Samples.before(anchors, self.of.server.plan, self.of.panel.step_s).begin
