@@ -1,0 +1,124 @@
+"""Policy files over what a real Prometheus says. Rows D05, D07: a tolerance, and a shared rule that drops."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from autoscaler.domain.fleet import Fleet
+from autoscaler.domain.reasons import Reason
+from autoscaler.domain.series import DataVerdict
+from autoscaler.forecasting.naive import LastValue
+from autoscaler.forecasting.serving import PeakServer
+from autoscaler.guards.chain import CHAIN
+from autoscaler.intake.history import History
+from autoscaler.pipeline.tick import Pipeline
+from autoscaler.simulator.cluster import MemoryCluster
+from autoscaler.spec.reader import load
+from tests.real.guarded import SOURCE, autoscaler, policy
+from tests.real.history import series
+from tests.real.servers import wait_until
+from tests.real.ticking import Kept, Loop, readers, verdict_of
+
+MINUTE, HOUR, DAY = 60, 3600, 86400
+
+
+@pytest.fixture
+def reader_of() -> Iterator[Callable[..., Any]]:
+    with readers() as make:
+        yield make
+
+
+class Obeying(Loop):
+    """A Loop over workloads and policies that stand in files; its workloads' source is the reader's."""
+
+    def __init__(
+        self, reader: Any, folder: Path, query: str, *policies: str, count: int = 1, step_s: int = 60, **spec: Any
+    ) -> None:
+        demand = [{"name": "load", "source": "prod", "query": query, "capacity": {"perReplica": "10"}}]
+        fleet = [autoscaler(f"w{k}", "shop", {}, demands=demand, **spec) for k in range(count)]
+        folder.mkdir(exist_ok=True)
+        (folder / "all.yaml").write_text("---\n".join((SOURCE, *fleet, *policies)))
+        self.step_s = step_s
+        self.fleet = Fleet(load([folder]).compile())
+        self.cluster = MemoryCluster(self.fleet, step_s, self.fleet.is_floor.copy(), np.full(count, 12, dtype=np.int64))
+        self.kept = Kept()
+        server = PeakServer((LastValue(),))
+        self.pipeline = Pipeline(reader, self.cluster, self.kept, History(step_s, 30), server, CHAIN)
+
+
+def turns(sizes: list[int]) -> int:
+    """Changes of direction."""
+    moves = [b - a for a, b in itertools.pairwise(sizes) if a != b]
+    return sum((a > 0) != (b > 0) for a, b in itertools.pairwise(moves))
+
+
+def test_D05_within_the_tolerance_of_a_policy_a_day_at_the_edge_makes_no_turns(prometheus, reader_of, tmp_path):
+    end = int(time.time()) // 300 * 300
+    times = range(end - DAY - 2 * HOUR, end, MINUTE)
+    wave = [101.0 + 6.0 * np.sin(t / 700.0) for t in times]  # needs ten replicas or eleven, in turn
+    server = prometheus({series("load_rps"): (times, wave)})
+    calm = policy(
+        "calm", defaults="{behavior: {scaleUp: {tolerance: 0.2}, scaleDown: {tolerance: 0.2}}}",
+        selector="{namespaces: [shop]}",
+    )  # fmt: skip
+    behavior = {
+        "scaleUp": {"policies": [{"type": "Percent", "value": 1000, "periodSeconds": 15}]},
+        "scaleDown": {"stabilizationWindowSeconds": 0},
+    }
+    counted = []
+    for name, policies in (("free", ()), ("calm", (calm,))):
+        loop = Obeying(
+            reader_of(server.url), tmp_path / name, "sum(load_rps)", *policies, step_s=300, behavior=behavior,
+            replicas={"min": 1, "max": 100},
+        )  # fmt: skip
+        sizes = [loop.one(at).granted for at in range(end - DAY, end, 300)]
+        counted.append(turns(sizes))
+        assert all(10 <= size <= 13 for size in sizes[3:]), "what is needed is there all day"
+    free, kept = counted
+    assert free > 24, "without it there is more than a turn an hour, so that there is something to stop"
+    assert kept <= 2
+
+
+@pytest.mark.slow
+def test_D07_a_shared_rule_that_collapses_takes_a_share_at_a_time_and_one_that_is_dropped_takes_nothing(
+    prometheus, exporter, reader_of, tmp_path
+):
+    exporter.set("load_rps", 110.0)
+    rule = {"name": "shared", "interval": "200ms", "rules": [{"record": "shop:rps", "expr": "sum(load_rps)"}]}
+    server = prometheus(scrape=[exporter.target], scrape_interval="200ms", rules=[rule])
+    brake = policy("brake", "{namespaces: [shop]}", limits='{brake: {shrink: "25%"}}')
+    loop = Obeying(reader_of(server.url), tmp_path / "all", "shop:rps", brake, count=12, step_s=1)
+    loop.until(lambda d: verdict_of(d) == DataVerdict.OK, "the rule has a result", 30)
+    loop.back_to_twelve()
+    loop.next_step()
+    exporter.set("load_rps", 20.0)
+    wait_until(lambda: server.query("shop:rps < 50"), "the rule has collapsed", 15)
+    time.sleep(1)
+    before = loop.cluster.desired.copy()
+    braked = 0
+    for _ in range(5):
+        decisions = loop.next_step()
+        now = np.array([d.granted for d in decisions])
+        assert np.count_nonzero(now < before) <= 3, "a quarter of twelve"
+        braked += sum(Reason.FLEET_BRAKE in d.reasons for d in decisions)
+        before = now
+    assert braked
+    assert np.count_nonzero(before < 12) > 3, "the turns change"
+    (server.data.parent / "rules.json").write_text(json.dumps({"groups": []}))
+    os.kill(server.server.pid, signal.SIGHUP)
+    wait_until(lambda: not server.query("shop:rps"), "the rule is gone", 15)
+    at = loop.cluster.desired.copy()
+    for _ in range(3):
+        decisions = loop.next_step()
+    assert {verdict_of(d) for d in decisions} <= {DataVerdict.MISSING, DataVerdict.STALE}
+    assert (loop.cluster.desired >= at).all(), "unknown is not zero"
