@@ -42,11 +42,15 @@ def averaged(answers: Sequence[Floats], weights: Floats, shape: tuple[int, ...],
     ]
     for each in there:
         total += each
-    mean = np.where(total[:, :, None] > 0, np.zeros((*shape, levels)), np.nan)
+    mean = np.zeros((shape[0], levels, *shape[1:])).transpose(0, 2, 1)  # in memory as the answers are
+    mean[~(total > 0)] = np.nan
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         for x, (answer, weight) in enumerate(zip(answers, there, strict=True)):
-            share = np.where(weight > 0, weight / total, 0.0)
-            known = answer if (share > 0).all() else np.where(share[:, :, None] > 0, answer, 0.0)
+            said = weight > 0
+            if not said.any():
+                continue
+            share = np.where(said, weight / total, 0.0)
+            known = answer if said.all() and (share > 0).all() else np.where(share[:, :, None] > 0, answer, 0.0)
             mean += share[:, :, None] * known
             heavier = weight > most
             heaviest[heavier], most = x, np.maximum(most, weight)

@@ -39,15 +39,19 @@ class Calibration:
 
 
 def offset_quantiles(point: Floats, mean: Floats, offsets: Floats, origins: Ints) -> Floats:
-    """[row, origin, level] from points [row, origin], mean [row] and offsets [row, phase, level] of a calibration."""
+    """[row, origin, level] from points [row, origin], mean [row] and offsets [row, phase, level] of a calibration.
+
+    In memory a level's origins lie side by side: there are few levels, and loops over three numbers are slow.
+    """
     phases = offsets.shape[1]
-    here = offsets if phases == 1 else offsets[:, origins % phases]
+    by_level = offsets.transpose(0, 2, 1)
+    here = by_level if phases == 1 else by_level[:, :, origins % phases]
     with np.errstate(over="ignore", invalid="ignore"):
-        found = error_scale(point, mean[:, None])[:, :, None] * here
-        found += point[:, :, None]
+        found = error_scale(point, mean[:, None])[:, None, :] * here
+        found += point[:, None, :]
     np.maximum(found, 0.0, out=found)
     endless = np.isinf(found)
-    return np.where(endless, np.nan, found) if endless.any() else found
+    return (np.where(endless, np.nan, found) if endless.any() else found).transpose(0, 2, 1)
 
 
 def error_scale(point: Floats, mean: Floats) -> Floats:

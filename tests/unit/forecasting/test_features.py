@@ -79,7 +79,7 @@ def test_a_row_does_not_depend_on_the_others() -> None:
 
 
 @settings(max_examples=25, deadline=None)
-@given(scale=st.floats(1e-6, 1e9), seed=st.integers(0, 50))
+@given(scale=st.integers(-20, 30).map(lambda k: 2.0**k), seed=st.integers(0, 50))  # exact: rounding may break a tie
 def test_the_unit_does_not_matter(scale: float, seed: int) -> None:
     values, origins = _load(rows=2, seed=seed, days=8), np.arange(8 * DAY - 20, 8 * DAY)
     one, other = peak_features(_panel(values), origins, 3), peak_features(_panel(values * scale), origins, 3)
