@@ -97,6 +97,7 @@ class Fleet:
     row_start[l] … row_start[l+1]-1. row_headroom: [row], None where no lane has any. horizon_s: seconds of ticks
     that some window or period of `behavior` still looks at. row_per_lane: every lane has one demand.
     capacity: [row], NaN = not known yet; unsized: [lane] with such a row, None where there is none.
+    row_zones: [row], zones whose wall clock demand follows, None = UTC; None where all rows do.
     rules, shared, conditions, up_cap, down_cap: what guard policies add; its step limits bind beside the own. up_short:
     of up_cap, what binds even below observed need.
     """
@@ -122,6 +123,7 @@ class Fleet:
     horizon_s: float = field(init=False)
     row_per_lane: bool = field(init=False)
     unsized: Bools | None = field(init=False)
+    row_zones: tuple[str | None, ...] | None = field(init=False)
     rules: FleetRules = field(init=False)
     shared: SharedRules = field(init=False)
     conditions: FleetConditions = field(init=False)
@@ -172,7 +174,9 @@ class Fleet:
         )
         some = bool((arrays["headroom"] != 1).any())
         unknown = np.isnan(arrays["capacity"])
+        zones = tuple(w.time_zone for w in loads for _ in w.demands)
         arrays |= {
+            "row_zones": zones if any(z is not None for z in zones) else None,
             "unsized": np.logical_or.reduceat(unknown, starts) if unknown.any() else None,
             "row_headroom": arrays["headroom"][arrays["row_lane"]] if some else None,
             "horizon_s": max(

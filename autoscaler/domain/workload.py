@@ -192,7 +192,10 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """One PredictiveAutoscaler, valid by construction. guarded: what guard policies add; None = none speaks of it."""
+    """One PredictiveAutoscaler, valid by construction. guarded: what guard policies add; None = none speaks of it.
+
+    time_zone: IANA name of the zone whose wall clock the demand follows; None = UTC.
+    """
 
     ref: WorkloadRef
     target: Target
@@ -209,6 +212,7 @@ class Workload:
     max_data_age_s: float = 180.0
     pause: Pause | None = None
     guarded: Guarded | None = None
+    time_zone: str | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= self.min_replicas <= self.max_replicas:

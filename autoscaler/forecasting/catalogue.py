@@ -12,6 +12,10 @@ BASELINE, WEEKLY = "seasonal-naive-day", "seasonal-naive-week"
 """What all together must beat to serve, and what tells that a workload has a whole season behind it."""
 
 
+SEASONAL = ("seasonal-naive-day", "seasonal-naive-week", "usual-difference", "usual-ratio")
+"""Look back by days, and so by the local time of a row that has a zone."""
+
+
 def serving_models() -> tuple[PeakForecaster, ...]:
     """Recent level and peaks, the same window yesterday and last week, and the usual rise from now."""
     return (

@@ -21,9 +21,10 @@ from autoscaler.domain.forecast import LEVELS, PeakForecast
 from autoscaler.domain.ladder import STANDING
 from autoscaler.domain.series import Bools, Floats, Ints, Panel
 from autoscaler.forecasting.asking import ask_point, ask_quantiles
-from autoscaler.forecasting.catalogue import HOURLY
+from autoscaler.forecasting.catalogue import HOURLY, SEASONAL
 from autoscaler.forecasting.contract import PeakForecaster, QuantileForecaster
 from autoscaler.forecasting.learned import Experts, Learned, learn
+from autoscaler.forecasting.local_seasons import by_local_time, reach_steps
 from autoscaler.forecasting.past import Asked, Past, Samples, phases_of
 from autoscaler.forecasting.pretrained_start import beginners, global_share, with_own
 from autoscaler.forecasting.qualification import silent, with_start
@@ -92,7 +93,7 @@ class PeakServer:
         return (*(m.name for m in self.models), *(() if self.start is None else (self.start.name,)))
 
     def _deepest(self, step_s: int) -> int:
-        return max((m.history_steps(step_s) for m in self.models), default=0)
+        return max((m.history_steps(step_s) for m in self.models), default=0) + reach_steps(step_s)
 
     def _experts(self, step_s: int) -> Experts:
         phases, each = phases_of(step_s), []
@@ -104,7 +105,8 @@ class PeakServer:
 
     def _grouped(self, step_s: int, rows: Rows) -> tuple[Team, ...]:
         risks = None if rows.risks is None else rows.risks.tobytes()
-        identity = (step_s, tuple(rows.keys), rows.leads.tobytes(), rows.delays.tobytes(), risks)
+        zones = None if rows.zones is None else tuple(rows.zones)
+        identity = (step_s, tuple(rows.keys), rows.leads.tobytes(), rows.delays.tobytes(), risks, zones)
         if self._teams is None or self._teams[0] != identity:
             self._teams = (identity, teams_of(step_s, rows, self.plan))
         return self._teams[1]
@@ -151,7 +153,7 @@ class _OfTeam:
         if len(origins) == 1:
             refit(np.arange(part.start, part.stop), origins[0])
         view = self._view(part, int(origins[0]) - self.experts.deepest, int(origins[-1]))
-        points = [ask_point(m, view, origins, self.team.lead, server.quarantined) for m in server.models]
+        points = [ask_point(m, view, origins, self.team.lead, server.quarantined) for m in self._models(part)]
         if len(origins) == 1:
             return self._serve(part, points, origins)
         shape = (part.stop - part.start, len(origins))
@@ -185,11 +187,16 @@ class _OfTeam:
         values.setflags(write=False)
         return Panel(self.panel.step_s, first, values, np.empty((0, 0), dtype=np.uint8))
 
+    def _models(self, members: Ints | slice) -> tuple[PeakForecaster, ...]:
+        """As they are asked about these members."""
+        zones, models = self.team.zones_of(members), self.server.models
+        return models if zones is None else tuple(by_local_time(m, zones) if m.name in SEASONAL else m for m in models)
+
     def past(self, members: Ints | slice, first: int, end: int) -> Past:
         """Of the steps [first, end)."""
         server, step_s = self.server, self.panel.step_s
         dense = tuple(phases_of(step_s) > 1 and m.name in server.hourly for m in server.models)
-        asked = Asked(server.models, dense, max(1, server.plan.sample_s // step_s))
+        asked = Asked(self._models(members), dense, max(1, server.plan.sample_s // step_s))
         view = self._view(members, first - self.experts.deepest, end)
         return Past.over(view, (first, end), self.team.lead, asked)
 

@@ -38,7 +38,8 @@ def foresee(
     leads = fleet.lead_steps(step_s, delay)
     steps = np.arange(first_step, first_step + origins, dtype=np.int64)
     names = fleet.row_keys() if keys is None else keys
-    peaks = server.forecast(panel, Rows(names, leads, row_delay, fleet.risk[fleet.row_lane]), steps)
+    asked = Rows(names, leads, row_delay, fleet.risk[fleet.row_lane], fleet.row_zones)
+    peaks = server.forecast(panel, asked, steps)
 
     limit_s = fleet.max_data_age_s[fleet.row_lane][:, None]
     limit_steps = np.maximum(1, limit_s / step_s).astype(np.int64)

@@ -96,6 +96,7 @@ def to_workload(autoscaler: PredictiveAutoscaler) -> Workload:
         scale_down=_scale_down(spec.behavior),
         max_data_age_s=duration_s(spec.max_data_age),
         pause=to_pause(spec.pause) if spec.pause else None,
+        time_zone=spec.time_zone,
     )
 
 

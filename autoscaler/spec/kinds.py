@@ -17,6 +17,7 @@ from autoscaler.spec.behavior import INT32_MAX, BehaviorSpec, Part
 from autoscaler.spec.metadata import API_VERSION, ClusterMetadata, Metadata, PauseSpec
 from autoscaler.spec.policy import GuardPolicy
 from autoscaler.spec.sources import MetricsSourceSpec
+from autoscaler.spec.when import Zone
 
 __all__ = [
     "API_VERSION",
@@ -227,6 +228,14 @@ class PredictiveAutoscalerSpec(Part):
     )
     max_data_age: scalars.PositiveDuration = Field(
         default="3m", description="Age of the newest sample past which the data is stale. Default 3m.", examples=["3m"]
+    )
+    time_zone: Zone | None = Field(
+        default=None,
+        description=(
+            "The IANA zone whose wall clock the demand follows: over the start and the end of daylight saving, "
+            "yesterday and last week are looked up by local time. Default: UTC."
+        ),
+        examples=["Europe/Berlin"],
     )
     behavior: BehaviorSpec = Field(
         default_factory=BehaviorSpec,
