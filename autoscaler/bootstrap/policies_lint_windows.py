@@ -19,7 +19,7 @@ from autoscaler.spec.policy_match import PlacedPolicy
 
 YEAR_AHEAD_S = 400 * 86400.0
 MOST_PAIRS = 20_000
-"""Of windows that are compared: beyond it the rest is left out, as a lint has to answer in seconds."""
+"""Of windows that are compared: beyond it the rest is left out and told, as a lint has to answer in seconds."""
 
 
 class Meet(NamedTuple):
@@ -73,6 +73,10 @@ def window_findings(policies: Sequence[PlacedPolicy], meet: Meet, now_s: float) 
                 continue
             pairs += size
             if pairs > MOST_PAIRS:
+                words = (
+                    f"over {MOST_PAIRS} pairs of windows may meet: those of this and later policies are not compared"
+                )
+                yield at_origin(Level.NOTE, "not-compared", policy.origin("limits"), words, "lint fewer files at once")
                 return
             if meet.covers(other, policy):
                 yield from _idle(policy, other, times)

@@ -10,6 +10,9 @@ from autoscaler.bootstrap.checkup.queries import look_at_text
 from autoscaler.reporting.lint import Level, LintFinding
 from autoscaler.spec.fleet import LoadedFleet
 
+LEARNED = ("resource", "replicas", "template")
+"""Queries that a capacity is learned from: any number will do, so that only their grammar is checked."""
+
 
 def query_findings(fleet: LoadedFleet) -> Iterator[LintFinding]:
     """Findings about every query to a server; the name of a recorded series is no query."""
@@ -19,13 +22,26 @@ def query_findings(fleet: LoadedFleet) -> Iterator[LintFinding]:
             if demand.source not in servers:
                 continue
             field = f"demands[{index}].query"
+            line = places.lines.get(field, 0)
             for rule, message, remedy in _told(demand.query):
-                line = places.lines.get(field, 0)
-                path = f"spec.{field}"
-                yield LintFinding(Level.WARNING, rule, places.file, line, 1, path, message, remedy)
+                yield LintFinding(Level.WARNING, rule, places.file, line, 1, f"spec.{field}", message, remedy)
+            learned = demand.capacity.learned
+            for name in LEARNED if learned is not None else ():
+                query = getattr(learned, name)
+                for rule, message, remedy in _parsed(query) if query is not None else ():
+                    path = f"spec.demands[{index}].capacity.learned.{name}"
+                    yield LintFinding(Level.WARNING, rule, places.file, line, 1, path, message, remedy)
 
 
 def _told(query: str) -> Iterator[tuple[str, str, str | None]]:
+    yield from _parsed(query)
+    notes = Notes(query)
+    look_at_text(notes, query)
+    for told in notes.found:
+        yield told.check, told.words, told.remedy
+
+
+def _parsed(query: str) -> Iterator[tuple[str, str, str | None]]:
     found = reading(query)
     if not found.understood:
         yield (
@@ -36,7 +52,3 @@ def _told(query: str) -> Iterator[tuple[str, str, str | None]]:
         return
     if not found.number:
         yield "promql", "answers a range or a string, never a number", "wrap a range in rate(...), and sum it"
-    notes = Notes(query)
-    look_at_text(notes, query)
-    for told in notes.found:
-        yield told.check, told.words, told.remedy

@@ -37,6 +37,7 @@ RULES = {
     "risky": "A setting that is allowed and rarely meant.",
     "above-max": "A floor that the max of a workload cuts.",
     "below-min": "A cap that min overrules.",
+    "not-compared": "Windows that are too many to be compared with one another.",
     "budget": "A budget that minima alone use up.",
     "promql": "A query that is not PromQL.",
     "queue": "A query for a queue or in-flight count, which scaling itself drains.",

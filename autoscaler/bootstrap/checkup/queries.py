@@ -12,7 +12,8 @@ from autoscaler.bootstrap.checkup.asking import Notes
 
 QUEUE_LIKE = re.compile(
     r"(^|_)(queue|queued|queues|backlog|lag|pending|in_?flight|waiting|depth|unacked|messages_ready|outstanding"
-    r"|active_(connections|requests)|concurren(cy|t)|buffered)(_|$)",
+    r"|active_(connections|requests)|connections_active|concurren(cy|t)|buffered|list_length|number_of_messages"
+    r"|num_undelivered_messages|messages_visible)(_|$)",
     re.IGNORECASE,
 )
 POD_LABELS = ("pod", "instance", "pod_name", "kubernetes_pod_name", "container_id", "endpoint_ip")

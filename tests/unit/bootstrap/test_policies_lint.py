@@ -158,6 +158,9 @@ QUERIES = [
     ("per-pod", 'sum(rate(http_requests_total[1m])) / count(up{job="web"})'),
     ("queue", "sum(rabbitmq_queue_messages_ready)"),
     ("queue", "sum(http_in_flight_requests)"),
+    ("queue", "sum(aws_sqs_approximate_number_of_messages_visible_average)"),
+    ("queue", "sum(nginx_connections_active)"),
+    ("queue", "sum(redis_list_length)"),
     ("counter", "sum(http_requests_total)"),
     ("promql", "sum(rate(http_requests_total[1m])"),
     ("promql", "http_requests_total[5m]"),
@@ -171,6 +174,15 @@ def test_F10_P03_queries_that_are_no_total_demand_are_found(looked, workload, ru
     assert rule in {f.rule for f in found}
     assert {f.path for f in found} == {"spec.demands[0].query"}
     assert all(f.line == 9 for f in found)
+
+
+def test_P03_queries_that_a_capacity_is_learned_from_are_parsed_too(looked, workload):
+    text = web(workload).replace(
+        'perReplica: "10"', "perReplica: '10', learned: {resource: 'sum(x', limit: '1', replicas: sum(y)}"
+    )
+    assert [(f.rule, f.path) for f in looked(text, SERVER)] == [
+        ("promql", "spec.demands[0].capacity.learned.resource"),
+    ]
 
 
 def test_the_total_demand_is_no_finding(looked, workload):

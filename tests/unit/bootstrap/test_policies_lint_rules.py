@@ -220,3 +220,12 @@ def test_limits_of_a_hundred_percent_limit_nothing(looked):
     assert told(found) == [("idle", "limits.brake.shrink")]
     steps = "{behavior: {scaleDown: {policies: [{type: Percent, value: 100, periodSeconds: 15}]}}}"
     assert told(looked(policy(limits=steps))) == [("idle", "limits.behavior.scaleDown.policies")]
+
+
+def test_windows_that_are_too_many_to_compare_are_said_to_be(looked, monkeypatch):
+    monkeypatch.setattr("autoscaler.bootstrap.policies_lint_windows.MOST_PAIRS", 1)
+    rules = (
+        f"[{{name: a, max: 9, when: {week('08:00', '20:00')}}}, {{name: b, max: 8, when: {week('07:00', '21:00')}}}]"
+    )
+    (note,) = looked(policy(limits=f"{{schedule: {rules}}}"))
+    assert (note.rule, note.level.value) == ("not-compared", "note")
