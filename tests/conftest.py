@@ -76,7 +76,7 @@ def _proposals(lanes: int = 1, **changes: Any) -> Proposals:
     }  # fmt: skip
     flags = {
         "target_known": True, "need_known": True, "predicted": False, "pause_up": False, "pause_down": False,
-        "held": False, "frozen": False, "yielded": False, "stuck": False, "rises_spaced": False,
+        "held": False, "frozen": False, "yielded": False, "overridden": False, "stuck": False, "rises_spaced": False,
         "clash": False, "policy_unknown": False, "braked": False, "growth_braked": False,
         "condition_hold": False, "condition_unknown": False, "short_condition": False,
         "short_budget": False, "short_growth": False, "capacity_unknown": False, "anomaly_hold": False,

@@ -87,7 +87,10 @@ def _suite(document: Document) -> Iterator[CaseResult]:
         began = time.perf_counter()
         at = ("spec", "recordings", index)
         load_ = _named(document, at, recording.workload, loads)
-        failures = tuple(recorded_failures(load_, recording, home))
+        try:
+            failures = tuple(recorded_failures(load_, recording, home))
+        except Refused as wrong:
+            raise InvalidSpec((problem_at(document, at, str(wrong)),)) from wrong
         yield _result(document, at, test.metadata.name, recording.name, began=began, failures=failures)
 
 
@@ -216,4 +219,5 @@ def _failures(case: CaseSpec, decision: Decision) -> Iterator[str]:
     for field, policy in want.rules.items():
         said = rules.get(field, "no policy")
         if not said.startswith(f"GuardPolicy {policy}@"):
-            yield f"{field} is set by {said}, not by GuardPolicy {policy}"
+            hint = "" if field in rules else f"; {did_you_mean(field, rules, 'fields that rules set')}"
+            yield f"{field} is set by {said}, not by GuardPolicy {policy}{hint}"

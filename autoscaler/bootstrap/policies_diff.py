@@ -103,6 +103,8 @@ def _fields(load_: Workload) -> dict[str, str]:
     found |= {f"condition {c.name}": condition_words(c) for c in guarded.conditions}
     if guarded.survive is not None:
         found["surviveLossOf"] = f"{guarded.survive.replicas} replicas, one of {guarded.survive.zones} zones"
+    if guarded.override is not None:
+        found["humanOverride"] = f"{guarded.override.hold_s:g} s"
     if guarded.fallback is not None:
         found["fallback"] = fallback_words(guarded.fallback)
     return found
@@ -120,6 +122,8 @@ def _rules(load_: Workload) -> dict[str, Origin]:
     found |= {f"condition {c.name}": c.origin for c in guarded.conditions}
     if guarded.survive is not None:
         found["surviveLossOf"] = guarded.survive.origin
+    if guarded.override is not None:
+        found["humanOverride"] = guarded.override.origin
     if guarded.fallback is not None:
         found["fallback"] = guarded.fallback.origin
     return found

@@ -124,6 +124,9 @@ def _open_rules(guarded: Guarded, now_s: float, ahead_s: float) -> Iterator[Limi
         yield Limit("budget", budget_words(g), str(g.origin))
     for c in guarded.conditions:
         yield Limit(f"condition {c.name}", condition_words(c), str(c.origin))
+    if guarded.override is not None:
+        words = f"what is set by hand stands for {guarded.override.hold_s:g} s"
+        yield Limit("humanOverride", words, str(guarded.override.origin))
     if guarded.survive is not None:
         s = guarded.survive
         room = [f"{s.replicas} replicas"] * bool(s.replicas) + [f"one of {s.zones} zones"] * bool(s.zones)

@@ -35,6 +35,7 @@ LONG_FREEZE_S = 31 * DAY_S
 LONG_PAUSE_S = 14 * DAY_S
 DEFAULT_LEAVES = (
     ("replicas", "min"), ("headroom",), ("risk",), ("maxDataAge",), ("surviveLossOf",), ("fallback",), ("priority",),
+    ("humanOverride",),
     ("replicaPrice",),
     *(("anomaly", field_of(c), f) for c in CAUSES for f in ("growth", "shrink", "cap")),
     *(("behavior", d, f) for d in ("scaleUp", "scaleDown")
@@ -231,6 +232,8 @@ def _origins(guarded: Guarded) -> Iterator[Origin]:
     yield from (origin for _, origin in guarded.origins)
     if guarded.survive is not None:
         yield guarded.survive.origin
+    if guarded.override is not None:
+        yield guarded.override.origin
     if guarded.fallback is not None:
         yield guarded.fallback.origin
 

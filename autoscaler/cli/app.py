@@ -384,6 +384,6 @@ def main() -> None:
             sys.exit(2)
         if not isinstance(error, AutoscalerError):
             raise
-        head = "no workload to run, as the files have problems:\n" if isinstance(error, InvalidSpec) else ""
+        head = "nothing was done, as the files have problems:\n" if isinstance(error, InvalidSpec) else ""
         typer.echo(f"foresail: {head}{error}", err=True)
         sys.exit(3 if isinstance(error, Retryable) else 2)

@@ -293,7 +293,8 @@ def _effect(step: GuardTrace, lane: int) -> GuardEffect:
 def _state(batch: Decisions, lane: int, effects: tuple[GuardEffect, ...]) -> State:
     if batch.proposals.yielded[lane]:
         return State.YIELDED
-    if any(e.reason in (Reason.PAUSED, Reason.SCALED_TO_ZERO) and e.acted for e in effects):
+    stopped = (Reason.PAUSED, Reason.SCALED_TO_ZERO)
+    if batch.proposals.overridden[lane] or any(e.reason in stopped and e.acted for e in effects):
         return State.PAUSED
     if not batch.proposals.target_known[lane] or any(e.holds for e in effects):
         return State.HOLDING

@@ -157,6 +157,16 @@ class Budget:
     price: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Override:
+    """For how long what a person set by hand is left alone; 0 = not at all."""
+
+    hold_s: float
+    origin: Origin
+
+
+OVERRIDE_S = 1800.0
+"""Where no policy says otherwise: half an hour, in which an incident is over or somebody has paused the workload."""
 NO_CAP = ScalingRule()
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 """End of a pause that has none."""
@@ -193,6 +203,7 @@ class Guarded:
     conditions: tuple[PolicyCondition, ...] = ()
     about: About | None = None
     anomaly: tuple[tuple[Cause, AnomalyRule], ...] = ()
+    override: Override | None = None
 
     def owners(self) -> frozenset[str]:
         """Names of the policies that set something, without the workload's own and the built-in."""
@@ -202,7 +213,7 @@ class Guarded:
             for rules in (self.windows, self.freezes, self.pauses, self.brakes, self.budgets, self.conditions)
             for r in rules
         }
-        found |= {r.origin.owner for r in (self.fallback, self.survive) if r is not None}
+        found |= {r.origin.owner for r in (self.fallback, self.survive, self.override) if r is not None}
         return frozenset(owner for owner in found if owner.startswith("GuardPolicy "))
 
     def rules_at(self, now_s: float, ahead_s: float, own: tuple[int, int]) -> tuple[tuple[str, str], ...]:
@@ -220,6 +231,8 @@ class Guarded:
         yield from (("pause", p.origin) for p in self.pauses if p.active(now_s))
         if self.fallback is not None:
             yield "fallback", self.fallback.origin
+        if self.override is not None:
+            yield "humanOverride", self.override.origin
         if self.survive is not None:
             yield "surviveLossOf", self.survive.origin
         yield from (("growthBrake" if b.grow else "brake", b.origin) for b in self.brakes)

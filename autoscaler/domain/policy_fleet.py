@@ -9,7 +9,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from autoscaler.domain.calendar import is_open
-from autoscaler.domain.policy import NO_TRUST, UNGUARDED, Fallback, Freeze, Growth, PolicyPause, ReplicaWindow
+from autoscaler.domain.policy import (
+    NO_TRUST,
+    OVERRIDE_S,
+    UNGUARDED,
+    Fallback,
+    Freeze,
+    Growth,
+    PolicyPause,
+    ReplicaWindow,
+)
 from autoscaler.domain.policy_lanes import lanes_of
 from autoscaler.domain.series import Bools, Codes, Floats, Ints, anywhere
 from autoscaler.domain.workload import PauseDirection, Workload
@@ -49,8 +58,8 @@ class FleetRules:
     spare: [lane], replicas kept on top of the plan. zones: [lane], of which one may be lost; 0 = not asked.
     trust_margin, trust_ratio, trust_over: [lane], of Trust, inf = not asked. trusts: some lane asks.
     fallback_decay_per_s: [lane], logarithm of what is left of a fallback after a second of light; 0 = own steps.
-    falls: some lane has a fallback. idle: no policy says anything, so a tick need not ask. survives: some lane keeps
-    room for a loss.
+    override_s: [lane], for how long a change by hand stands. falls: some lane has a fallback. idle: no policy says
+    anything, so a tick need not ask. survives: some lane keeps room for a loss.
     """
 
     windows: tuple[tuple[ReplicaWindow, Ints], ...]
@@ -61,6 +70,7 @@ class FleetRules:
     fallback_least: Ints
     fallback_after_s: Floats
     fallback_decay_per_s: Floats
+    override_s: Floats
     spare: Ints
     zones: Ints
     trust_margin: Floats
@@ -88,6 +98,7 @@ class FleetRules:
             fallback_least=np.array([f.least if f else 0 for f in fallbacks], dtype=np.int64),
             fallback_after_s=np.array([f.after_s if f else np.inf for f in fallbacks], dtype=np.float64),
             fallback_decay_per_s=np.array([_decay_per_s(f) for f in fallbacks], dtype=np.float64),
+            override_s=np.array([g.override.hold_s if g.override else OVERRIDE_S for g in each], dtype=np.float64),
             spare=np.array([s.replicas if s else 0 for s in survive], dtype=np.int64),
             zones=np.array([s.zones if s else 0 for s in survive], dtype=np.int64),
             trust_margin=np.array([t.margin for t in trust], dtype=np.float64),

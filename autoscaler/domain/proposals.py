@@ -41,6 +41,7 @@ class Proposals:
     verdict: worst DataVerdict among the lane's demands. data_age_s: oldest newest-sample age, inf if none.
     recent_high, recent_low: highest and lowest recommendation within each lane's stabilisation windows.
     up_limit, down_limit: what the step limits allow this tick, counted from the start of their periods.
+    overridden: somebody set it by hand, and the time for which that is respected is not over.
     yielded: somebody else decides about the lane. stuck: more replicas would not start.
     least_replicas: fewest that the disruption budgets allow now. raised_s: when our floor rose last, -inf = never.
     rises_spaced: the lane is a floor, whose rises keep apart.
@@ -112,6 +113,7 @@ class Proposals:
     tolerance_up: Floats = field(default_factory=lambda: np.empty(0))
     tolerance_down: Floats = field(default_factory=lambda: np.empty(0))
     capacity_unknown: Bools = field(default_factory=lambda: np.empty(0, dtype=np.bool_))
+    overridden: Bools = field(default_factory=lambda: np.empty(0, dtype=np.bool_))
     short_up_limit: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     fallback_level: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     anomaly_causes: Codes = field(default_factory=lambda: np.empty(0, dtype=np.uint8))
@@ -137,6 +139,7 @@ class Proposals:
         blanks |= {"condition_floor": np.zeros(lanes, dtype=np.int64), "condition_cap": unlimited}
         blanks |= {"tolerance_up": np.zeros(lanes), "tolerance_down": np.zeros(lanes)}
         blanks |= {"anomaly_causes": np.zeros(lanes, dtype=np.uint8), "anomaly_growth": np.zeros(lanes, dtype=np.uint8)}
+        blanks |= {"overridden": nobody}
         blanks |= {"fallback_level": np.zeros(lanes, dtype=np.int64), "short_up_limit": unlimited}
         blanks |= {"anomaly_hold": nobody, "anomaly_cap": unlimited, "anomaly_short_cap": unlimited}
         blanks |= {"capacity_unknown": nobody}

@@ -15,6 +15,7 @@ class Reason(StrEnum):
     CAPACITY_UNKNOWN = "CapacityUnknown"
     TARGET_UNKNOWN = "TargetUnknown"
     PAUSED = "Paused"
+    OVERRIDDEN = "Overridden"
     SCALED_TO_ZERO = "ScaledToZero"
     BAD_DATA = "BadData"
     LOWER_BOUND = "LowerBound"
@@ -57,6 +58,7 @@ _WORDS = {
     Reason.CAPACITY_UNKNOWN: "what a replica serves is not learned yet, so nothing is sized: keeping {after}",
     Reason.TARGET_UNKNOWN: "the target could not be read: nothing is written",
     Reason.PAUSED: "paused by a person: {before} → {after}",
+    Reason.OVERRIDDEN: "changed by hand: left at {after} for the policy's time",
     Reason.SCALED_TO_ZERO: "scaled to zero by a person: left alone",
     Reason.BAD_DATA: "data is not usable: holding at {after}, never below current",
     Reason.LOWER_BOUND: "data is partial or recovering, a lower bound: may grow, not shrink ({before} → {after})",

@@ -21,6 +21,7 @@ _BLANKS: tuple[tuple[str, type, float], ...] = (
     ("least", np.int64, 0),
     ("own_floor", np.int64, 0),
     ("raised_s", np.float64, -np.inf),
+    ("overridden_s", np.float64, -np.inf),
 )
 """Fields that may be left out: what they are where they are."""
 
@@ -53,6 +54,7 @@ class ReplicaStatus:
     least: fewest replicas that the disruption budgets over the lane's pods allow now; 0 = none binds.
     own_floor: the floor that the owner had set before ours, which ours never goes below; 0 for Scale.
     raised_s: when our floor rose last, seconds since the epoch; -inf = never.
+    overridden_s: when somebody else set by hand what stands there now instead of ours, -inf = nobody did.
     notes: lane → what there is to say. starts: pods that became Ready since the last observation.
     """
 
@@ -66,6 +68,7 @@ class ReplicaStatus:
     least: Ints = field(default_factory=_no_lanes)
     own_floor: Ints = field(default_factory=_no_lanes)
     raised_s: Floats = field(default_factory=_no_lanes)
+    overridden_s: Floats = field(default_factory=_no_lanes)
     notes: Mapping[int, tuple[Note, ...]] = field(default_factory=dict)
     starts: tuple[PodStart, ...] = ()
 
@@ -77,6 +80,7 @@ class ReplicaStatus:
             == len(self.least)
             == len(self.own_floor)
             == len(self.raised_s)
+            == len(self.overridden_s)
             == lanes
         ):
             for name, kind, blank in _BLANKS:

@@ -18,6 +18,7 @@ from autoscaler.guards.limits_clash import LimitsClash
 from autoscaler.guards.lower_bound import LowerBound
 from autoscaler.guards.min_max import MinMax
 from autoscaler.guards.no_room import NoRoom
+from autoscaler.guards.override import Override
 from autoscaler.guards.pause import Pause
 from autoscaler.guards.policy_known import PolicyKnown
 from autoscaler.guards.rise_spacing import RiseSpacing
@@ -34,6 +35,7 @@ CHAIN: tuple[Guard, ...] = (
     TargetKnown(),
     Yielded(),
     Pause(),
+    Override(),
     ScaledToZero(),
     LimitsClash(),
     PolicyKnown(),

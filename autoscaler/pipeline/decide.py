@@ -22,6 +22,7 @@ from autoscaler.pipeline.anomalies import abnormal, anomaly_notes
 from autoscaler.pipeline.policy_notes import budget_notes, condition_notes, conditioned, event_notes
 from autoscaler.pipeline.propose import propose
 from autoscaler.pipeline.state import LoopState
+from autoscaler.pipeline.stop_notes import stop_notes
 from autoscaler.planning.fallback import Kept, kept_in_the_dark
 from autoscaler.planning.margin import Pushes, Settled, descent_of, remember, settle
 from autoscaler.planning.need import Needs
@@ -62,6 +63,7 @@ def decide(
     trusts = fleet.rules.trusts
     believed = trusted_most(fleet, seen, LEVELS, margin, planned, uplift=rules.uplift) if trusts else None
     kept = _kept(fleet, seen, planned, state, current, believed=believed, now_s=now_s) if fleet.rules.falls else None
+    before_s = float(state.times_s[-1]) if len(state.times_s) else now_s
     state = state.noted(now_s, _recommended(fleet, planned, current, believed), current, status.known, fleet.horizon_s)
     state = state.learned(remember(state.margin, seen.step, planned.shadow, descent_of(fleet, seen.step_s)))
     proposals = propose(fleet, planned, status, current, state, rules=rules, now_s=now_s)
@@ -99,6 +101,7 @@ def decide(
         notes=status.notes,
         anomalies=anomalies,
     )
+    decisions = decisions.noted(stop_notes(decisions, before_s))
     if rules.uplift is not None:
         decisions = decisions.noted(event_notes(fleet, rules.uplift, now_s, seen.step_s))
     if anomalies is not None and anomalies.any:

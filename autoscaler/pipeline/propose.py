@@ -67,6 +67,7 @@ def propose(
         raised = fleet.is_floor if fleet.unsized is None else fleet.is_floor & ~fleet.unsized
         hold_level = np.where(raised, running, current)
     nobody, unlimited = blank.nobody, blank.unlimited
+    overridden = _overridden(fleet, status, now_s)
     high = rules.max_replicas
     if not fleet.rules.idle and anywhere(
         rules.freeze > 0
@@ -100,6 +101,7 @@ def propose(
         held=nobody,
         frozen=nobody,
         yielded=status.yielded,
+        overridden=nobody if overridden is None else overridden,
         stuck=status.stuck,
         least_replicas=status.least,
         raised_s=status.raised_s,
@@ -130,8 +132,18 @@ def propose(
         anomaly_hold=nobody,
         anomaly_cap=unlimited,
         anomaly_short_cap=unlimited,
-        silent=blank.silent,
+        silent=blank.silent | _NOT_OVERRIDDEN if overridden is None else blank.silent,
     )
+
+
+_NOT_OVERRIDDEN = frozenset({"overridden"})
+
+
+def _overridden(fleet: Fleet, status: ReplicaStatus, now_s: float) -> Bools | None:
+    """[lane], where a change by hand still stands; None where there is none."""
+    if not len(fleet) or status.overridden_s.max() == -np.inf:
+        return None
+    return np.asarray(status.known & (now_s - status.overridden_s < fleet.rules.override_s))
 
 
 def _up_limit(fleet: Fleet, state: LoopState, current: Ints, now_s: float) -> Ints:

@@ -8,7 +8,7 @@ from autoscaler.domain.series import Panel
 
 
 class AnomalyDetector(Protocol):
-    """May raise, may be slow to learn, may be absent: a tick without its verdicts decides as if nothing were abnormal."""
+    """May raise, or be absent: a tick without its verdicts decides as if nothing were abnormal."""
 
     def judge(self, panel: Panel, fleet: Fleet, first_step: int, origins: int = 1) -> Anomalies:
         """Verdicts over the fleet's lanes at consecutive origins, the first at the start of absolute step first_step.

@@ -53,6 +53,10 @@ TABLE: tuple[Enforced, ...] = (
         "for the floor: not believed, it stays, down to what is observed",
     ),
     Enforced(
+        "changed by hand", ("override",), "what was set stays for its time",
+        "the floor stays as it was set; the HPA may grow above it, on its own metrics",
+    ),
+    Enforced(
         "pause at a number", ("pause",), "goes there by its steps, and stays",
         "the floor goes there; the HPA may grow above it, on its own metrics",
     ),
@@ -91,6 +95,9 @@ TABLE: tuple[Enforced, ...] = (
     Enforced(
         "hold on bad or old data, or on a policy that cannot be read", ("data-verdict", "freshness", "policy-known"),
         "nothing shrinks; grows to what is observed and trusted", "the floor is what runs: nothing shrinks",
+    ),
+    Enforced(
+        "capacity not learned yet", ("capacity-known",), "keeps what it has", "the floor stays; the HPA decides alone",
     ),
     Enforced(
         "data that is a lower bound", ("lower-bound",), "may grow, nothing shrinks",

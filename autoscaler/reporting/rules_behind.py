@@ -8,6 +8,7 @@ from autoscaler.domain.notes import Condition
 
 _FIELDS: dict[str, tuple[str, ...]] = {
     "pause": ("pause",),
+    "override": ("humanOverride",),
     "limits-clash": ("clash",),
     "policy-known": ("unknown",),
     "freshness": ("maxDataAge",),

@@ -15,7 +15,7 @@ from typing import Any
 from autoscaler.domain.anomaly import CAUSES, Cause
 from autoscaler.domain.anomaly_rules import BY_DEFAULT, AnomalyRule, GrowthCap
 from autoscaler.domain.conditions import About
-from autoscaler.domain.policy import UNGUARDED, Fallback, Growth, Guarded, Origin, Survive, Trust
+from autoscaler.domain.policy import UNGUARDED, Fallback, Growth, Guarded, Origin, Override, Survive, Trust
 from autoscaler.domain.policy_fleet import FREEZE_CODE
 from autoscaler.domain.workload import ScalingRule, SelectPolicy, StepPolicy, Workload
 from autoscaler.spec.behavior import StepPolicySpec
@@ -130,6 +130,7 @@ class _Merge:
             replica_price=self._price(),
             trust=self._trust(),
             anomaly=self._anomaly(),
+            override=self._override(),
             conditions=tuple(c for p in self._policies for c in p.conditions),
             about=self._about if any(p.conditions for p in self._policies) else None,
             origins=tuple(self._origins.items()),
@@ -219,6 +220,10 @@ class _Merge:
         return Fallback(
             duration_s(said.after), said.min or 0, origin, said.decay.percent / 100, duration_s(said.decay.every)
         )
+
+    def _override(self) -> Override | None:
+        found = self._default("humanOverride")
+        return None if found is None else Override(duration_s(found[0].hold_for), found[1])
 
     def _priority(self) -> int:
         found = self._default("priority")

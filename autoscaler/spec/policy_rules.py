@@ -161,6 +161,14 @@ class FallbackSpec(Part):
     )
 
 
+class OverrideSpec(Part):
+    """What a person set by hand, by field manager, instead of what we had written."""
+
+    hold_for: scalars.Duration = Field(
+        description='For how long it is left alone, both ways. "0s": not at all. Built in: 30m.', examples=["1h"]
+    )
+
+
 class DefaultsSpec(Saying):
     """Values for workloads that do not say them themselves; the most specific selector wins, field by field."""
 
@@ -184,6 +192,9 @@ class DefaultsSpec(Saying):
     )
     fallback: FallbackSpec | None = Field(
         default=None, description="What holds in the dark.", examples=[{"after": "10m", "min": 10}]
+    )
+    human_override: OverrideSpec | None = Field(
+        default=None, description="How long changes by hand stand.", examples=[{"holdFor": "1h"}]
     )
     anomaly: AnomalySpec | None = Field(
         default=None,

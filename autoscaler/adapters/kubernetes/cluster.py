@@ -13,6 +13,7 @@ import numpy as np
 from autoscaler.adapters.kubernetes.claims import Claim, FloorField, is_ours, last_set, owners_of
 from autoscaler.adapters.kubernetes.connection import Connection
 from autoscaler.adapters.kubernetes.floors import Floors
+from autoscaler.adapters.kubernetes.hands import hand_on
 from autoscaler.adapters.kubernetes.reading import Kinds, Reader
 from autoscaler.adapters.kubernetes.reverts import Reverts, ignore_rule
 from autoscaler.adapters.kubernetes.views import LaneView, NamespaceView, Thing, look
@@ -20,7 +21,7 @@ from autoscaler.adapters.kubernetes.writing import Throttle, Writer
 from autoscaler.domain.fleet import Fleet
 from autoscaler.domain.notes import Condition, Note
 from autoscaler.domain.replicas import PodStart, ReplicaStatus, ScaleRequest
-from autoscaler.domain.workload import Workload, WorkloadRef
+from autoscaler.domain.workload import Mode, Workload, WorkloadRef
 from autoscaler.ports.clock import Clock
 
 log = logging.getLogger("foresail")
@@ -48,6 +49,8 @@ class KubernetesCluster:
     _told: set[str] = field(default_factory=set)
     _written: dict[str, int] = field(default_factory=dict)
     _claims: dict[str, Claim] = field(default_factory=dict)
+    _replaced: dict[str, int] = field(default_factory=dict)
+    _by_hand: dict[str, tuple[tuple[str, float, int], float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.kinds = Kinds(self.connection)
@@ -74,6 +77,7 @@ class KubernetesCluster:
             least=np.array([v.least for v in views], dtype=np.int64),
             own_floor=np.array([v.own_floor for v in views], dtype=np.int64),
             raised_s=np.array([v.raised_s for v in views], dtype=np.float64),
+            overridden_s=np.array([v.overridden_s for v in views], dtype=np.float64),
             notes={lane: v.notes for lane, v in enumerate(views) if v.notes},
             starts=tuple(self._starts(views, wall_s, now_s)),
         )
@@ -92,7 +96,8 @@ class KubernetesCluster:
     def _viewed(self, load: Workload, seen: NamespaceView, wall_s: float, now_s: float) -> LaneView:
         """One lane; an object that is not built as we think costs its own lane alone."""
         try:
-            return self._judged(load, look(load, seen, wall_s, PATIENCE_S / self.speed), now_s)
+            view = self._judged(load, look(load, seen, wall_s, PATIENCE_S / self.speed), now_s)
+            return self._with_hand(load, view, wall_s, now_s)
         except Exception as error:
             log.exception("lane_not_understood workload=%s", load.ref)
             words = f"what the cluster says of {load.ref} is not understood: {type(error).__name__}: {error}"
@@ -109,6 +114,7 @@ class KubernetesCluster:
             return Note(Condition.WRITE_FAILED, f"{type(error).__name__}: {error}")
         if outcome.condition is Condition.WRITTEN and view.floor_field is None and view.target is not None:
             self._written[view.target["metadata"]["uid"]] = request.replicas
+            self._replaced.pop(view.target["metadata"]["uid"], None)
         return outcome
 
     def _judged(self, load: Workload, view: LaneView, now_s: float) -> LaneView:
@@ -140,6 +146,7 @@ class KubernetesCluster:
             names = ", ".join(o.manager for o in owners_of(thing, "replicas")) or "somebody"
             self._reverts.note(uid, f"after ours, seen at {now_s}", names, now_s)
             words = f"{names} has set spec.replicas to {view.desired} (we had {self._written.pop(uid)})"
+            self._replaced[uid] = view.desired
             view = replace(view, notes=(*view.notes, Note(Condition.CHANGED_BY_OTHER, words)))
         stopped = self._reverts.stopped(uid, now_s)
         if stopped is None:
@@ -149,6 +156,27 @@ class KubernetesCluster:
             f"nothing is written for an hour. {ignore_rule(kind, path, group)}"
         )
         return replace(view, yielded=True, notes=(*view.notes, Note(Condition.CONFLICT, words)))
+
+    def _with_hand(self, load: Workload, view: LaneView, wall_s: float, now_s: float) -> LaneView:
+        """With when somebody set by hand what stands there now. Advice overrules nobody, so nobody overrules it.
+
+        Of replicas only what came through the scale subresource is told apart without memory: that is nobody's
+        manifest. Anything else was by hand if it replaced what we had written.
+        """
+        thing, path, _, _ = self._ours(load, view)
+        if load.mode is not Mode.ACT or not view.known or thing is None:
+            return view
+        hand = hand_on(thing, path.rpartition(".")[2])
+        uid, floor = thing["metadata"]["uid"], view.floor_field is not None
+        replaced = view.foreign if floor else self._replaced.get(uid) == view.desired
+        if hand is None or not (replaced or (hand.scaled and not floor)):
+            return view
+        mark = (hand.manager, hand.at_s, view.floor if floor else view.desired)
+        known = self._by_hand.get(uid)
+        if known is None or known[0] != mark:
+            at_s = min(now_s - (wall_s - hand.at_s) * self.speed, now_s)
+            known = self._by_hand[uid] = (mark, at_s if np.isfinite(at_s) else now_s)
+        return replace(view, overridden_s=known[1])
 
     def _with_claim(self, view: LaneView, holder: Thing, kind: FloorField) -> LaneView:
         """What we hold must have its claim; our own value is never taken for the owner's."""
@@ -200,6 +228,6 @@ class KubernetesCluster:
         """Memory of objects that are gone."""
         here = {t["metadata"]["uid"] for v in self._views.values() for t in (v.holder, v.target) if t is not None}
         self._reverts.forget_all_but(here)
-        for memory in (self._written, self._claims):
+        for memory in (self._written, self._claims, self._replaced, self._by_hand):
             for uid in memory.keys() - here:
                 del memory[uid]

@@ -36,7 +36,7 @@ class NamespaceView:
 class LaneView:
     """One workload as it stands. floor_field, holder: the object that carries the floor; None under Scale.
 
-    foreign: the floor was set by somebody else since we wrote it.
+    foreign: the floor was set by somebody else since we wrote it. overridden_s: when what stands there was set by hand.
     """
 
     known: bool
@@ -47,6 +47,7 @@ class LaneView:
     own_floor: int = 0
     least: int = 0
     raised_s: float = float("-inf")
+    overridden_s: float = float("-inf")
     yielded: bool = False
     stuck: bool = False
     target: Thing | None = None

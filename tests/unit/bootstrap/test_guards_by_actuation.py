@@ -35,6 +35,7 @@ from autoscaler.domain.workload import (
     Actuation,
     Demand,
     Lead,
+    LearnedFrom,
     Pause,
     PauseDirection,
     PolicyType,
@@ -222,11 +223,13 @@ def once(
     scale_up: ScalingRule | None = None,
     scale_down: ScalingRule | None = None,
     abnormal: Cause | None = None,
+    capacity: float | None = 10.0,
     **told: np.ndarray,
 ) -> int:
     """One lane that has ten, of which a floor is eight; what is granted for so much demand, ten of it a replica."""
     load = Workload(
-        WorkloadRef("shop", "w"), Target("apps/v1", "Deployment", "w"), (Demand("d", "p", "q", 10.0),), 2, 60,
+        WorkloadRef("shop", "w"), Target("apps/v1", "Deployment", "w"),
+        (Demand("d", "p", "q", capacity, LearnedFrom("cpu", 1.0, "ready")),), 2, 60,
         Lead(60.0), actuation=actuation, guarded=guarded, scale_up=scale_up or ScalingRule(),
         scale_down=scale_down or ScalingRule(),
     )  # fmt: skip
@@ -276,6 +279,14 @@ def believed(actuation: Actuation) -> None:
         assert once(actuation, 300.0, Guarded(trust=trust), observed=70.0) == 7
     assert once(actuation, 300.0, Guarded(trust=Trust(over=2.0)), observed=70.0) == 14
     assert once(actuation, 300.0, Guarded(trust=Trust(ratio=1.0)), observed=70.0) == 30
+
+
+def by_hand(actuation: Actuation) -> None:
+    for ago_s, stands in ((1000.0, True), (1800.0, False)):
+        changed = np.array([FIRST * 60.0 - ago_s])
+        for demand in (30.0, 300.0):
+            got = once(actuation, demand, overridden_s=changed)
+            assert got == (kept(actuation) if stands else once(actuation, demand))
 
 
 def levelled(actuation: Actuation) -> None:
@@ -347,6 +358,11 @@ def bounded(actuation: Actuation) -> None:
     assert once(actuation, 200.0, verdict=DataVerdict.PARTIAL) == 20
 
 
+def not_learned(actuation: Actuation) -> None:
+    for demand in (30.0, 300.0):
+        assert once(actuation, demand, capacity=None) == kept(actuation)
+
+
 def clashed(actuation: Actuation) -> None:
     for demand in (30.0, 300.0):
         assert once(actuation, demand, Guarded(clash=(HERE, HERE))) == kept(actuation)
@@ -388,6 +404,7 @@ ROWS: dict[str, Callable[[Actuation], None]] = {
     "brake": braked,
     "growth brake": slowed,
     "forecast trust": believed,
+    "changed by hand": by_hand,
     "pause at a number": levelled,
     "condition: hold, allow, not answered": condition_holds,
     "condition: floor": condition_floors,
@@ -398,6 +415,7 @@ ROWS: dict[str, Callable[[Actuation], None]] = {
     "step limits upward": stepped_up,
     "step limits downward, stabilisation": stepped_down,
     "hold on bad or old data, or on a policy that cannot be read": held,
+    "capacity not learned yet": not_learned,
     "data that is a lower bound": bounded,
     "limits that clash": clashed,
     "scaled to zero, somebody else decides, target not read": left_alone,

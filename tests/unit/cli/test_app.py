@@ -93,7 +93,7 @@ def test_wrong_usage_is_exit_2(foresail, args):
     [
         (SourceDown("prometheus does not answer"), 3, "foresail: prometheus does not answer\n"),
         (InvalidSpec((Problem("a.yaml", 1, 2, "spec", "is wrong"), Problem("b.yaml", 3, 4, "", "too"))), 2,
-         "foresail: no workload to run, as the files have problems:\na.yaml:1:2: spec: is wrong\nb.yaml:3:4: too\n"),
+         "foresail: nothing was done, as the files have problems:\na.yaml:1:2: spec: is wrong\nb.yaml:3:4: too\n"),
         (ModuleNotFoundError("No module named 'sqlalchemy'", name="sqlalchemy"), 2,
          "foresail: sqlalchemy is not installed; pip install 'foresail[server]' brings it\n"),
     ],

@@ -60,6 +60,7 @@ def _drawn(seed: int) -> Proposals:
         clash=flags(0.04),
         policy_unknown=flags(0.05),
         fallback_least=np.where(flags(0.5), counts(), 0),
+        overridden=flags(0.06),
         short_up_limit=np.where(flags(0.1), np.maximum(current, counts()), NO_LIMIT),
         fallback_level=np.where(flags(0.1), counts(), 0),
         fallback_after_s=rng.choice([60.0, 600.0, np.inf], LANES),
@@ -95,6 +96,7 @@ PROPOSALS = st.builds(_drawn, st.integers(0, 2**32 - 1))
 
 def _untouchable(p: Proposals) -> Bools:
     stopped = ~p.target_known | (p.pause_up & p.pause_down) | ((p.desired == 0) & (p.min_replicas > 0))
+    stopped |= p.overridden & (p.pause_level < 0)
     return stopped | (p.clash & (p.pause_level < 0))
 
 
@@ -253,6 +255,7 @@ def test_the_order_is_people_then_data_then_smoothing_then_limits() -> None:
         Reason.TARGET_UNKNOWN,
         Reason.YIELDED,
         Reason.PAUSED,
+        Reason.OVERRIDDEN,
         Reason.SCALED_TO_ZERO,
         Reason.LIMITS_CLASH,
         Reason.POLICY_UNKNOWN,

@@ -29,6 +29,7 @@ from autoscaler.guards.limits_clash import LimitsClash
 from autoscaler.guards.lower_bound import LowerBound
 from autoscaler.guards.min_max import MinMax
 from autoscaler.guards.no_room import NoRoom
+from autoscaler.guards.override import Override
 from autoscaler.guards.pause import Pause
 from autoscaler.guards.policy_known import PolicyKnown
 from autoscaler.guards.rise_spacing import RiseSpacing
@@ -60,6 +61,10 @@ CASES: list[Case] = [
     (Pause(), Reason.PAUSED, "at a number, down by a step", {
         "wanted": 40, "pause_level": 4, "down_limit": 9}, 9, False),
     (Pause(), Reason.PAUSED, "at a number beyond max", {"wanted": 4, "pause_level": 400}, 100, False),
+    (Override(), Reason.OVERRIDDEN, "nobody did", {"wanted": 4}, 4, False),
+    (Override(), Reason.OVERRIDDEN, "D04 by hand, wants less", {"wanted": 4, "overridden": True}, 10, False),
+    (Override(), Reason.OVERRIDDEN, "D04 by hand, wants more", {
+        "wanted": 40, "observed_need": 40, "overridden": True}, 10, False),
     (ForecastTrust(), Reason.FORECAST_NOT_TRUSTED, "believed", {"wanted": 40}, 40, False),
     (ForecastTrust(), Reason.FORECAST_NOT_TRUSTED, "believed so far", {"wanted": 40, "trust_cap": 20}, 20, False),
     (ForecastTrust(), Reason.FORECAST_NOT_TRUSTED, "need is spared", {
