@@ -63,6 +63,7 @@ def failures(results: list[CaseResult]) -> list[str]:
         ("{replicas: 4, observed: 90}", "{rules: {max: other}}", "max is set by GuardPolicy shop@"),
         ("{replicas: 4, observed: 90}", "{rules: {min: shop}}", "min is set by PredictiveAutoscaler shop/web"),
         ("{replicas: 4, observed: 90}", "{rules: {headroom: shop}}", "headroom is set by no policy"),
+        ("{replicas: 4, observed: 90}", "{rules: {maxx: shop}}", 'did you mean "max"?'),
     ],
 )
 def test_a_promise_that_is_not_kept_is_told_with_what_came_instead(suite, given, expect, told) -> None:
@@ -195,7 +196,7 @@ def test_a_promise_that_a_recorded_day_breaks_is_told_with_its_first_moment(reco
 
 
 def test_moments_outside_the_record_and_half_a_span_are_slips(recorded) -> None:
-    with pytest.raises(Refused, match="nothing to look at"):
+    with pytest.raises(InvalidSpec, match=r"t_test.yaml:\d+:\d+: spec.recordings\[0\]: .*nothing to look at"):
         recorded('{at: "2026-07-10T06:00:00Z", replicas: 1}')
     with pytest.raises(InvalidSpec, match="takes at, or from and until"):
         recorded('{from: "2026-06-10T06:00:00Z", replicas: 1}')
