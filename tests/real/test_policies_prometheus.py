@@ -1,4 +1,4 @@
-"""Policy files over what a real Prometheus says. Rows D05, D07: a tolerance, and a shared rule that drops."""
+"""Policy files over what a real Prometheus says. Rows D05, D07, P03: a tolerance, a shared rule that drops, grammar."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 import pytest
 
+from autoscaler.bootstrap.policies_lint import lint
 from autoscaler.domain.fleet import Fleet
 from autoscaler.domain.reasons import Reason
 from autoscaler.domain.series import DataVerdict
@@ -122,3 +125,38 @@ def test_D07_a_shared_rule_that_collapses_takes_a_share_at_a_time_and_one_that_i
         decisions = loop.next_step()
     assert {verdict_of(d) for d in decisions} <= {DataVerdict.MISSING, DataVerdict.STALE}
     assert (loop.cluster.desired >= at).all(), "unknown is not zero"
+
+
+QUERIES = [
+    'sum(rate(http_requests_total{job="shop"}[1m]))',
+    "sum(rate(http_requests_total[1m])",
+    "sum by (job) (rate(x_total[1m])) / ignoring(job) group_left sum(up)",
+    "sum(rate(x_total[1x]))",
+    "rate(x_total)",
+    "sum(x_total[5m])",
+    'x_total{job=~"["}',
+    "histogram_quantile(0.9, sum by (le) (rate(x_bucket[5m])))",
+    "sum(x) offset 5m",
+    "max_over_time(sum(rate(x_total[1m]))[10m:1m])",
+    "sum(rate(x_total[1m])) > bool 3",
+    "1 +",
+    "{}",
+    "sum(rate(x_total[1m])) @ end()",
+    "absent(up{job='x'}) or vector(0)",
+    "clamp_max(sum(rate(x_total[1m])), 3, 4)",
+    "unknown_function(x)",
+]
+
+
+def test_P03_what_lint_calls_no_promql_is_what_prometheus_refuses(prometheus, tmp_path):
+    server = prometheus()
+    wrong = []
+    for query in QUERIES:
+        demand = [{"name": "load", "source": "prod", "query": query, "capacity": {"perReplica": "10"}}]
+        path = tmp_path / "fleet.yaml"
+        path.write_text("---\n".join((SOURCE, autoscaler("w", "shop", {}, demands=demand))))
+        found = [f for f in lint([path], datetime(2026, 6, 1, tzinfo=UTC)) if "not PromQL" in f.message]
+        answer = server.get(f"/api/v1/parse_query?query={quote(query)}")
+        if bool(found) != (answer.status == 400):
+            wrong.append((query, [f.message for f in found], answer.status, answer.body[:200]))
+    assert wrong == []
