@@ -17,6 +17,7 @@ from autoscaler.bootstrap.engine_state_relived import lived_again
 from autoscaler.bootstrap.fleet_files import FleetFiles
 from autoscaler.bootstrap.live_sources import LiveSources, in_words
 from autoscaler.bootstrap.past import Past
+from autoscaler.bootstrap.pause_reminders import PauseReminders
 from autoscaler.bootstrap.policies_in_force import PoliciesInForce
 from autoscaler.bootstrap.server_time import TOLERATED_S, ServerClock
 from autoscaler.bootstrap.settings import ServiceSettings
@@ -55,6 +56,7 @@ class Service:
     memory: EngineStateKeeper | None = None
     cold_start: ColdStart | None = None
     capacities: LearnedCapacityKeeper | None = None
+    reminders: PauseReminders | None = None
     telemetry: Telemetry = field(default_factory=Telemetry)
     last_tick: datetime | None = None
     last_error: str | None = None
@@ -96,6 +98,8 @@ class Service:
             self._hear()
             self.telemetry.observe(decisions)
             self._tell(decisions)
+            if self.reminders is not None:
+                self.reminders.look(decisions.fleet, decisions.now_s)
         except Exception as error:
             self.last_error = f"{type(error).__name__}: {error}"
             self.telemetry.ticks.labels("failed").inc()
@@ -146,6 +150,7 @@ class Service:
             "workloads": len(self.files.fleet),
             "specProblems": [str(p) for p in self.files.problems],
             "policies": self.files.policies.told(),
+            "openPauses": [] if self.reminders is None else self.reminders.told(),
             "sources": {
                 each.name: {"up": each.up, "clockSkewSeconds": each.skew_s, "failures": dict(each.failures)}
                 for each in self._source_facts()

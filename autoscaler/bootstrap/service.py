@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from autoscaler.adapters.clock import ReplayClock, SystemClock
+from autoscaler.adapters.reminder_metrics import ReminderMetrics
 from autoscaler.adapters.sources import Sources
 from autoscaler.adapters.store import DecisionStore
 from autoscaler.bootstrap.capacities import LearnedCapacityKeeper, WithNotes
@@ -16,6 +17,7 @@ from autoscaler.bootstrap.engine_state_keeper import EngineStateKeeper
 from autoscaler.bootstrap.fleet_files import FleetFiles
 from autoscaler.bootstrap.live_sources import LiveSources, ServerReader
 from autoscaler.bootstrap.past import Past
+from autoscaler.bootstrap.pause_reminders import PauseReminders
 from autoscaler.bootstrap.running import Service
 from autoscaler.bootstrap.server_time import ServerClock
 from autoscaler.bootstrap.settings import ServiceSettings
@@ -74,6 +76,7 @@ def service(settings: ServiceSettings, clock: Clock | None = None, opener: OpenS
     past.suspicions = judged.suspicions
     made = Service(settings, chosen, files, sources, past, pipeline, store, caretaker=caretaker)
     made.capacities = capacities
+    made.reminders = PauseReminders(settings.reminders, ReminderMetrics(made.telemetry.registry))
     made.cold_start = ColdStart.beside(settings.store)
     if settings.state_every_s is not None:
         made.memory = EngineStateKeeper(settings.state_folder, settings.step_s, interval_s=settings.state_every_s)

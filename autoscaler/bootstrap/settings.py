@@ -78,6 +78,11 @@ class ServiceSettings:
         return state_folder(self.store)
 
     @property
+    def reminders(self) -> Path:
+        """The file that knows of which pauses people were reminded when, beside the record."""
+        return self.store.with_name(f"{self.store.stem}-reminders.json")
+
+    @property
     def capacities(self) -> Path:
         """The file of learned capacities, beside the record."""
         return self.store.with_name(f"{self.store.stem}-capacities.json")

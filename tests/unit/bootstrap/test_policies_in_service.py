@@ -2,6 +2,7 @@
 
 import logging
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -105,3 +106,51 @@ def test_a_path_of_policies_that_is_not_there_is_refused_at_the_start(running, e
     running()
     with pytest.raises(Refused, match="no such file or folder"):
         service(settings, VirtualClock(END))
+
+
+def stop_for_good(folder: Path) -> None:
+    text = policy("pause: {owner: mia, reason: fire, openEnded: true}", "stop")
+    (folder / "stop.yaml").write_text(text.replace("[SelectsAll]", "[SelectsAll, OpenEnded]"))
+
+
+def counted(run, name: str) -> float | None:
+    return run.telemetry.registry.get_sample_value(name, {"policy": "GuardPolicy stop"})
+
+
+def test_D12_a_kill_switch_without_an_end_reminds_daily_over_restarts_and_stops_with_it(running, caplog):
+    run, clock, folder = running()
+    run.tick()
+    assert counted(run, "foresail_pause_open_workloads") is None
+    stop_for_good(folder)
+    clock.advance(15)
+    decision = run.tick()[0]
+    assert any(n.condition == "OpenEndedPause" for n in decision.notes)
+    clock.advance(15)
+    run.tick()
+    assert counted(run, "foresail_pause_reminders_total") == 1
+    assert counted(run, "foresail_pause_open_workloads") == 1
+    assert "pause_without_end policy=GuardPolicy stop: GuardPolicy stop has paused 1 workloads" in caplog.text
+    run.close()
+
+    again, later, _ = running()
+    again.tick()
+    assert counted(again, "foresail_pause_reminders_total") is None, "it was told before the restart"
+    later.at = END + timedelta(hours=24, seconds=20)
+    again.tick()
+    assert counted(again, "foresail_pause_reminders_total") == 1
+    (health,) = again.health()["openPauses"]
+    assert (health["policy"], health["workloads"]) == ("GuardPolicy stop", 1)
+    (folder / "stop.yaml").unlink()
+    later.advance(15)
+    again.tick()
+    assert counted(again, "foresail_pause_open_workloads") is None
+    assert again.health()["openPauses"] == []
+
+
+@pytest.mark.parametrize("kept", ["{", "[1]", '[{"policy": 1}]', ""])
+def test_a_broken_memory_of_reminders_reminds_anew_and_stops_nothing(running, tmp_path, kept):
+    (tmp_path / "r-reminders.json").write_text(kept)
+    run, _, folder = running()
+    stop_for_good(folder)
+    assert run.tick() is not None
+    assert counted(run, "foresail_pause_reminders_total") == 1
