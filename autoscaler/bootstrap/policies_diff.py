@@ -15,6 +15,7 @@ from autoscaler.bootstrap.policies_limits import (
     fallback_words,
     level_words,
     limit_words,
+    survive_words,
 )
 from autoscaler.bootstrap.policies_risk import brake_name, risk, window_name
 from autoscaler.domain.calendar import DAY_MINUTES, Once, Window
@@ -102,7 +103,7 @@ def _fields(load_: Workload) -> dict[str, str]:
     found |= {f"budget of {b.origin.owner}": budget_words(b) for b in guarded.budgets}
     found |= {f"condition {c.name}": condition_words(c) for c in guarded.conditions}
     if guarded.survive is not None:
-        found["surviveLossOf"] = f"{guarded.survive.replicas} replicas, one of {guarded.survive.zones} zones"
+        found["surviveLossOf"] = survive_words(guarded.survive)
     if guarded.override is not None:
         found["humanOverride"] = f"{guarded.override.hold_s:g} s"
     if guarded.fallback is not None:

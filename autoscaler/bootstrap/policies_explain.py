@@ -15,6 +15,7 @@ from autoscaler.bootstrap.policies_limits import (
     level_words,
     limit_words,
     pause_words,
+    survive_words,
 )
 from autoscaler.domain.errors import InvalidSpec, Refused
 from autoscaler.domain.policy import UNGUARDED, Guarded, Origin
@@ -26,7 +27,7 @@ from autoscaler.spec.reader import load_valid
 from autoscaler.spec.words import did_you_mean
 
 AHEAD_S = 7 * 86400.0
-MOST_CHANGES = 30
+YEAR_AHEAD_S = 366 * 86400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +52,17 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """policies: those that select the workload, the most specific first. problems: policies that are not in force."""
+    """policies: those that select the workload, the most specific first. problems: policies that are not in force.
+
+    changes: within a week. later: the first of each rule that has none within a week, a year ahead.
+    """
 
     workload: str
     at: datetime
     policies: tuple[str, ...]
     limits: tuple[Limit, ...]
     changes: tuple[Change, ...]
+    later: tuple[Change, ...] = ()
     problems: tuple[str, ...] = ()
 
 
@@ -75,6 +80,7 @@ def explain(name: str, paths: Sequence[Path], at: datetime, site: str | None = N
         tuple(f"{p.name}@{p.revision} ({p.document.file})" for p in policies),
         tuple(_limits(load, at.timestamp())),
         tuple(_changes(load, at.timestamp())),
+        tuple(_later(load, at.timestamp())),
         tuple(str(p) for p in (*loaded.problems, *loaded.knock_on)),
     )
 
@@ -128,20 +134,32 @@ def _open_rules(guarded: Guarded, now_s: float, ahead_s: float) -> Iterator[Limi
         words = f"what is set by hand stands for {guarded.override.hold_s:g} s"
         yield Limit("humanOverride", words, str(guarded.override.origin))
     if guarded.survive is not None:
-        s = guarded.survive
-        room = [f"{s.replicas} replicas"] * bool(s.replicas) + [f"one of {s.zones} zones"] * bool(s.zones)
-        yield Limit("surviveLossOf", " and ".join(room), str(s.origin))
+        yield Limit("surviveLossOf", survive_words(guarded.survive), str(guarded.survive.origin))
     if guarded.fallback is not None:
         yield Limit("fallback", fallback_words(guarded.fallback), str(guarded.fallback.origin))
 
 
 def _changes(load: Workload, now_s: float) -> Iterator[Change]:
     guarded = load.guarded or UNGUARDED
-    own, ahead_s = (load.min_replicas, load.max_replicas), load.lead.total_s
-    edges = sorted(guarded.next_edge(now_s, now_s + AHEAD_S), key=lambda e: (e[0], e[1]))
-    for moment, what, origin in edges[:MOST_CHANGES]:
-        low, high = guarded.limits_at(moment, ahead_s, own)
-        yield Change(datetime.fromtimestamp(moment, UTC), what, str(origin), low[0], high[0])
+    for moment, what, origin in sorted(guarded.next_edge(now_s, now_s + AHEAD_S), key=lambda e: (e[0], e[1])):
+        yield _change(load, moment, what, origin)
+
+
+def _later(load: Workload, now_s: float) -> Iterator[Change]:
+    """What opens within a year, of rules that do not change before."""
+    guarded = load.guarded or UNGUARDED
+    soon = {origin for _, _, origin in guarded.next_edge(now_s, now_s + AHEAD_S)}
+    edges = sorted(guarded.next_edge(now_s + AHEAD_S, now_s + YEAR_AHEAD_S), key=lambda e: (e[0], e[1]))
+    for moment, what, origin in edges:
+        if origin not in soon:
+            soon.add(origin)
+            yield _change(load, moment, what, origin)
+
+
+def _change(load: Workload, moment: float, what: str, origin: Origin) -> Change:
+    own = (load.min_replicas, load.max_replicas)
+    low, high = (load.guarded or UNGUARDED).limits_at(moment, load.lead.total_s, own)
+    return Change(datetime.fromtimestamp(moment, UTC), what, str(origin), low[0], high[0])
 
 
 def _said(origin: Origin | None) -> str:

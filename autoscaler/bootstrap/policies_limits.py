@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from autoscaler.domain.anomaly_rules import AnomalyRule, GrowthCap
 from autoscaler.domain.conditions import PolicyCondition, Then
-from autoscaler.domain.policy import NEVER, NO_TRUST, UNGUARDED, Brake, Budget, Fallback, PolicyPause
+from autoscaler.domain.policy import NEVER, NO_TRUST, UNGUARDED, Brake, Budget, Fallback, PolicyPause, Survive
 from autoscaler.domain.workload import Pause, PolicyType, ScalingRule, SelectPolicy, Workload
 
 
@@ -45,6 +45,13 @@ def _steps(rule: ScalingRule) -> str:
         return "no step limit"
     unit = {PolicyType.PODS: "pods", PolicyType.PERCENT: "%"}
     return ", ".join(f"{p.value} {unit[p.type]} per {p.period_s} s" for p in rule.policies)
+
+
+def survive_words(survive: Survive) -> str:
+    """What may be lost."""
+    many = "replica" if survive.replicas == 1 else "replicas"
+    room = [f"{survive.replicas} {many}"] * bool(survive.replicas)
+    return " and ".join([*room, *[f"one of {survive.zones} zones"] * bool(survive.zones)])
 
 
 def level_words(pause: PolicyPause) -> str:

@@ -55,7 +55,7 @@ def explain(
     at: At = None,
     output: Annotated[str, typer.Option("--output", "-o", help="table or json.")] = "table",
 ) -> None:
-    """Which rule of which file sets each limit of a workload, and what changes within a week."""
+    """Which rule of which file sets each limit of a workload, and what changes within a week and later."""
     from autoscaler.cli.policy_explain import run_explain
 
     run_explain(workload, tuple(paths), site, at, output)

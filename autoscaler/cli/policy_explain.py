@@ -13,7 +13,9 @@ from autoscaler.cli.inputs import moment, output_kind
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from autoscaler.bootstrap.policies_explain import Explanation
+    from autoscaler.bootstrap.policies_explain import Change, Explanation
+
+MOST_CHANGES = 30
 
 
 def run_explain(workload: str, paths: tuple[Path, ...], site: str | None, at: str | None, output: str) -> None:
@@ -30,6 +32,11 @@ def run_explain(workload: str, paths: tuple[Path, ...], site: str | None, at: st
         raise SystemExit(1)
 
 
+def _change(change: Change) -> Iterator[str]:
+    yield f"  {change.at:%Y-%m-%d %H:%M:%S} UTC  {change.what}: min {change.low}, max {change.high}"
+    yield f"  {'':<23}    by {change.rule}"
+
+
 def _lines(found: Explanation) -> Iterator[str]:
     yield f"{found.workload} at {found.at.isoformat()}"
     yield "policies, the most specific first"
@@ -40,11 +47,16 @@ def _lines(found: Explanation) -> Iterator[str]:
         yield f"  {limit.field:<{width}}  {limit.value}"
         yield f"  {'':<{width}}    by {limit.rule or 'the built-in default'}"
     yield "within a week"
-    for change in found.changes:
-        yield f"  {change.at:%Y-%m-%d %H:%M:%S} UTC  {change.what}: min {change.low}, max {change.high}"
-        yield f"  {'':<23}    by {change.rule}"
+    for change in found.changes[:MOST_CHANGES]:
+        yield from _change(change)
+    if len(found.changes) > MOST_CHANGES:
+        yield f"  and {len(found.changes) - MOST_CHANGES} more: -o json has them all"
     if not found.changes:
         yield "  nothing changes by itself"
+    if found.later:
+        yield "later"
+        for change in found.later:
+            yield from _change(change)
     if found.problems:
         yield "not in force, as it is not valid"
         yield from (f"  {problem}" for problem in found.problems)

@@ -59,6 +59,15 @@ def test_each_limit_names_the_rule_that_sets_it_and_what_changes_within_a_week(w
     ]
 
 
+def test_what_opens_only_later_is_told_once_with_its_moment(written, tmp_path) -> None:
+    rules = f"schedule: [{{name: day, min: 8, when: {WEEK}}}], events: [{{name: e, floor: 9, when: {ONCE}}}]"
+    found = explain("web", [written(policy(limits=f"{{{rules}}}")), tmp_path / "fleet.yaml"], NOW)
+    assert [(c.at.isoformat(), c.what, c.low) for c in found.later] == [
+        ("2026-11-27T06:00:00+00:00", "window e opens", 9),
+    ]
+    assert {c.what for c in found.changes} == {"window day opens", "window day closes"}
+
+
 def test_a_workload_without_policies_is_explained_too(written, tmp_path) -> None:
     written()
     found = explain("web", [tmp_path / "fleet.yaml"], NOW)
