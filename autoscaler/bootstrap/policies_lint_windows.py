@@ -6,7 +6,7 @@ Spans are compared as moments, over a year ahead: zones, summer time and nights 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -89,6 +89,7 @@ def _idle(policy: PlacedPolicy, other: PlacedPolicy, times: _Times) -> Iterator[
     fixed = {} if bounds is None else {"min": bounds.min, "max": bounds.max}
     for index, window in enumerate(policy.windows):
         least, most = _by_limits(window, fixed)
+        lift = False
         stronger: Origin | None = other.origin("limits", "replicas") if least or most else None
         for k, against in enumerate(other.windows):
             if (policy is other and k == index) or not times.inside(window.window, against.window):
@@ -97,10 +98,12 @@ def _idle(policy: PlacedPolicy, other: PlacedPolicy, times: _Times) -> Iterator[
             if equal and (other.name, k) > (policy.name, index):
                 continue  # of two alike the later one is told
             low, high = _by_window(window, against)
-            if low > least or high > most:
+            higher = against.uplift >= window.uplift > 1
+            if low > least or high > most or higher > lift:
                 stronger = against.origin
-            least, most = least or low, most or high
-        if stronger is not None and (window.least is None or least) and (window.most is None or most):
+            least, most, lift = least or low, most or high, lift or higher
+        says = ((window.least is not None, least), (window.most is not None, most), (window.uplift > 1, lift))
+        if stronger is not None and all(idle for said, idle in says if said):
             words = f"{window.name} never counts: whenever it is open, {stronger} asks for as much or more"
             yield at_origin(Level.WARNING, "unreachable", window.origin, words, "remove it, or change one of them")
     for index, freeze in enumerate(policy.freezes):
@@ -134,7 +137,7 @@ def _by_window(window: ReplicaWindow, against: ReplicaWindow) -> tuple[bool, boo
 
 
 def _same(one: ReplicaWindow, other: ReplicaWindow) -> bool:
-    return (one.least, one.most, one.bounded) == (other.least, other.most, other.bounded)
+    return replace(one, name="", window=other.window, origin=other.origin) == replace(other, name="")
 
 
 def _stopped(policy: PlacedPolicy, other: PlacedPolicy, times: _Times) -> Iterator[LintFinding]:

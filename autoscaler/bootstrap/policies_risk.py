@@ -59,9 +59,11 @@ def protections(load: Workload, now_s: float | None) -> dict[str, Protection]:
         "max": Protection({"max": load.max_replicas}, ""),
     }
     for w in guarded.windows:
-        numbers = {"min": w.least, "max": w.most}
+        numbers = {"min": w.least, "max": w.most, "uplift": w.uplift if w.uplift > 1 else None}
         told = {part: float(value) for part, value in numbers.items() if value is not None}
-        gone = "a floor is removed" if w.least is not None else "a cap is removed"
+        gone = "a cap is removed" if w.most is not None and w.least is None else "a floor is removed"
+        if w.uplift > 1 and w.least is None:
+            gone = "an expected uplift is removed"
         found[window_name(w, guarded)] = Protection(told, gone, _over(w.window, now_s))
     for brake in guarded.brakes:
         found[brake_name(brake)] = Protection({"share": brake.share}, "a brake is removed")

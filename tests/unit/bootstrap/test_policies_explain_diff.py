@@ -129,6 +129,8 @@ RISKY = [
      "brake of GuardPolicy shop", "from or to zero"),
     ("floor lowered", f"{{events: [{{name: e, floor: 90, when: {ONCE}}}]}}",
      f"{{events: [{{name: e, floor: 9, when: {ONCE}}}]}}", "window e", "10 times"),
+    ("uplift removed", f"{{replicas: {{max: 20}}, events: [{{name: e, uplift: 2, when: {ONCE}}}]}}",
+     "{replicas: {max: 20}}", "window e", "an expected uplift is removed"),
     ("half a window removed", f"{{schedule: [{{name: e, min: 3, max: 9, when: {WEEK}}}]}}",
      f"{{schedule: [{{name: e, max: 9, when: {WEEK}}}]}}", "window e", "its min is removed"),
     ("trust unbounded", "{replicas: {max: 20}, forecastTrust: {maxOverObserved: 4}}", "{replicas: {max: 20}}",

@@ -133,6 +133,14 @@ def test_P03_a_window_inside_a_stricter_one_never_counts(looked, schedule, index
     assert told(looked(policy(limits=f"{{schedule: {schedule}}}"))) == [("unreachable", f"limits.schedule[{index}]")]
 
 
+def test_F08_an_uplift_counts_unless_another_expects_as_much(looked):
+    inner, outer = once("2026-06-12", "2026-06-13"), once("2026-06-11", "2026-06-14")
+    rules = "{{replicas: {{min: 5}}, events: [{{name: a, {}, when: {}}}, {{name: b, {}, when: {}}}]}}"
+    assert looked(policy(limits=rules.format("floor: 3, uplift: 1.5", inner, "uplift: 1.4", outer))) == []
+    found = looked(policy(limits=rules.format("floor: 3, uplift: 1.5", inner, "uplift: 1.5", outer)))
+    assert told(found) == [("unreachable", "limits.events[0]")]
+
+
 def test_P03_windows_that_overlap_in_part_or_say_more_all_count(looked):
     for other in (week("07:00", "12:00"), week("09:00", "12:00", "Tue"), week("09:00", "21:00")):
         rules = f"[{{name: a, max: 9, when: {week('08:00', '20:00')}}}, {{name: b, max: 9, when: {other}}}]"
