@@ -15,6 +15,7 @@ from autoscaler.cli import options
 from autoscaler.cli.capacity_app import capacity
 from autoscaler.cli.import_app import import_app
 from autoscaler.cli.models_app import models_app
+from autoscaler.cli.order import InOrderOfUse
 from autoscaler.cli.outlook_app import outlook
 from autoscaler.cli.policy import policy
 from autoscaler.cli.record_app import DEFAULT_STORE, Store, When, export, history
@@ -22,6 +23,7 @@ from autoscaler.cli.train_app import train
 
 app = typer.Typer(
     name="foresail",
+    cls=InOrderOfUse,
     help="Foresail sees load before it arrives: a predictive autoscaler for Kubernetes that explains itself.",
     no_args_is_help=True,
     add_completion=True,

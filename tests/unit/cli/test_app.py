@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from autoscaler.cli.app import app, main
+from autoscaler.cli.order import ORDER
 from autoscaler.domain.errors import InvalidSpec, Problem, SourceDown
 
 HEAVY = {
@@ -65,6 +66,13 @@ def test_help_answers_before_a_reader_gets_impatient():
         if taken[-1] < 0.3:
             return
     pytest.fail(f"best of five took {min(taken):.2f} s")
+
+
+def test_commands_stand_in_the_order_of_their_use(foresail):
+    listed = foresail("--help").out.partition("Commands:")[2].splitlines()
+    named = [line.split()[0] for line in listed if line.startswith("  ") and line[2] != " "]
+    assert named[:3] == ["demo", "advise", "report"]
+    assert set(COMMANDS) <= set(named) <= set(ORDER)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
