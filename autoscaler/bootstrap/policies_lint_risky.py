@@ -6,15 +6,34 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from autoscaler.domain.policy import NO_TRUST, UNGUARDED, Origin
+from pydantic.alias_generators import to_snake
+
+from autoscaler.domain.anomaly import CAUSES, Cause
+from autoscaler.domain.anomaly_rules import BY_DEFAULT
+from autoscaler.domain.policy import NO_TRUST, UNGUARDED, Growth, Origin
 from autoscaler.domain.workload import PolicyType, ScalingRule, SelectPolicy, Workload
 from autoscaler.reporting.lint import Level, LintFinding, at_origin
+from autoscaler.spec.policy_anomaly import field_of
 from autoscaler.spec.policy_match import PlacedPolicy
+from autoscaler.spec.scalars import duration_s
 
 OLD_DATA_S = 900.0
 """A forecast over a lead of minutes says little about a quarter of an hour ago."""
 WIDE = 100
 """Max over min from which on one wrong number can buy a hundredfold."""
+
+OVERRIDE_LEAST_S, OVERRIDE_MOST_S = 300.0, 4 * 3600.0
+LOOSE = {
+    (Cause.CAPACITY, "shrink"): "it may shrink while its replicas serve less: those that are left serve even less",
+    (Cause.LATENCY_ERRORS, "shrink"): (
+        "it may shrink while it fails: load that falls because users give up looks like calm"
+    ),
+    (Cause.DATA_FAULT, "growth"): "it may grow by a forecast from data that is at fault",
+    (Cause.DATA_FAULT, "shrink"): "it may shrink on data that is at fault",
+    (Cause.SENSOR_LOSS, "growth"): "it may grow by a forecast from a sensor that is lost",
+    (Cause.SENSOR_LOSS, "shrink"): "it may shrink on a sensor that is lost",
+    (Cause.SUSPECTED_ATTACK, "growth"): "a suspected attack may buy whatever the forecast that it feeds asks for",
+}
 
 
 class _Risk(NamedTuple):
@@ -37,6 +56,17 @@ def risky_findings(loads: Mapping[str, Workload]) -> Iterator[LintFinding]:
 
 def lone_findings(policy: PlacedPolicy) -> Iterator[LintFinding]:
     """What a policy's own text shows, whoever it selects."""
+    yield from _anomaly_findings(policy)
+    defaults = policy.model.spec.defaults
+    override = None if defaults is None else defaults.human_override
+    if override is not None and not OVERRIDE_LEAST_S <= duration_s(override.hold_for) <= OVERRIDE_MOST_S:
+        short = duration_s(override.hold_for) < OVERRIDE_LEAST_S
+        words = (
+            "what somebody sets by hand in an incident is undone before it has helped"
+            if short else "what somebody once set by hand stands for longer than anybody remembers it"
+        )  # fmt: skip
+        remedy = "write 15m or more" if short else "write 4h or less; for longer there is pause, with an owner"
+        yield at_origin(Level.WARNING, "risky", policy.origin("defaults", "humanOverride"), words, remedy)
     brake = policy.limits.brake
     for name in ("shrink", "grow"):
         if brake is not None and getattr(brake, name) == "100%":
@@ -48,6 +78,31 @@ def lone_findings(policy: PlacedPolicy) -> Iterator[LintFinding]:
         origin = policy.origin("limits", "behavior", "scaleDown", "policies")
         words = "a limit of 100 percent a step lets everything go at once"
         yield at_origin(Level.WARNING, "idle", origin, words, "lower it, or remove it")
+
+
+def _anomaly_findings(policy: PlacedPolicy) -> Iterator[LintFinding]:
+    """Rules about anomalies that loosen what is built in for a reason, or nothing, as limits only tighten."""
+    for part in ("defaults", "limits"):
+        said = getattr(policy.model.spec, part)
+        spec = None if said is None else said.anomaly
+        for cause in CAUSES if spec is not None else ():
+            name = field_of(cause)
+            rule = getattr(spec, to_snake(name))
+            built_in = BY_DEFAULT[cause]
+            for field, loose in (("growth", Growth.ANY), ("shrink", True)):
+                value = None if rule is None else getattr(rule, field)
+                if value != loose:
+                    continue
+                origin = policy.origin(part, "anomaly", name, field)
+                if part == "limits":
+                    words = f"{field} {_said(value)} limits nothing: of several rules the strictest counts"
+                    yield at_origin(Level.WARNING, "idle", origin, words, "write it in defaults, or remove it")
+                elif (cause, field) in LOOSE and getattr(built_in, field) != value:
+                    yield at_origin(Level.WARNING, "risky", origin, LOOSE[cause, field], "remove it, if in doubt")
+
+
+def _said(value: object) -> str:
+    return "true" if value is True else str(value)
 
 
 def _risks(load: Workload) -> Iterator[_Risk]:

@@ -237,3 +237,24 @@ def test_windows_that_are_too_many_to_compare_are_said_to_be(looked, monkeypatch
     )
     (note,) = looked(policy(limits=f"{{schedule: {rules}}}"))
     assert (note.rule, note.level.value) == ("not-compared", "note")
+
+
+ANOMALIES = [
+    ("defaults", "{latencyErrors: {shrink: true}}", [("risky", "defaults.anomaly.latencyErrors.shrink")]),
+    ("defaults", "{dataFault: {growth: Any}}", [("risky", "defaults.anomaly.dataFault.growth")]),
+    ("defaults", "{suspectedAttack: {growth: Any}}", [("risky", "defaults.anomaly.suspectedAttack.growth")]),
+    ("limits", "{capacity: {shrink: true}}", [("idle", "limits.anomaly.capacity.shrink")]),
+    ("defaults", "{demand: {growth: Any, shrink: true}, dataFault: {growth: ObservedNeed}}", []),
+    ("limits", "{demand: {shrink: false}}", []),
+]
+
+
+@pytest.mark.parametrize(("part", "rules", "expected"), ANOMALIES)
+def test_rules_about_anomalies_that_loosen_too_much_or_nothing(looked, part, rules, expected):
+    assert told(looked(policy(**{part: f"{{anomaly: {rules}}}"}))) == expected
+
+
+@pytest.mark.parametrize(("hold", "words"), [("0s", "undone before"), ("12h", "longer than anybody"), ("1h", None)])
+def test_D04_a_hold_for_hands_that_is_too_short_or_too_long_is_risky(looked, hold, words):
+    found = looked(policy(defaults=f"{{humanOverride: {{holdFor: {hold}}}}}"))
+    assert [words in f.message for f in found] == ([True] if words else [])
