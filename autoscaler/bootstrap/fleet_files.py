@@ -62,7 +62,11 @@ class FleetFiles:
         if stamp == self._stamp:
             return False
         self._stamp = stamp
-        loaded = load_valid(paths)
+        self._take_in(load_valid(paths))
+        return True
+
+    def _take_in(self, loaded: PartialLoad) -> None:
+        """One reading takes effect at once."""
         self.policies = self.policies.after(loaded, self.policies_in)
         self._autoscalers = self._standing(loaded)
         sources = {s.name: s for s in loaded.fleet.compiled_sources}
@@ -78,7 +82,6 @@ class FleetFiles:
         )
         self._take(workloads)
         self.generation += 1
-        return True
 
     def adjust(self) -> None:
         """Something was learned: the same workloads with it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +18,7 @@ from autoscaler.bootstrap.fleet_files import FleetFiles
 from autoscaler.bootstrap.live_sources import LiveSources, ServerReader
 from autoscaler.bootstrap.past import Past
 from autoscaler.bootstrap.pause_reminders import PauseReminders
-from autoscaler.bootstrap.running import Service
+from autoscaler.bootstrap.running import Caretaker, Service
 from autoscaler.bootstrap.server_time import ServerClock
 from autoscaler.bootstrap.settings import ServiceSettings
 from autoscaler.domain.errors import InvalidSpec, Refused
@@ -36,10 +36,11 @@ from autoscaler.ports.metrics import MetricsReader
 from autoscaler.simulator.live import LiveTwin
 from autoscaler.spec.compile import PrometheusSource
 
-__all__ = ["Service", "service"]
+__all__ = ["Service", "composed", "service"]
 
 DAY_S = 86400
 OpenServer = Callable[[PrometheusSource], ServerReader]
+OpenCluster = Callable[[ServiceSettings, Clock, Iterable[str]], tuple[Cluster, Caretaker] | None]
 
 
 def service(settings: ServiceSettings, clock: Clock | None = None, opener: OpenServer | None = None) -> Service:
@@ -56,6 +57,14 @@ def service(settings: ServiceSettings, clock: Clock | None = None, opener: OpenS
         if files.problems:
             raise InvalidSpec(files.problems)
         raise Refused(f"no PredictiveAutoscaler in {', '.join(map(str, settings.fleet))}; write one, or name its file")
+    return composed(settings, files, _open_named, clock, opener)
+
+
+def composed(
+    settings: ServiceSettings, files: FleetFiles, cluster_opener: OpenCluster,
+    clock: Clock | None = None, opener: OpenServer | None = None,
+) -> Service:  # fmt: skip
+    """A service over a fleet that was read, ready for its first tick. cluster_opener: None from it = simulated."""
     chosen = clock or _clock(settings)
     sources = LiveSources(opener or _opener(settings), Sources, settings.deadline_s)
     judged = Judged(sources, Suspicions(sources))
@@ -63,10 +72,9 @@ def service(settings: ServiceSettings, clock: Clock | None = None, opener: OpenS
     store = DecisionStore.open(settings.store, tick_s=settings.tick_s)
     cluster: Cluster = LiveTwin(chosen, Collected(history, files), settings.step_s)
     caretaker = None
-    if settings.cluster is not None:
-        from autoscaler.bootstrap.clusters import open_cluster
-
-        cluster, caretaker = open_cluster(settings, chosen, {ref.namespace for ref in store.workloads()})
+    real = cluster_opener(settings, chosen, {ref.namespace for ref in store.workloads()})
+    if real is not None:
+        cluster, caretaker = real
     capacities = LearnedCapacityKeeper.restored(sources.beside(sources), settings.capacities, settings.step_s)
     files.adjusted = capacities.applied
     files.adjust()
@@ -86,6 +94,15 @@ def service(settings: ServiceSettings, clock: Clock | None = None, opener: OpenS
         made.close()
         raise
     return made
+
+
+def _open_named(settings: ServiceSettings, clock: Clock, namespaces: Iterable[str]) -> tuple[Cluster, Caretaker] | None:
+    """The cluster that the settings name; its client is loaded only then."""
+    if settings.cluster is None:
+        return None
+    from autoscaler.bootstrap.clusters import open_cluster
+
+    return open_cluster(settings, clock, namespaces)
 
 
 def _opener(settings: ServiceSettings) -> OpenServer:

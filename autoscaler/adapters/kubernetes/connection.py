@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import logging
 import re
+import socket
 import threading
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 from kubernetes import config
@@ -71,13 +73,22 @@ class Access:
         return made
 
 
+class Fence(Protocol):
+    """Who may write. A call that changes something asks right before it is sent."""
+
+    def left_s(self) -> float:
+        """For how many seconds a write that is sent now may still be on its way; 0 or less: it may not be sent."""
+        ...
+
+
 @dataclass(slots=True)
 class Connection:
-    """Thread-safe. timeout_s: longest wait for one answer."""
+    """Thread-safe. timeout_s: longest wait for one answer. fence: None = we are alone."""
 
     access: Access
     timeout_s: float = 5.0
     monotonic: Callable[[], float] = time.monotonic
+    fence: Fence | None = None
     server_time_s: float | None = None
     _client: ApiClient | None = None
     _made_s: float = 0.0
@@ -134,7 +145,7 @@ class Connection:
                 method=method, resource_path=path, query_params=list(query.items()), header_params=headers,
                 body=body, auth_settings=["BearerToken"],
             )  # fmt: skip
-            answer = client.call_api(*asked[:4], _request_timeout=self.timeout_s)
+            answer = client.call_api(*asked[:4], _request_timeout=self._patience_s(method))
             data = answer.read()  # type: ignore[no-untyped-call]
         except ApiException as error:
             if not error.status:  # the client's way to say that TLS failed
@@ -153,6 +164,41 @@ class Connection:
             return msgspec.json.decode(data)
         except msgspec.DecodeError as error:
             raise ApiFault(answer.status, f"the answer is no JSON: {_short(error)}") from error
+
+    def _patience_s(self, method: str) -> float:
+        """How long this call may take. ApiFault for a change that is not ours to make: it is not sent."""
+        if self.fence is None or method == "GET":
+            return self.timeout_s
+        left_s = self.fence.left_s()
+        if left_s <= 0:
+            raise ApiFault(None, "not sent: this process does not lead (any more)")
+        return min(self.timeout_s, left_s)
+
+    def stream(self, path: str, query: Mapping[str, str], quiet_s: float) -> Stream:
+        """A watch, open. ApiFault as for a call; 401 too, after the credentials were read again.
+
+        quiet_s: longest silence that is not taken for a dead connection.
+        """
+        try:
+            client = self._connected()
+            asked = client.param_serialize(
+                method="GET", resource_path=path, query_params=list(query.items()),
+                header_params={"Accept": "application/json"}, auth_settings=["BearerToken"],
+            )  # fmt: skip
+            answer = client.call_api(*asked[:4], _request_timeout=(self.timeout_s, quiet_s))
+            if answer.status >= 400:
+                fault = _refusal(answer.status, answer.read(), answer.headers, answer.reason)  # type: ignore[no-untyped-call]
+                if fault.status == 401:
+                    self._reconnected(client)
+                raise fault
+        except Refused as why:
+            raise ApiFault(None, str(why)) from why
+        except ApiException as error:
+            raise _refusal(error.status or None, error.body, error.headers or {}, error.reason) from error
+        except (HTTPError, OSError) as error:
+            raise _no_answer(error) from error
+        self._hear(answer.headers)
+        return Stream(answer.response)
 
     def _hear(self, headers: Mapping[str, str]) -> None:
         told = headers.get("Date")
@@ -185,6 +231,38 @@ class Connection:
             if self._client is not None:
                 self._client.rest_client.close()
                 self._client = None
+
+
+class Stream:
+    """The events of one watch; iterate once. `close` may come from another thread and ends it."""
+
+    def __init__(self, response: Any) -> None:
+        self._response = response
+        self._open = True
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """Ends where the server ends it. ApiFault when nothing came for too long, or what came is no event."""
+        rest = b""
+        try:
+            chunked = self._response.chunked
+            pieces = self._response.stream(None) if chunked else iter(self._response.read1, b"")
+            for piece in pieces:
+                *lines, rest = (rest + piece).split(b"\n")
+                for line in lines:
+                    if line.strip():
+                        yield msgspec.json.decode(line)
+        except msgspec.DecodeError as error:
+            raise ApiFault(None, f"the watch is no JSON: {_short(error)}") from error
+        except (HTTPError, OSError, ValueError, AttributeError) as error:  # the last two: closed under the read
+            if self._open:
+                raise _no_answer(error) from error
+        finally:
+            self._response.close()
+
+    def close(self) -> None:
+        self._open = False
+        with suppress(Exception):  # whatever is left of it
+            self._response.connection.sock.shutdown(socket.SHUT_RDWR)
 
 
 class _Stale(Exception):

@@ -1,0 +1,154 @@
+"""Custom resources in force: one broken object costs itself alone, and keeps what it last validly said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from autoscaler.bootstrap.fleet_objects import FleetObjects
+from autoscaler.domain.workload import WorkloadRef
+
+WEB, API = WorkloadRef("shop", "web"), WorkloadRef("shop", "api")
+
+
+@dataclass
+class Told:
+    """Stands in for the cache: what the cluster says now."""
+
+    said: dict[str, dict[str, Any]] = field(default_factory=dict)
+    revision: tuple[int, ...] = (0,)
+    synced: bool = True
+
+    def things(self) -> list[dict[str, Any]]:
+        return list(self.said.values())
+
+    def say(self, *things: dict[str, Any]) -> None:
+        for thing in things:
+            self.said[f"{thing['kind']}/{thing['metadata']['name']}"] = thing
+        self.revision = (self.revision[0] + 1,)
+
+    def drop(self, key: str) -> None:
+        del self.said[key]
+        self.revision = (self.revision[0] + 1,)
+
+
+def thing(kind: str, name: str, spec: dict[str, Any], generation: int = 1, **meta: Any) -> dict[str, Any]:
+    """As the API server tells it, with its own bookkeeping and a status."""
+    told = {"name": name, "uid": f"u-{name}", "generation": generation, "resourceVersion": "7", "managedFields": []}
+    inside = {"namespace": "shop"} if kind == "PredictiveAutoscaler" else {}
+    return {
+        "apiVersion": "foresail.dev/v1alpha1", "kind": kind, "metadata": {**told, **inside, **meta},
+        "spec": spec, "status": {"state": "Active"},
+    }  # fmt: skip
+
+
+def autoscaler(name: str = "web", most: int = 40, target: str | None = None, **more: Any) -> dict[str, Any]:
+    spec = {
+        "target": {"apiVersion": "apps/v1", "kind": "Deployment", "name": target or name},
+        "demands": [{"name": "load", "source": "prod", "query": "q", "capacity": {"perReplica": "10"}}],
+        "replicas": {"min": 1, "max": most},
+    }
+    return thing("PredictiveAutoscaler", name, spec, **more)
+
+
+def source() -> dict[str, Any]:
+    return thing("MetricsSource", "prod", {"prometheus": {"url": "http://prometheus:9090"}})
+
+
+def policy(most: int, **more: Any) -> dict[str, Any]:
+    return thing(
+        "GuardPolicy", "caps", {"selector": {"namespaces": ["shop"]}, "limits": {"replicas": {"max": most}}}, **more
+    )
+
+
+def fleet(*things: dict[str, Any]) -> tuple[Told, FleetObjects]:
+    told = Told()
+    told.say(*things)
+    files = FleetObjects((), cache=told)  # type: ignore[arg-type]
+    files.refresh()
+    return told, files
+
+
+def most_of(files: FleetObjects) -> dict[str, int]:
+    return {w.ref.name: w.max_replicas for w in files.fleet.workloads}
+
+
+def test_K09_nothing_is_known_before_everything_was_read_once():
+    told = Told(synced=False)
+    told.say(source(), autoscaler())
+    files = FleetObjects((), cache=told)  # type: ignore[arg-type]
+    assert not files.refresh()
+    assert files.generation == 0
+    told.synced = True
+    assert files.refresh()
+    assert most_of(files) == {"web": 40}
+
+
+def test_objects_mean_what_files_mean_policies_included_and_a_reading_is_taken_once():
+    told, files = fleet(source(), autoscaler(), policy(12))
+    assert not files.problems
+    assert files.servers["prod"].url == "http://prometheus:9090"
+    guarded = files.fleet.workloads[0].guarded
+    assert guarded is not None
+    rules = dict(guarded.rules_at(0.0, 60.0, (1, 40)))
+    assert "guardpolicies/caps:1" in str(rules), "a rule names the object and its generation"
+    assert not files.refresh()
+    told.say(policy(9, generation=2))
+    assert files.refresh()
+    assert files.generation == 2
+
+
+def test_K16_one_broken_object_keeps_its_last_good_form_and_the_others_move_on():
+    told, files = fleet(source(), autoscaler("web"), autoscaler("api"))
+    broken = autoscaler("web", generation=2)
+    broken["spec"]["replicas"] = {"min": 5, "max": 2}
+    told.say(broken, autoscaler("api", 60, generation=2))
+    files.refresh()
+    assert most_of(files) == {"web": 40, "api": 60}
+    assert files.wrong.keys() == {WEB}
+    (problem,) = files.wrong[WEB]
+    assert (problem.file, problem.line, problem.path) == ("predictiveautoscalers/shop/web", 2, "spec.replicas")
+    told.say(autoscaler("web", 50, generation=3))
+    files.refresh()
+    assert most_of(files) == {"web": 50, "api": 60}
+    assert not files.wrong
+
+
+def test_K16_an_object_that_never_was_valid_is_not_in_force_and_is_not_taken_for_deleted():
+    broken = autoscaler("web")
+    broken["spec"]["demands"][0]["source"] = "nowhere"
+    _, files = fleet(source(), broken, autoscaler("api"))
+    assert most_of(files) == {"api": 40}
+    assert files.refused == {WEB}
+    assert "no such MetricsSource" in files.wrong[WEB][0].message
+
+
+def test_K03_two_autoscalers_on_one_target_are_both_refused_and_each_names_the_other():
+    _, files = fleet(source(), autoscaler("web"), autoscaler("api", target="web"))
+    assert most_of(files) == {}
+    assert "PredictiveAutoscaler shop/api" in files.wrong[WEB][0].message
+    assert "PredictiveAutoscaler shop/web" in files.wrong[API][0].message
+
+
+def test_K03_a_second_one_that_comes_later_takes_nothing_from_the_first():
+    told, files = fleet(source(), autoscaler("web"))
+    told.say(autoscaler("api", target="web"))
+    files.refresh()
+    assert most_of(files) == {"web": 40}, "its last valid form; the newcomer never was valid"
+    assert files.wrong.keys() == {WEB, API}
+    told.drop("PredictiveAutoscaler/api")
+    files.refresh()
+    assert most_of(files) == {"web": 40}
+    assert not files.wrong
+
+
+def test_what_is_deleted_leaves_the_fleet_and_what_the_server_adds_to_metadata_is_nobodys_slip():
+    noisy = autoscaler(
+        "web", creationTimestamp="2026-01-01T00:00:00Z", annotations={"kubectl.kubernetes.io/last-applied": "{" * 9}
+    )
+    told, files = fleet(source(), noisy)
+    assert not files.problems
+    told.drop("PredictiveAutoscaler/web")
+    assert files.refresh()
+    assert len(files.fleet) == 0
+    assert not files.refused
