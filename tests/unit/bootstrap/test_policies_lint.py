@@ -59,6 +59,14 @@ def test_nothing_is_said_about_policies_that_are_well(looked, workload):
     assert summary(looked(fine)) == "nothing is wrong"
 
 
+EXAMPLES = Path(__file__).parents[3] / "policies" / "examples"
+
+
+@pytest.mark.parametrize("folder", sorted(p.parent for p in EXAMPLES.glob("*/policy.yaml")), ids=lambda p: p.name)
+def test_the_examples_are_well_written_with_their_workloads(folder):
+    assert list(map(str, lint([folder], NOW, "plant-7"))) == []
+
+
 def test_P01_what_the_parser_refuses_is_an_error_with_its_place(looked):
     (found,) = looked(policy(limits='{replicas: {max: "40"}}'))
     assert (found.level, found.rule, found.path) == (Level.ERROR, "invalid", "spec.limits.replicas.max")

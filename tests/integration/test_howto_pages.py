@@ -11,7 +11,7 @@ from autoscaler.cli.app import main
 from autoscaler.reporting.lint import RULES
 from tests.unit.docs.pages import agrees, played
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 HOWTO = ROOT / "docs" / "howto"
 PAGES = sorted(HOWTO.glob("*.md"))
 

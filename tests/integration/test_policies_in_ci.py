@@ -13,7 +13,7 @@ from pre_commit.clientlib import load_config, load_manifest
 
 from tests.unit.docs.pages import GIT, blocks
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "howto" / "test-policies-in-ci.md").read_text()
 FILES = {b.file: b.text for b in blocks(PAGE) if b.file}
 CONFIG, WORKFLOW = ".pre-commit-config.yaml", ".github/workflows/policies.yaml"
