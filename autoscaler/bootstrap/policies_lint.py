@@ -102,6 +102,7 @@ class _Look:
     def _clashes(self) -> Iterator[LintFinding]:
         """Min above max, always or while windows are open."""
         found: dict[tuple[Origin, Origin, str], list[str]] = defaultdict(list)
+        early: dict[tuple[Origin, Origin, str], list[str]] = defaultdict(list)
         for name, load in self.loads.items():
             guarded = load.guarded
             if guarded is None:
@@ -109,12 +110,22 @@ class _Look:
             if guarded.clash is not None:
                 found[*guarded.clash, ""].append(name)
                 continue
-            for moment, low, high in _window_clashes(guarded, (load.min_replicas, load.max_replicas), self.now_s):
+            own = (load.min_replicas, load.max_replicas)
+            open_: set[tuple[Origin, Origin]] = set()
+            for moment, low, high in _window_clashes(guarded, own, self.now_s):
+                open_.add((low, high))
                 found[low, high, f" from {datetime.fromtimestamp(moment).astimezone():%Y-%m-%d %H:%M %Z}"].append(name)
+            for moment, low, high in _window_clashes(guarded, own, self.now_s, load.lead.total_s):
+                if (low, high) not in open_:
+                    early[low, high, f"{datetime.fromtimestamp(moment).astimezone():%Y-%m-%d %H:%M %Z}"].append(name)
         for (low, high, when), names in found.items():
             words = f"min of {low} is above max of {high}{when}: {_some(names)} would keep what it has"
             yield at_origin(Level.ERROR, "clash", low if low.owner.startswith("Guard") else high, words,
                             "raise max, lower min, or let their selectors not overlap")  # fmt: skip
+        for (low, high, when), names in early.items():
+            words = f"is asked for by the lead time ahead, from {when} on, while {high} still caps {_some(names)}"
+            remedy = "let that max end earlier by the lead time, or the replicas come only when it ends"
+            yield at_origin(Level.WARNING, "early-clash", low, words, remedy)
 
     def _pairs(self) -> Iterator[LintFinding]:
         """Two policies that may speak about one workload and do not agree."""
@@ -238,17 +249,23 @@ def _origins(guarded: Guarded) -> Iterator[Origin]:
         yield guarded.fallback.origin
 
 
-def _window_clashes(guarded: Guarded, own: tuple[int, int], now_s: float) -> Iterator[tuple[float, Origin, Origin]]:
-    """Moments at which windows leave no room: each pair of rules once, with the first such moment."""
+def _window_clashes(
+    guarded: Guarded, own: tuple[int, int], now_s: float, ahead_s: float = 0.0
+) -> Iterator[tuple[float, Origin, Origin]]:
+    """Moments at which windows leave no room: each pair of rules once, with the first such moment.
+
+    ahead_s: how much earlier a min is asked for.
+    """
     seen: set[tuple[Origin, Origin]] = set()
     edges = {now_s}
     for w in guarded.windows:
-        ahead_s = WEEKS_AHEAD_S if isinstance(w.window, Hours) and w.window.days else YEAR_AHEAD_S
-        edges |= {max(start, now_s) for start, _ in w.window.spans(now_s, now_s + ahead_s)}
+        until_s = now_s + (WEEKS_AHEAD_S if isinstance(w.window, Hours) and w.window.days else YEAR_AHEAD_S)
+        starts = {start for start, _ in w.window.spans(now_s, until_s)}
+        edges |= {max(start, now_s) for start in starts} | {max(start - ahead_s, now_s) for start in starts}
     base = dict(guarded.origins)
     fixed = Guarded(windows=tuple(w for w in guarded.windows if not w.bounded), origins=guarded.origins)
     for moment in sorted(edges):
-        (low, low_by), (high, high_by) = fixed.limits_at(moment, 0.0, own, base)
+        (low, low_by), (high, high_by) = fixed.limits_at(moment, ahead_s, own, base)
         if low > high and low_by is not None and high_by is not None and (low_by, high_by) not in seen:
             seen.add((low_by, high_by))
             yield moment, low_by, high_by

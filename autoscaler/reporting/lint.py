@@ -24,6 +24,7 @@ class Level(StrEnum):
 RULES = {
     "invalid": "A file or object that cannot be read as what it must be.",
     "clash": "Policies leave no room between min and max.",
+    "early-clash": "A min that is asked for by the lead time ahead, while a max of another window still holds.",
     "ambiguous": "Two policies that are equally specific give one field different defaults.",
     "selects-nothing": "A policy selects no workload.",
     "over": "A window or pause whose time has passed.",

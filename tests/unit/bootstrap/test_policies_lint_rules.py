@@ -166,6 +166,17 @@ def test_D01_a_policy_that_contradicts_itself_is_found_without_any_workload(look
     assert "2026-06-15 06:00 UTC" in found.message
 
 
+def test_D01_a_min_that_is_asked_for_while_a_max_still_holds_is_told_with_the_moment(looked):
+    night = "{{name: night, max: 3, when: {}}}"
+    day = f"{{name: day, min: 8, when: {week('06:00', '20:00')}}}"
+    rules = f"{{schedule: [{night.format(week('00:00', '06:00'))}, {day}]}}"
+    (found,) = looked(policy(limits=rules), web=True)
+    assert (found.rule, found.path, found.level.value) == ("early-clash", "limits.schedule[1]", "warning")
+    assert "limits.schedule[0]" in found.message
+    ends_early = f"{{schedule: [{night.format(week('00:00', '05:30'))}, {day}]}}"
+    assert looked(policy(limits=ends_early), web=True) == []
+
+
 def test_F08_D11_a_floor_that_a_stop_keeps_from_coming_is_told_with_the_moment(looked):
     event = f"events: [{{name: e, floor: 20, when: {once('2026-06-12', '2026-06-14')}}}]"
     none = f"freezes: [{{name: f, growth: None, reason: r, when: {once('2026-06-11', '2026-06-13')}}}]"
