@@ -7,6 +7,7 @@ import math
 from prometheus_client import CollectorRegistry, Gauge
 
 from autoscaler.domain.decision import Decisions
+from autoscaler.domain.season import excluded_share
 from autoscaler.domain.workload import WorkloadRef
 
 WORKLOAD = ("namespace", "name")
@@ -29,6 +30,12 @@ class RiskMetrics:
             (*WORKLOAD, "of"),
             registry=registry,
         )
+        self._excluded = Gauge(
+            "foresail_calibration_excluded_ratio",
+            "Share of the last week that owners take out of learning and risk control; absent where they take none.",
+            WORKLOAD,
+            registry=registry,
+        )
         self._real = {
             name: Gauge(f"foresail_{name}", text, WORKLOAD, registry=registry) for name, text in _REAL.items()
         }
@@ -42,6 +49,8 @@ class RiskMetrics:
         for lane, load in enumerate(decisions.fleet.workloads):
             labels = (load.ref.namespace, load.ref.name)
             self._asked.labels(*labels).set(load.risk)
+            windows = tuple(e.window for e in load.excluded)
+            _set(self._excluded, excluded_share(windows, decisions.now_s) if windows else math.nan, *labels)
             _set(self._realised, plan[lane], *labels, "plan")
             _set(self._realised, system[lane], *labels, "system")
             for gauge, value in zip(self._real.values(), (weighted[lane], unserved[lane]), strict=True):
@@ -49,7 +58,7 @@ class RiskMetrics:
 
     def forget(self, ref: WorkloadRef) -> None:
         labels = (ref.namespace, ref.name)
-        for gauge in (self._asked, *self._real.values()):
+        for gauge in (self._asked, self._excluded, *self._real.values()):
             _set(gauge, math.nan, *labels)
         for of in ("plan", "system"):
             _set(self._realised, math.nan, *labels, of)

@@ -12,6 +12,7 @@ from autoscaler.domain.conditions import FleetConditions
 from autoscaler.domain.policy import UNGUARDED
 from autoscaler.domain.policy_fleet import FleetRules
 from autoscaler.domain.policy_shared import SharedRules
+from autoscaler.domain.season import Season
 from autoscaler.domain.series import Bools, Floats, Ints
 from autoscaler.domain.workload import Demand, PauseDirection, PolicyType, ScalingRule, SelectPolicy, Workload
 
@@ -97,7 +98,7 @@ class Fleet:
     row_start[l] … row_start[l+1]-1. row_headroom: [row], None where no lane has any. horizon_s: seconds of ticks
     that some window or period of `behavior` still looks at. row_per_lane: every lane has one demand.
     capacity: [row], NaN = not known yet; unsized: [lane] with such a row, None where there is none.
-    row_zones: [row], zones whose wall clock demand follows, None = UTC; None where all rows do.
+    row_seasons: [row], what seasons follow, None = UTC alone; None where all rows do.
     rules, shared, conditions, up_cap, down_cap: what guard policies add; its step limits bind beside the own. up_short:
     of up_cap, what binds even below observed need.
     """
@@ -123,7 +124,7 @@ class Fleet:
     horizon_s: float = field(init=False)
     row_per_lane: bool = field(init=False)
     unsized: Bools | None = field(init=False)
-    row_zones: tuple[str | None, ...] | None = field(init=False)
+    row_seasons: tuple[Season | None, ...] | None = field(init=False)
     rules: FleetRules = field(init=False)
     shared: SharedRules = field(init=False)
     conditions: FleetConditions = field(init=False)
@@ -174,9 +175,9 @@ class Fleet:
         )
         some = bool((arrays["headroom"] != 1).any())
         unknown = np.isnan(arrays["capacity"])
-        zones = tuple(w.time_zone for w in loads for _ in w.demands)
+        seasons = tuple(season for w in loads for season in (w.season,) * len(w.demands))
         arrays |= {
-            "row_zones": zones if any(z is not None for z in zones) else None,
+            "row_seasons": seasons if any(s is not None for s in seasons) else None,
             "unsized": np.logical_or.reduceat(unknown, starts) if unknown.any() else None,
             "row_headroom": arrays["headroom"][arrays["row_lane"]] if some else None,
             "horizon_s": max(

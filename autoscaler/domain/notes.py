@@ -22,6 +22,7 @@ class Condition(StrEnum):
     PODS_REFUSED = "PodsRefused"
     CAPACITY_LEARNED = "CapacityLearned"
     CAPACITY_REFUSED = "CapacityRefused"
+    CALIBRATION_EXCLUDED = "CalibrationExcluded"
     LEAD_TOO_SHORT = "LeadTooShort"
     SAVING_NEEDS_HIGHER_TARGET = "SavingNeedsHigherTarget"
     POLICY_CONDITION = "PolicyCondition"

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from autoscaler.domain.errors import Refused
+from autoscaler.domain.season import Exclusion, Season
 
 if TYPE_CHECKING:
     from autoscaler.domain.policy import Guarded
@@ -194,7 +195,8 @@ class Pause:
 class Workload:
     """One PredictiveAutoscaler, valid by construction. guarded: what guard policies add; None = none speaks of it.
 
-    time_zone: IANA name of the zone whose wall clock the demand follows; None = UTC.
+    time_zone: IANA name of the zone whose wall clock the demand follows; None = UTC. excluded: what its owners take out
+    of learning and risk control.
     """
 
     ref: WorkloadRef
@@ -213,6 +215,7 @@ class Workload:
     pause: Pause | None = None
     guarded: Guarded | None = None
     time_zone: str | None = None
+    excluded: tuple[Exclusion, ...] = ()
 
     def __post_init__(self) -> None:
         if not 1 <= self.min_replicas <= self.max_replicas:
@@ -227,3 +230,14 @@ class Workload:
             raise ValueError(f"{self.ref}: demands need different names, not {[d.name for d in self.demands]}")
         if not (math.isfinite(self.max_data_age_s) and self.max_data_age_s > 0):
             raise ValueError(f"{self.ref}: maxDataAge is a positive number of seconds, not {self.max_data_age_s!r}")
+
+    @property
+    def season(self) -> Season | None:
+        """What its demands' seasons follow; None where that is UTC alone."""
+        windows = () if self.guarded is None else self.guarded.windows
+        found = Season(
+            None if self.time_zone == "UTC" else self.time_zone,
+            tuple(w.window for w in windows if w.bounded),
+            tuple(e.window for e in self.excluded),
+        )
+        return None if found == Season() else found

@@ -19,12 +19,13 @@ from numpy.typing import NDArray
 
 from autoscaler.domain.forecast import LEVELS, PeakForecast
 from autoscaler.domain.ladder import STANDING
+from autoscaler.domain.season import steps_within
 from autoscaler.domain.series import Bools, Floats, Ints, Panel
 from autoscaler.forecasting.asking import ask_point, ask_quantiles
 from autoscaler.forecasting.catalogue import HOURLY, SEASONAL
 from autoscaler.forecasting.contract import PeakForecaster, QuantileForecaster
 from autoscaler.forecasting.learned import Experts, Learned, learn
-from autoscaler.forecasting.local_seasons import by_local_time, reach_steps
+from autoscaler.forecasting.local_seasons import by_season, reach_steps
 from autoscaler.forecasting.past import Asked, Past, Samples, phases_of
 from autoscaler.forecasting.pretrained_start import beginners, global_share, with_own
 from autoscaler.forecasting.qualification import silent, with_start
@@ -105,8 +106,8 @@ class PeakServer:
 
     def _grouped(self, step_s: int, rows: Rows) -> tuple[Team, ...]:
         risks = None if rows.risks is None else rows.risks.tobytes()
-        zones = None if rows.zones is None else tuple(rows.zones)
-        identity = (step_s, tuple(rows.keys), rows.leads.tobytes(), rows.delays.tobytes(), risks, zones)
+        seasons = None if rows.seasons is None else tuple(rows.seasons)
+        identity = (step_s, tuple(rows.keys), rows.leads.tobytes(), rows.delays.tobytes(), risks, seasons)
         if self._teams is None or self._teams[0] != identity:
             self._teams = (identity, teams_of(step_s, rows, self.plan))
         return self._teams[1]
@@ -184,13 +185,16 @@ class _OfTeam:
 
     def _view(self, members: Ints | slice, first: int, end: int) -> Panel:
         values = self.panel.learnable(first, end, self.team.rows[members])
+        for row, season in enumerate(self.team.seasons_of(members) or ()):
+            if season is not None and season.excluded:
+                values[row, steps_within(season.excluded, first, end, self.panel.step_s)] = np.nan
         values.setflags(write=False)
         return Panel(self.panel.step_s, first, values, np.empty((0, 0), dtype=np.uint8))
 
     def _models(self, members: Ints | slice) -> tuple[PeakForecaster, ...]:
         """As they are asked about these members."""
-        zones, models = self.team.zones_of(members), self.server.models
-        return models if zones is None else tuple(by_local_time(m, zones) if m.name in SEASONAL else m for m in models)
+        seasons, models = self.team.seasons_of(members), self.server.models
+        return models if seasons is None else tuple(by_season(m, seasons) if m.name in SEASONAL else m for m in models)
 
     def past(self, members: Ints | slice, first: int, end: int) -> Past:
         """Of the steps [first, end)."""

@@ -9,6 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from autoscaler.domain.season import Season
 from autoscaler.domain.series import Floats, Ints
 
 USUAL_RISK = 0.005
@@ -48,14 +49,14 @@ class Rows:
     """Whom to forecast. keys: identity of each row. leads: [row], steps of the window after its first.
     delays: [row], newest steps before an origin that are not in yet; the window begins with the first of them.
     risks: [row], accepted shares of short time, by which plans are compared; None = USUAL_RISK for all.
-    zones: [row], IANA names of the zones whose wall clock the rows' seasons follow, None = UTC; None = all do.
+    seasons: [row], what the rows' seasons follow, None = UTC alone; None = all do.
     """
 
     keys: Sequence[str]
     leads: Ints
     delays: Ints
     risks: Floats | None = None
-    zones: Sequence[str | None] | None = None
+    seasons: Sequence[Season | None] | None = None
 
     @staticmethod
     def punctual(keys: Sequence[str], leads: Ints) -> Rows:
@@ -68,7 +69,7 @@ class Team:
     """Rows that share a lead and a delay, in the order of their phases.
 
     rows: [member], their places among all rows. phases: [member], steps by which their refits are put off.
-    risks: [member], accepted shares of short time. zones: [member], None = all follow UTC.
+    risks: [member], accepted shares of short time. seasons: [member], None = all follow UTC.
     """
 
     lead: int
@@ -77,15 +78,15 @@ class Team:
     keys: tuple[str, ...]
     phases: Ints
     risks: Floats
-    zones: tuple[str | None, ...] | None
+    seasons: tuple[Season | None, ...] | None
 
-    def zones_of(self, members: Ints | slice) -> tuple[str | None, ...] | None:
+    def seasons_of(self, members: Ints | slice) -> tuple[Season | None, ...] | None:
         """[member] of some of them."""
-        if self.zones is None:
+        if self.seasons is None:
             return None
         if isinstance(members, slice):
-            return self.zones[members]
-        return tuple(self.zones[m] for m in members.tolist())
+            return self.seasons[members]
+        return tuple(self.seasons[m] for m in members.tolist())
 
     def parts(self, most: int) -> Iterator[slice]:
         """All members in pieces of nearly equal size, of at most `most`."""
@@ -112,8 +113,8 @@ def teams_of(step_s: int, rows: Rows, plan: CalibrationPlan) -> tuple[Team, ...]
         members = np.flatnonzero((rows.leads == lead) & (rows.delays == delay))
         ordered = members[np.argsort(phases[members], kind="stable")]
         keys = tuple(rows.keys[r] for r in ordered.tolist())
-        zones = None if rows.zones is None else tuple(rows.zones[r] for r in ordered.tolist())
-        found.append(Team(lead, delay, ordered, keys, phases[ordered], risks[ordered], zones))
+        seasons = None if rows.seasons is None else tuple(rows.seasons[r] for r in ordered.tolist())
+        found.append(Team(lead, delay, ordered, keys, phases[ordered], risks[ordered], seasons))
     return tuple(found)
 
 

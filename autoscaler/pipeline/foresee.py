@@ -12,7 +12,8 @@ import numpy as np
 
 from autoscaler.domain.fleet import Fleet
 from autoscaler.domain.forecast import Foresight
-from autoscaler.domain.series import LAST_VALUED, DataVerdict, Ints, Panel
+from autoscaler.domain.season import steps_within
+from autoscaler.domain.series import LAST_VALUED, DataVerdict, Floats, Ints, Panel
 from autoscaler.forecasting.serving import PeakServer, Rows
 
 
@@ -38,7 +39,7 @@ def foresee(
     leads = fleet.lead_steps(step_s, delay)
     steps = np.arange(first_step, first_step + origins, dtype=np.int64)
     names = fleet.row_keys() if keys is None else keys
-    asked = Rows(names, leads, row_delay, fleet.risk[fleet.row_lane], fleet.row_zones)
+    asked = Rows(names, leads, row_delay, fleet.risk[fleet.row_lane], fleet.row_seasons)
     peaks = server.forecast(panel, asked, steps)
 
     limit_s = fleet.max_data_age_s[fleet.row_lane][:, None]
@@ -55,15 +56,25 @@ def foresee(
     within = newest >= np.arange(origins) + reach - 1 - limit_steps
     age_steps = np.arange(reach, reach + origins) - newest - 1 + row_delay[:, None]
     fresh = within & (age_steps * step_s <= limit_s)
+    first = first_step - 1 - row_delay
     return Foresight(
         step_s=step_s,
         first_step=first_step,
         data_delay_steps=delay,
         observed=np.where(fresh, values[rows, newest], np.nan),
-        settled=np.where(faults == DataVerdict.OK, values, np.nan)[:, reach - 1 :],
+        settled=_judged(fleet, np.where(faults == DataVerdict.OK, values, np.nan)[:, reach - 1 :], first, step_s),
         age_s=np.where(within, age_steps * float(step_s), np.inf),
         verdict=faults[:, reach - 1 :],
         lead_steps=leads,
         peaks=peaks,
         notes=panel.notes,
     )
+
+
+def _judged(fleet: Fleet, settled: Floats, first: Ints, step_s: int) -> Floats:
+    """[row, origin], without what owners exclude from risk control. first: [row], step of the first column."""
+    for row, season in enumerate(fleet.row_seasons or ()):
+        if season is not None and season.excluded:
+            begin = int(first[row])
+            settled[row, steps_within(season.excluded, begin, begin + settled.shape[1], step_s)] = np.nan
+    return settled

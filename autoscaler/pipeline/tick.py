@@ -19,6 +19,7 @@ from autoscaler.intake.lead_times import LeadTimes
 from autoscaler.pipeline.anomalies import judged
 from autoscaler.pipeline.counted import counted
 from autoscaler.pipeline.decide import decide
+from autoscaler.pipeline.exclusions import exclusion_notes
 from autoscaler.pipeline.foresee import foresee
 from autoscaler.pipeline.state import LoopState
 from autoscaler.ports.anomalies import AnomalyDetector
@@ -62,7 +63,7 @@ class Pipeline:
             anomalies=judged(self.detector, panel, fleet, step),
         )  # fmt: skip
         decisions, self.state = counted(decisions, self.state)
-        decisions = decisions.noted(self.leads.notes(fleet))
+        decisions = decisions.noted(self.leads.notes(fleet)).noted(exclusion_notes(fleet, now.timestamp()))
         try:
             decisions = decisions.noted(self.cluster.apply(fleet, requests(decisions), now.timestamp()))
         finally:

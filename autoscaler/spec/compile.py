@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from autoscaler.domain.season import Exclusion
 from autoscaler.domain.workload import (
     Actuation,
     Demand,
@@ -22,7 +23,14 @@ from autoscaler.domain.workload import (
 )
 from autoscaler.spec.behavior import BehaviorSpec, StepPolicySpec
 from autoscaler.spec.endpoints import proxy_of, url_of
-from autoscaler.spec.kinds import DemandSpec, LeadSpec, MetricsSource, ObjectiveSpec, PredictiveAutoscaler
+from autoscaler.spec.kinds import (
+    CalibrationSpec,
+    DemandSpec,
+    LeadSpec,
+    MetricsSource,
+    ObjectiveSpec,
+    PredictiveAutoscaler,
+)
 from autoscaler.spec.metadata import PauseSpec
 from autoscaler.spec.scalars import (
     checked_risk,
@@ -34,6 +42,7 @@ from autoscaler.spec.scalars import (
     whole_seconds,
 )
 from autoscaler.spec.sources import TlsSpec
+from autoscaler.spec.when import window_of
 
 DEFAULT_RISK = "0.5%"
 DEFAULT_READY_S = 180.0
@@ -97,6 +106,7 @@ def to_workload(autoscaler: PredictiveAutoscaler) -> Workload:
         max_data_age_s=duration_s(spec.max_data_age),
         pause=to_pause(spec.pause) if spec.pause else None,
         time_zone=spec.time_zone,
+        excluded=_excluded(spec.calibration),
     )
 
 
@@ -145,6 +155,11 @@ def _demand(demand: DemandSpec) -> Demand:
             learned.resource, quantity_of(learned.limit), learned.replicas, learned.summed, learned.template
         )
     return Demand(demand.name, demand.source, demand.query, per, found)
+
+
+def _excluded(calibration: CalibrationSpec | None) -> tuple[Exclusion, ...]:
+    windows = () if calibration is None else calibration.exclude or ()
+    return tuple(Exclusion(window_of(each.when), each.reason) for each in windows)
 
 
 def _risk(objective: ObjectiveSpec) -> float:

@@ -17,7 +17,7 @@ from autoscaler.spec.behavior import INT32_MAX, BehaviorSpec, Part
 from autoscaler.spec.metadata import API_VERSION, ClusterMetadata, Metadata, PauseSpec
 from autoscaler.spec.policy import GuardPolicy
 from autoscaler.spec.sources import MetricsSourceSpec
-from autoscaler.spec.when import Zone
+from autoscaler.spec.when import WhenSpec, Zone
 
 __all__ = [
     "API_VERSION",
@@ -187,6 +187,39 @@ Demands = Annotated[tuple[DemandSpec, ...], Field(strict=False, min_length=1, ma
 Acknowledgements = Annotated[tuple[Literal["NoReactiveBackup"], ...], Field(strict=False, max_length=8)]
 
 
+class ExclusionSpec(Part):
+    """A stretch of time that teaches nothing, such as a load test."""
+
+    when: WhenSpec = Field(
+        description="When it is, or was.",
+        examples=[{"once": {"from": "2026-11-27T06:00:00Z", "until": "2026-11-27T08:00:00Z"}}],
+    )
+    reason: scalars.OneLine = Field(description="Why; it stands in the record.", examples=["load test"])
+
+
+Exclusions = Annotated[tuple[ExclusionSpec, ...], Field(strict=False, min_length=1, max_length=50)]
+
+
+class CalibrationSpec(Part):
+    """What is learned from."""
+
+    exclude: Exclusions | None = Field(
+        default=None,
+        description=(
+            "Windows of which nothing is learned and in which risk is not judged; each is counted, and told on every "
+            "decision for a week. Faults of the data are left out by themselves; do not list incidents of demand."
+        ),
+        examples=[
+            [
+                {
+                    "when": {"once": {"from": "2026-11-27T06:00:00Z", "until": "2026-11-27T08:00:00Z"}},
+                    "reason": "load test",
+                }
+            ]
+        ],
+    )
+
+
 class PredictiveAutoscalerSpec(Part):
     target: TargetSpec = Field(
         description="The workload to plan for.",
@@ -236,6 +269,20 @@ class PredictiveAutoscalerSpec(Part):
             "yesterday and last week are looked up by local time. Default: UTC."
         ),
         examples=["Europe/Berlin"],
+    )
+    calibration: CalibrationSpec | None = Field(
+        default=None,
+        description="What is learned from. Default: all demand that is known.",
+        examples=[
+            {
+                "exclude": [
+                    {
+                        "when": {"once": {"from": "2026-11-27T06:00:00Z", "until": "2026-11-27T08:00:00Z"}},
+                        "reason": "load test",
+                    }
+                ]
+            }
+        ],
     )
     behavior: BehaviorSpec = Field(
         default_factory=BehaviorSpec,

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from autoscaler.domain.season import Season
 from autoscaler.domain.series import Floats, Ints, Panel
 from autoscaler.forecasting.catalogue import SEASONAL, serving_models
 from autoscaler.forecasting.contract import PeakForecaster
-from autoscaler.forecasting.local_seasons import BySeason, by_local_time
+from autoscaler.forecasting.local_seasons import BySeason, by_season
 from autoscaler.forecasting.naive import DAY_S, SeasonalNaive
 from autoscaler.forecasting.serving import PeakServer, Rows
 
@@ -59,7 +60,7 @@ def test_F07_the_same_local_time_is_looked_up(zone: str, change: str, season: st
     minutes = local_minutes(zone, steps)
     panel = panel_of(minutes[None].astype(np.float64), int(steps[0]))
     origins = np.arange(at - DAY, at + 10 * DAY, dtype=np.int64)
-    found = BySeason(NAIVE[season], [zone]).peaks(panel, origins, 0)[0]
+    found = BySeason(NAIVE[season], [Season(zone)]).peaks(panel, origins, 0)[0]
     wanted = (minutes[np.searchsorted(steps, origins)] - days * 1440) % 10_080
     apart = np.abs(found - wanted)
     apart = np.minimum(apart, 10_080 - apart)
@@ -82,9 +83,9 @@ def test_F07_where_no_clock_is_moved_nothing_changes(zone: str | None) -> None:
     panel, origins = panel_of(values, at - 12 * DAY), np.arange(at - DAY, at + 3 * DAY, dtype=np.int64)
     for model in serving_models():
         np.testing.assert_array_equal(
-            BySeason(model, [zone, None]).peaks(panel, origins, 2), model.peaks(panel, origins, 2)
+            BySeason(model, [Season(zone), None]).peaks(panel, origins, 2), model.peaks(panel, origins, 2)
         )
-    assert by_local_time(NAIVE["day"], [None, None]) is NAIVE["day"]
+    assert by_season(NAIVE["day"], [None, None]) is NAIVE["day"]
 
 
 @pytest.mark.parametrize("model", [m for m in serving_models() if m.name in SEASONAL], ids=lambda m: m.name)
@@ -92,11 +93,11 @@ def test_F07_where_no_clock_is_moved_nothing_changes(zone: str | None) -> None:
 @given(seed=st.integers(0, 2**32 - 1))
 def test_F07_blocks_and_single_origins_agree_and_the_future_is_not_seen(model: PeakForecaster, seed: int) -> None:
     rng = np.random.default_rng(seed)
-    zones = ["Europe/Berlin", None, "Australia/Lord_Howe", "Europe/Berlin"]
+    seasons = [Season("Europe/Berlin"), None, Season("Australia/Lord_Howe"), Season("Europe/Berlin")]
     first = step_of(CASES[int(rng.integers(0, 4))][1]) - 9 * DAY
     values = rng.gamma(3.0, 10.0, (4, 20 * DAY))
     values[rng.random(values.shape) < 0.05] = np.nan
-    asked, lead = BySeason(model, zones), int(rng.integers(0, 8))
+    asked, lead = BySeason(model, seasons), int(rng.integers(0, 8))
     begin = first + 8 * DAY + int(rng.integers(0, 3 * DAY))
     origins = np.arange(begin, begin + 40, dtype=np.int64)
     block = asked.peaks(panel_of(values, first), origins, lead)
@@ -115,7 +116,8 @@ def test_F07_a_window_of_nearly_a_day_stays_in_absolute_time() -> None:
     origins = np.arange(at, at + 20, dtype=np.int64)
     lead = DAY - 2
     np.testing.assert_array_equal(
-        BySeason(NAIVE["day"], ["Europe/Berlin"]).peaks(panel, origins, lead), NAIVE["day"].peaks(panel, origins, lead)
+        BySeason(NAIVE["day"], [Season("Europe/Berlin")]).peaks(panel, origins, lead),
+        NAIVE["day"].peaks(panel, origins, lead),
     )
 
 
@@ -129,7 +131,7 @@ def worst_hour(zone: str, change: str, follows: str | None, models: tuple[PeakFo
     day_after = datetime.fromisoformat(change).astimezone(ZoneInfo(zone)) + timedelta(days=1)
     begin = int(day_after.replace(hour=0, minute=0).timestamp()) // STEP_S
     origins = np.arange(begin, begin + DAY, dtype=np.int64)
-    rows = Rows(("shop/web",), np.array([lead]), np.array([0]), None, None if follows is None else (follows,))
+    rows = Rows(("shop/web",), np.array([lead]), np.array([0]), None, None if follows is None else (Season(follows),))
     found = PeakServer(models).forecast(panel, rows, origins).quantiles[0, :, 0]
     came = np.array([values[0, u - first : u - first + lead + 1].max() for u in origins])
     return float((np.abs(found - came) / came).reshape(24, -1).mean(axis=1).max())
@@ -158,12 +160,14 @@ def test_F07_a_server_asks_each_row_by_its_own_zone() -> None:
     origins = np.arange(at + DAY, at + DAY + 60, dtype=np.int64)
     leads, none = np.array([2, 2, 2]), np.zeros(3, dtype=np.int64)
     server = PeakServer(serving_models())
-    mixed = server.forecast(panel, Rows(("a", "b", "c"), leads, none, None, (zone, None, zone)), origins)
+    mixed = server.forecast(
+        panel, Rows(("a", "b", "c"), leads, none, None, (Season(zone), None, Season(zone))), origins
+    )
     for k, alone in enumerate((zone, None, zone)):
         one = panel_of(row[None], int(steps[0]))
-        zones = None if alone is None else (alone,)
+        seasons = None if alone is None else (Season(alone),)
         found = PeakServer(serving_models()).forecast(
-            one, Rows((("a", "b", "c")[k],), leads[:1], none[:1], None, zones), origins
+            one, Rows((("a", "b", "c")[k],), leads[:1], none[:1], None, seasons), origins
         )
         np.testing.assert_array_equal(found.quantiles[0], mixed.quantiles[k])
     assert not server.quarantined

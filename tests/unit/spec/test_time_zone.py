@@ -4,6 +4,7 @@ import pytest
 
 from autoscaler.domain.errors import InvalidSpec
 from autoscaler.domain.fleet import Fleet
+from autoscaler.domain.season import Season
 from autoscaler.spec import parse_text, to_workload
 
 TEXT = """apiVersion: foresail.dev/v1alpha1
@@ -28,12 +29,12 @@ def fleet(line: str = "") -> Fleet:
 
 
 def test_F07_every_demand_of_a_workload_follows_its_zone() -> None:
-    assert fleet("  timeZone: Australia/Lord_Howe\n").row_zones == ("Australia/Lord_Howe",) * 2
-    assert fleet("  timeZone: UTC\n").row_zones == ("UTC",) * 2
+    assert fleet("  timeZone: Australia/Lord_Howe\n").row_seasons == (Season("Australia/Lord_Howe"),) * 2
+    assert fleet("  timeZone: UTC\n").row_seasons is None
 
 
 def test_without_one_it_is_utc() -> None:
-    assert fleet().row_zones is None
+    assert fleet().row_seasons is None
 
 
 @pytest.mark.parametrize(
