@@ -26,7 +26,10 @@ def lint(
     output: Annotated[str, typer.Option("--output", "-o", help="table, json or sarif.")] = "table",
     fail_on: Annotated[str, typer.Option(help="Exit with 1 from this level on: error or warning.")] = "warning",
 ) -> None:
-    """Say what is wrong with policies and the queries of workloads, with file and line; asks no server."""
+    """Say what is wrong with policies and the queries of workloads, with file and line; asks no server.
+
+    Exit code 0: nothing of the level; 1: findings, a broken file among them; 2: a slip in the command.
+    """
     from autoscaler.cli.policy_lint import run_lint
 
     run_lint(tuple(paths), site, at, output, fail_on)
@@ -67,7 +70,10 @@ def check(
     output: Annotated[str, typer.Option("--output", "-o", help="table or json.")] = "table",
     junit: Annotated[Path | None, typer.Option(help="Write results as JUnit XML into this file.")] = None,
 ) -> None:
-    """Check what policies promise: given demand and forecast, expected replicas, holds and reasons. Offline."""
+    """Check what policies promise: given demand and forecast, expected replicas, holds and reasons. Offline.
+
+    Exit code 0: all promises hold; 1: one does not; 2: a slip in the command, a broken file, no test.
+    """
     from autoscaler.cli.policy_cases import run_test
 
     run_test(tuple(paths), output, junit)
@@ -91,7 +97,10 @@ def diff(
     ),
     output: Annotated[str, typer.Option("--output", "-o", help="table or json.")] = "table",
 ) -> None:
-    """What an edit changes, for which workloads, and with recorded demand what it would have cost and left short."""
+    """What an edit changes, for which workloads, and with recorded demand what it would have cost and left short.
+
+    Exit code 0: nothing changes (or nothing risky); 1: something does; 2: a slip, a broken file; 3: no source answers.
+    """
     from autoscaler.cli.policy_diff import Simulated, run_diff
 
     simulated = Simulated(workload, trace, prometheus, query, since)
