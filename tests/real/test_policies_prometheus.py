@@ -1,4 +1,4 @@
-"""Policy files over what a real Prometheus says. Rows D05, D07, P03: a tolerance, a shared rule that drops, grammar."""
+"""Policy files over what a real Prometheus says. Rows D05, D07, P03, P06."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from autoscaler.bootstrap.policies_lint import lint
+from autoscaler.cli.policy_diff import Simulated, run_diff
 from autoscaler.domain.fleet import Fleet
 from autoscaler.domain.reasons import Reason
 from autoscaler.domain.series import DataVerdict
@@ -160,3 +161,29 @@ def test_P03_what_lint_calls_no_promql_is_what_prometheus_refuses(prometheus, tm
         if bool(found) != (answer.status == 400):
             wrong.append((query, [f.message for f in found], answer.status, answer.body[:200]))
     assert wrong == []
+
+
+@pytest.mark.slow
+def test_P06_a_risky_edit_is_told_with_its_effect_on_what_prometheus_recorded(prometheus, tmp_path, capsys):
+    end = int(time.time()) // MINUTE * MINUTE
+    times = range(end - DAY, end, MINUTE)
+    server = prometheus({series("load_rps"): (times, [150.0 + 100.0 * np.sin(t / 9000) for t in times])})
+    demand = [{"name": "load", "source": "prod", "query": "sum(load_rps)", "capacity": {"perReplica": "10"}}]
+    fleet = tmp_path / "fleet.yaml"
+    source = SOURCE.replace("http://localhost:9", server.url)
+    fleet.write_text("---\n".join((source, autoscaler("w", "shop", {}, demands=demand))))
+    sides = []
+    for name, most in (("old", 60), ("new", 6)):
+        sides.append(tmp_path / f"{name}.yaml")
+        sides[-1].write_text(policy(limits=f"{{replicas: {{max: {most}}}}}"))
+    words = Simulated(since="20h")
+    with pytest.raises(SystemExit) as left:
+        run_diff((sides[0], sides[1]), (fleet,), None, words, fail_on="risky", output="json")
+    assert left.value.code == 1
+    told = json.loads(capsys.readouterr().out)
+    (change,) = told["changes"]
+    assert (change["field"], change["risky"]) == ("max", "10 times")
+    before, after = told["effect"]["before"], told["effect"]["after"]
+    assert (before["most"] > 6, after["most"]) == (True, 6)
+    assert after["replica_hours"] < before["replica_hours"]
+    assert after["short_minutes"] > before["short_minutes"]
