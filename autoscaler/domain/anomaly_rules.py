@@ -109,6 +109,10 @@ class FleetAnomalyRules:
         finite = np.isfinite(self.over) | np.isfinite(self.short_over)
         return np.asarray((found.active & finite).any(axis=0))
 
+    def doubts(self, found: AnomaliesAt) -> Bools:
+        """[lane], where data is at fault and what it says is not believed."""
+        return np.asarray((found.active[_OF_DATA] & (self.growth[_OF_DATA] == NOT_TRUSTED)).any(axis=0))
+
     def acts(self, found: AnomaliesAt, before: Ints) -> Acts:
         """before: [lane], replicas when it began. Of several causes the strictest rule counts, field by field."""
         active = found.active
@@ -120,7 +124,7 @@ class FleetAnomalyRules:
             hold=np.asarray((active & ~self.shrink).any(axis=0)),
             cap=_lowest(active, self.over, self.most, before),
             short_cap=_lowest(active, self.short_over, self.short_most, before),
-            doubted=np.asarray((growth[_OF_DATA] == NOT_TRUSTED).any(axis=0)),
+            doubted=self.doubts(found),
         )
 
 

@@ -18,7 +18,7 @@ from autoscaler.domain.notes import Condition, Note
 from autoscaler.domain.policy import Growth
 from autoscaler.domain.policy_fleet import FREEZE_CODE
 from autoscaler.domain.proposals import ANOMALY_FIELDS, Proposals
-from autoscaler.domain.series import Panel
+from autoscaler.domain.series import Bools, Panel, anywhere
 from autoscaler.pipeline.state import LoopState
 from autoscaler.ports.anomalies import AnomalyDetector
 
@@ -39,6 +39,19 @@ def judged(detector: AnomalyDetector | None, panel: Panel, fleet: Fleet, step: i
     return found if found.lanes == len(fleet) else AnomaliesAt.none(len(fleet), Detector.CRASHED)
 
 
+def doubted(fleet: Fleet, found: AnomaliesAt | None) -> Bools | None:
+    """[lane], whose data nobody believes at this moment, so that nothing is learned from it; None = nobody's."""
+    if found is None or not found.any:
+        return None
+    doubts = _rules(fleet).doubts(found)
+    return doubts if anywhere(doubts) else None
+
+
+def _rules(fleet: Fleet) -> FleetAnomalyRules:
+    rules: FleetAnomalyRules = fleet.once("anomaly rules", 0, lambda: FleetAnomalyRules.of(fleet.workloads))
+    return rules
+
+
 def abnormal(
     fleet: Fleet, proposals: Proposals, state: LoopState, found: AnomaliesAt | None
 ) -> tuple[Proposals, LoopState]:
@@ -47,7 +60,7 @@ def abnormal(
         if state.alarmed.max(initial=-1) >= 0:
             state = replace(state, alarmed=np.full(len(fleet), -1, dtype=np.int64))
         return proposals, state
-    rules: FleetAnomalyRules = fleet.once("anomaly rules", 0, lambda: FleetAnomalyRules.of(fleet.workloads))
+    rules = _rules(fleet)
     there = np.maximum(proposals.current, proposals.hold_level)
     if rules.relative:
         counting = rules.counts_from(found)

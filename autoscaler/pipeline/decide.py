@@ -16,9 +16,9 @@ from autoscaler.domain.policy_shared import Offer
 from autoscaler.domain.proposals import Proposals, Verdicts
 from autoscaler.domain.reasons import Reason
 from autoscaler.domain.replicas import ReplicaStatus
-from autoscaler.domain.series import Bools, Ints, anywhere, everywhere, usable
+from autoscaler.domain.series import Bools, DataVerdict, Ints, anywhere, everywhere, usable
 from autoscaler.guards.contract import Guard
-from autoscaler.pipeline.anomalies import abnormal, anomaly_notes
+from autoscaler.pipeline.anomalies import abnormal, anomaly_notes, doubted
 from autoscaler.pipeline.policy_notes import budget_notes, condition_notes, conditioned, event_notes
 from autoscaler.pipeline.propose import propose
 from autoscaler.pipeline.state import LoopState
@@ -50,7 +50,8 @@ def decide(
     once; None = worked out here.
     """
     needs = Needs.of(fleet, seen) if needs is None else needs
-    state = _learned(fleet, seen, state, needs)
+    doubts = doubted(fleet, anomalies)
+    state = _learned(fleet, seen, state, needs, doubts)
     current = _written(fleet, status)
     state = _with_room(fleet, needs, status, state)
     margin = state.margin.margin
@@ -62,10 +63,11 @@ def decide(
     )  # fmt: skip
     trusts = fleet.rules.trusts
     believed = trusted_most(fleet, seen, LEVELS, margin, planned, uplift=rules.uplift) if trusts else None
-    kept = _kept(fleet, seen, planned, state, current, believed=believed, now_s=now_s) if fleet.rules.falls else None
+    lasting = planned if doubts is None else _undoubted(planned, doubts, current)
+    kept = _kept(fleet, seen, lasting, state, current, believed=believed, now_s=now_s) if fleet.rules.falls else None
     before_s = float(state.times_s[-1]) if len(state.times_s) else now_s
-    state = state.noted(now_s, _recommended(fleet, planned, current, believed), current, status.known, fleet.horizon_s)
-    state = state.learned(remember(state.margin, seen.step, planned.shadow, descent_of(fleet, seen.step_s)))
+    state = state.noted(now_s, _recommended(fleet, lasting, current, believed), current, status.known, fleet.horizon_s)
+    state = state.learned(remember(state.margin, seen.step, lasting.shadow, descent_of(fleet, seen.step_s)))
     proposals = propose(fleet, planned, status, current, state, rules=rules, now_s=now_s)
     if kept is not None:
         state = replace(state, fallback=kept.state)
@@ -183,11 +185,12 @@ def _capped(decisions: Decisions) -> Mapping[int, tuple[Note, ...]]:
     return found
 
 
-def _learned(fleet: Fleet, seen: ForesightAt, state: LoopState, needs: Needs) -> LoopState:
-    """Risk control: was the newest settled step short of what we had wanted in time for it?"""
+def _learned(fleet: Fleet, seen: ForesightAt, state: LoopState, needs: Needs, doubts: Bools | None) -> LoopState:
+    """Risk control: was the newest settled step short of what we had wanted in time for it? Wrong data is no answer."""
     lead = fleet.lead_steps_of_lanes(seen.step_s)
     pushes = fleet.once("pushes", seen.step_s, lambda: Pushes.of(fleet.risk, seen.step_s))
-    settled = Settled(seen.step - 1 - seen.data_delay_steps, needs.settled, lead, pushes)
+    needed = needs.settled if doubts is None else np.where(doubts, np.nan, needs.settled)
+    settled = Settled(seen.step - 1 - seen.data_delay_steps, needed, lead, pushes)
     return state.learned(settle(state.margin, settled))
 
 
@@ -208,6 +211,16 @@ def _recommended(fleet: Fleet, planned: Plan, current: Ints, believed: Ints | No
     if everywhere(trusted):
         return wanted
     return np.where(trusted, wanted, np.maximum(wanted, current))
+
+
+def _undoubted(planned: Plan, doubts: Bools, current: Ints) -> Plan:
+    """The plan as it is remembered: what wrong data asked for is no plan of ours, and no reading either."""
+    return replace(
+        planned,
+        shadow=np.where(doubts, np.nan, planned.shadow),
+        wanted=np.where(doubts, current, planned.wanted),
+        verdict=np.where(doubts, np.uint8(DataVerdict.STUCK), planned.verdict),
+    )
 
 
 def _kept(

@@ -102,6 +102,27 @@ def test_M25_after_a_change_of_unit_neither_the_new_number_nor_the_forecast_move
     assert set(granted(run(8, 10, shifted, peak, max_replicas=100_000))) != {10}, "or this test shows nothing"
 
 
+def test_M25_nothing_is_learned_from_data_that_is_at_fault(make_workload, make_seen) -> None:
+    missed: dict[bool, int] = {}
+    highs: dict[bool, int] = {}
+    for abnormal in (True, False):
+        fleet = Fleet((make_workload(max_replicas=100_000, scale_up=ScalingRule(600)),))
+        state, count = LoopState.fresh(fleet, 60), np.array([10])
+        for minute in range(40):
+            demand = 100_000.0 if 10 <= minute < 20 else 100.0
+            status = ReplicaStatus(np.ones(1, dtype=np.bool_), count, count, count, np.array([NO_LIMIT]))
+            now_s = START_S + 60 * minute
+            seen = make_seen(fleet, int(now_s // 60), demand, 100.0)
+            # a verdict comes with the sample that it is about; that one is settled at the same moment
+            at = AnomaliesAt.of(1, *([(0, Cause.DATA_FAULT, 1.0, now_s)] if abnormal and 10 <= minute < 20 else []))
+            decisions, state = decide(fleet, seen, status, state, CHAIN, now_s=now_s, anomalies=at)
+            count = decisions.granted
+            highs[abnormal] = max(highs.get(abnormal, 0), int(state.high.max()))
+        missed[abnormal] = int(state.margin.missed[0])
+    assert missed[True] == 0 < missed[False]
+    assert highs[True] < 100 < highs[False]
+
+
 def test_M25_a_policy_may_believe_what_is_observed(run) -> None:
     rules = ruled(Cause.DATA_FAULT, AnomalyRule(Growth.OBSERVED_NEED, shrink=False))
     assert granted(run(1, 10, 140.0, 900.0, abnormal=all_along(Cause.DATA_FAULT), guarded=rules)) == [14]
