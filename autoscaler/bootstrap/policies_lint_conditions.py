@@ -51,7 +51,7 @@ def condition_findings(
     spoken = [_spoken(p, c) for p in policies for c in p.conditions]
     odd: set[Origin] = set()
     for one in spoken:
-        for finding in _constant(one):
+        for finding in (*_constant(one), *_of_none(one, selected.get(one.policy.name, []))):
             odd.add(one.origin)
             yield finding
         yield from _not_there(one, selected.get(one.policy.name, []))
@@ -98,6 +98,23 @@ def _constant(one: Spoken) -> Iterator[LintFinding]:
         else:
             words = f"condition {name} is true whenever it can be answered"
             yield at_origin(Level.WARNING, "always", one.origin, words, f"write {_PLAIN[then]}, or mend it")
+
+
+def _of_none(one: Spoken, loads: list[Workload]) -> Iterator[LintFinding]:
+    """What the names and labels of all workloads among the files rule out, though the selector would not."""
+    if not loads or never(one.speaks):
+        return
+    if all(never(together(_facts_of(load), one.speaks)) for load in loads):
+        words = f"condition {one.condition.name} says nothing of any of the {len(loads)} workloads that it selects"
+        yield at_origin(Level.WARNING, "unreachable", one.origin, words, "check its names and labels, or remove it")
+
+
+def _facts_of(load: Workload) -> Cases:
+    about = None if load.guarded is None else load.guarded.about
+    if about is None:
+        return ({},)
+    labels = {key: (value,) for key, value in about.labels}
+    return facts({"ns": (about.namespace,), "name": (about.name,)}, labels)
 
 
 def _not_there(one: Spoken, loads: list[Workload]) -> Iterator[LintFinding]:

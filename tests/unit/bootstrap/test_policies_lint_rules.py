@@ -108,6 +108,12 @@ def test_P03_a_condition_that_reads_what_a_workload_does_not_have_is_said_to_hol
     assert looked(policy(limits=asks), web=True) == []
 
 
+def test_P03_a_condition_that_all_names_rule_out_says_nothing(looked):
+    odd = conditions(('name == "wbe"', "Hold"), ('name == "web" && need > 90', "Hold"))
+    assert told(looked(policy(limits=odd), web=True)) == [("unreachable", "limits.conditions[0]")]
+    assert looked(policy(limits=odd)) == []
+
+
 def test_P03_caps_below_min_and_floors_above_max_are_overruled(looked):
     found = looked(policy(limits=conditions(("need > 3", CAP.format(1)), ("need < 3", FLOOR.format(90)))), web=True)
     assert told(found) == [("above-max", "limits.conditions[1]"), ("below-min", "limits.conditions[0]")]
