@@ -159,3 +159,24 @@ def test_D12_the_kill_switch_stops_all_writes_within_one_loop_whatever_else_is_b
     stop.unlink()
     started.say("limits.yaml", limits="{replicas: {max: 25}}")
     wait_until(lambda: acting.floor > floor, "without the switch it moves again: it was the switch", 40)
+
+
+def test_import_reads_a_live_hpa_and_what_comes_out_is_decided_on_as_it_stands(acting, started, prometheus):
+    server = prometheus(level(110.0))
+    pods = {"metric": {"name": "load"}, "target": {"type": "AverageValue", "averageValue": "10"}}
+    path = f"/apis/autoscaling/v2/namespaces/{acting.namespace}/horizontalpodautoscalers/web"
+    acting.admin.patch(path, {"spec": {"metrics": [{"type": "Pods", "pods": pods}]}})
+    words = ["import", "hpa", f"{acting.namespace}/web", "--kubeconfig", str(acting.plane.kubeconfig())]
+    made = subprocess.run(
+        [*COMMAND, *words], cwd=started.folder, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert "check the query against your source" in made.stderr
+    query = f'sum(load{{namespace="{acting.namespace}"}})'
+    assert query in made.stdout.replace('\\"', '"')
+    fleet_file(started.folder, acting.namespace, server.url)
+    source = (started.folder / "fleet.yaml").read_text().partition("---")[0]
+    adapted = made.stdout.replace(f'{{namespace=\\"{acting.namespace}\\"}}', "").replace("mode: Advise", "mode: Act")
+    (started.folder / "fleet.yaml").write_text(f"{source}---\n{adapted}")
+    started.say("limits.yaml", limits="{replicas: {max: 25}}")
+    said = started.once()
+    assert acting.floor >= 11, said
