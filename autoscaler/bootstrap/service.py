@@ -8,16 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from autoscaler.adapters.clock import ReplayClock, SystemClock
-from autoscaler.adapters.reminder_metrics import ReminderMetrics
 from autoscaler.adapters.sources import Sources
 from autoscaler.adapters.store import DecisionStore
+from autoscaler.adapters.telemetry import Telemetry
 from autoscaler.bootstrap.capacities import LearnedCapacityKeeper, WithNotes
 from autoscaler.bootstrap.cold_start import ColdStart
 from autoscaler.bootstrap.engine_state_keeper import EngineStateKeeper
 from autoscaler.bootstrap.fleet_files import FleetFiles
 from autoscaler.bootstrap.live_sources import LiveSources, ServerReader
 from autoscaler.bootstrap.past import Past
-from autoscaler.bootstrap.pause_reminders import PauseReminders
 from autoscaler.bootstrap.running import Caretaker, Service
 from autoscaler.bootstrap.server_time import ServerClock
 from autoscaler.bootstrap.settings import ServiceSettings
@@ -36,7 +35,7 @@ from autoscaler.ports.metrics import MetricsReader
 from autoscaler.simulator.live import LiveTwin
 from autoscaler.spec.compile import PrometheusSource
 
-__all__ = ["Service", "composed", "service"]
+__all__ = ["Outside", "Service", "composed", "service"]
 
 DAY_S = 86400
 OpenServer = Callable[[PrometheusSource], ServerReader]
@@ -57,22 +56,29 @@ def service(settings: ServiceSettings, clock: Clock | None = None, opener: OpenS
         if files.problems:
             raise InvalidSpec(files.problems)
         raise Refused(f"no PredictiveAutoscaler in {', '.join(map(str, settings.fleet))}; write one, or name its file")
-    return composed(settings, files, _open_named, clock, opener)
+    return composed(settings, files, Outside(_open_named, clock, opener))
 
 
-def composed(
-    settings: ServiceSettings, files: FleetFiles, cluster_opener: OpenCluster,
-    clock: Clock | None = None, opener: OpenServer | None = None,
-) -> Service:  # fmt: skip
-    """A service over a fleet that was read, ready for its first tick. cluster_opener: None from it = simulated."""
-    chosen = clock or _clock(settings)
-    sources = LiveSources(opener or _opener(settings), Sources, settings.deadline_s)
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What a service is composed over. cluster: None from it = a simulated one; the others: None = the usual."""
+
+    cluster: OpenCluster
+    clock: Clock | None = None
+    opener: OpenServer | None = None
+    telemetry: Telemetry | None = None
+
+
+def composed(settings: ServiceSettings, files: FleetFiles, outside: Outside) -> Service:
+    """A service over a fleet that was read, ready for its first tick."""
+    chosen = outside.clock or _clock(settings)
+    sources = LiveSources(outside.opener or _opener(settings), Sources, settings.deadline_s)
     judged = Judged(sources, Suspicions(sources))
     history = History(settings.step_s, settings.history_days * DAY_S // settings.step_s)
     store = DecisionStore.open(settings.store, tick_s=settings.tick_s)
     cluster: Cluster = LiveTwin(chosen, Collected(history, files), settings.step_s)
     caretaker = None
-    real = cluster_opener(settings, chosen, {ref.namespace for ref in store.workloads()})
+    real = outside.cluster(settings, chosen, {ref.namespace for ref in store.workloads()})
     if real is not None:
         cluster, caretaker = real
     capacities = LearnedCapacityKeeper.restored(sources.beside(sources), settings.capacities, settings.step_s)
@@ -83,8 +89,9 @@ def composed(
     past = Past(history, sources.beside(judged), settings.demand_store, settings.backfill)
     past.suspicions = judged.suspicions
     made = Service(settings, chosen, files, sources, past, pipeline, store, caretaker=caretaker)
+    if outside.telemetry is not None:
+        made.telemetry = outside.telemetry
     made.capacities = capacities
-    made.reminders = PauseReminders(settings.reminders, ReminderMetrics(made.telemetry.registry))
     made.cold_start = ColdStart.beside(settings.store)
     if settings.state_every_s is not None:
         made.memory = EngineStateKeeper(settings.state_folder, settings.step_s, interval_s=settings.state_every_s)

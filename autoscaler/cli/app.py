@@ -15,6 +15,7 @@ from autoscaler.cli import options
 from autoscaler.cli.capacity_app import capacity
 from autoscaler.cli.import_app import import_app
 from autoscaler.cli.models_app import models_app
+from autoscaler.cli.operator_app import operator
 from autoscaler.cli.order import InOrderOfUse
 from autoscaler.cli.outlook_app import outlook
 from autoscaler.cli.policy import policy
@@ -32,6 +33,7 @@ app = typer.Typer(
 )
 app.add_typer(models_app)
 app.command()(train)
+app.command()(operator)
 app.command()(outlook)
 app.command()(capacity)
 

@@ -56,14 +56,14 @@ def run_service(options: RunOptions) -> None:
         store=options.store,
         step_s=_grid(options.fleet, options.step),
         tick_s=seconds("--tick", options.tick, least=0.1),
-        listen=_address(options.listen),
+        listen=address(options.listen),
         replay_from=moment("--replay-from", options.replay_from),
         speed=options.speed,
         cluster=options.cluster,
         policies=options.policies,
         site=options.site,
     )
-    _log_to_stderr()
+    log_to_stderr()
     running = service(settings)
     log.info("started%s", "" if settings.cluster else f": {TWIN_NOTE}")
     server = None
@@ -72,7 +72,7 @@ def run_service(options: RunOptions) -> None:
             server = WebServer(web_app(running.telemetry.registry, running.health), *settings.listen)
             log.info("listening http://%s:%d/metrics and /healthz", settings.listen[0], server.port)
 
-        news = _News()
+        news = News()
 
         def tick() -> None:
             decisions = running.tick()
@@ -120,7 +120,7 @@ def decide_once(
         policies=policies, site=site,
     )  # fmt: skip
     clock = VirtualClock(datetime.now(UTC))
-    _log_to_stderr(logging.WARNING)
+    log_to_stderr(logging.WARNING)
     running = service(settings, clock)
     try:
         clock.at = _newest(running, step_s) if at == "newest" else when or running.in_servers_time(datetime.now(UTC))
@@ -173,7 +173,7 @@ def _grid(fleet: tuple[Path, ...], step: str | None) -> int:
     return max(named, default=60)
 
 
-def _address(text: str) -> tuple[str, int] | None:
+def address(text: str) -> tuple[str, int] | None:
     if text == "off":
         return None
     host, colon, port = text.rpartition(":")
@@ -182,13 +182,13 @@ def _address(text: str) -> tuple[str, int] | None:
     return host, int(port)
 
 
-def _log_to_stderr(level: int = logging.INFO) -> None:
+def log_to_stderr(level: int = logging.INFO) -> None:
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     log.setLevel(level)
 
 
 @dataclass(slots=True)
-class _News:
+class News:
     """Logs a workload when what it is granted changes, and when it becomes held or is so no longer."""
 
     known: dict[WorkloadRef, tuple[int, bool]] = field(default_factory=dict)

@@ -20,8 +20,13 @@ from autoscaler.domain.errors import Refused
 START_S = 10.0
 
 
-def web_app(registry: CollectorRegistry, health: Callable[[], Mapping[str, Any]]) -> Starlette:
-    """Health answers {"ok": bool, …}; not ok is a 503, so that a kubelet or load balancer can read it."""
+def web_app(
+    registry: CollectorRegistry, health: Callable[[], Mapping[str, Any]], ready: Callable[[], bool] | None = None
+) -> Starlette:
+    """Health answers {"ok": bool, …}; not ok is a 503, so that a kubelet or load balancer can read it.
+
+    ready: whether it could take over the work; None = as healthy as ready.
+    """
 
     def metrics(_: Request) -> Response:
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
@@ -30,7 +35,11 @@ def web_app(registry: CollectorRegistry, health: Callable[[], Mapping[str, Any]]
         body = dict(health())
         return JSONResponse(body, status_code=200 if body["ok"] else 503)
 
-    return Starlette(routes=[Route("/metrics", metrics), Route("/healthz", healthz)])
+    def readyz(_: Request) -> Response:
+        yes = bool(health()["ok"]) if ready is None else ready()
+        return JSONResponse({"ready": yes}, status_code=200 if yes else 503)
+
+    return Starlette(routes=[Route("/metrics", metrics), Route("/healthz", healthz), Route("/readyz", readyz)])
 
 
 class WebServer:

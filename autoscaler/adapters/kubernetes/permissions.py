@@ -38,6 +38,17 @@ KEDA_OBSERVE = Rule("keda.sh", "scaledobjects", READ)
 ACT_ON_HPA = Rule("autoscaling", "horizontalpodautoscalers", ("patch",))
 ACT_ON_KEDA = Rule("keda.sh", "scaledobjects", ("patch",))
 
+OPERATOR = (
+    Rule("foresail.dev", "predictiveautoscalers", ("get", "list", "watch")),
+    Rule("foresail.dev", "predictiveautoscalers/status", ("patch",)),
+    Rule("foresail.dev", "guardpolicies", ("list", "watch")),
+    Rule("foresail.dev", "metricssources", ("list", "watch")),
+    Rule("events.k8s.io", "events", ("create",)),
+)
+"""Of an operator, where its objects are. The first needs get for a live look before a floor is handed back."""
+OPERATOR_LEASE = Rule("coordination.k8s.io", "leases", ("get", "create", "update"))
+"""In the operator's own namespace."""
+
 
 def scale_rule(group: str, plural: str, *, act: bool) -> Rule:
     return Rule(group, f"{plural}/scale", ("get", "patch") if act else ("get",))

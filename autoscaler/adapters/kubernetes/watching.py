@@ -70,6 +70,10 @@ class KindCache:
         """Seconds since the server last told something about this kind."""
         return self.monotonic() - self._heard_s
 
+    @property
+    def alive(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
+
     def start(self) -> None:
         name = f"foresail-watch-{self.path.rpartition('/')[2]}"
         self._thread = threading.Thread(target=self.run, name=name, daemon=True)

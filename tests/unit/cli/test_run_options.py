@@ -8,7 +8,7 @@ import pytest
 
 from autoscaler.bootstrap.service import service
 from autoscaler.bootstrap.settings import ServiceSettings
-from autoscaler.cli.run import _News
+from autoscaler.cli.run import News
 from autoscaler.simulator.clock import VirtualClock
 
 END = datetime(2026, 6, 10, 9, tzinfo=UTC)
@@ -63,7 +63,7 @@ def test_the_log_tells_what_changed_and_is_silent_otherwise(estate, source, work
     estate.write(source(), workload("web", mode="Advise"))
     clock = VirtualClock(END)
     running = service(ServiceSettings((estate.folder,), tmp_path / "s.db"), clock)
-    news = _News()
+    news = News()
     told = []
     with caplog.at_level(logging.INFO, "foresail"):
         for late_s in (0, 15, 30, 45, 600, 615, 630):

@@ -1,0 +1,169 @@
+"""The operator: custom resources in, one leader that writes, standbys that are ready to."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from autoscaler.adapters.kubernetes.cluster import KubernetesCluster
+from autoscaler.adapters.kubernetes.connection import Access, Connection
+from autoscaler.adapters.kubernetes.lease import Elector, LeaseSettings
+from autoscaler.adapters.kubernetes.led import LedCluster
+from autoscaler.adapters.kubernetes.objects import ObjectCache
+from autoscaler.adapters.kubernetes.watching import QUIET_S
+from autoscaler.adapters.operator_metrics import OperatorMetrics, WatchFacts
+from autoscaler.adapters.telemetry import Telemetry
+from autoscaler.bootstrap.clusters import CALL_S, connect
+from autoscaler.bootstrap.fleet_objects import FleetObjects
+from autoscaler.bootstrap.operator_caretaker import LedCaretaker
+from autoscaler.bootstrap.service import OpenServer, Outside, Service, composed
+from autoscaler.bootstrap.settings import ServiceSettings
+from autoscaler.domain.decision import Decisions
+from autoscaler.domain.errors import Refused
+from autoscaler.ports.clock import Clock
+
+log = logging.getLogger("foresail")
+
+LEASE_CALL_SHARE = 0.4
+"""Of the renewal deadline: a call that hangs must leave time for another try."""
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorSettings:
+    """service: with its cluster named, without fleet files. namespaces: of the autoscalers; none = all.
+
+    quiet_s: longest silence of a watch.
+    """
+
+    service: ServiceSettings
+    lease: LeaseSettings
+    namespaces: Sequence[str] = ()
+    quiet_s: float = QUIET_S
+
+
+class Teller(Protocol):
+    """Tells the cluster what was decided, in statuses and events."""
+
+    def tell(self, decisions: Decisions, files: FleetObjects) -> None: ...
+
+
+@dataclass(slots=True)
+class Operator:
+    """A service over custom resources. `tick` belongs to one thread; nothing is decided before all was read once."""
+
+    settings: OperatorSettings
+    connection: Connection
+    files: FleetObjects
+    elector: Elector
+    make: Callable[[], Service]
+    telemetry: Telemetry
+    metrics: OperatorMetrics
+    teller: Teller | None = None
+    service: Service | None = None
+    _waiting: bool = False
+    _lifelines: list[Connection] = field(default_factory=list)
+
+    def start(self) -> None:
+        self.files.cache.start()
+        self.elector.start()
+
+    def tick(self) -> Decisions | None:
+        """One tick; None before the first full reading, and when the tick failed."""
+        try:
+            self._observe()
+            if self.service is None:
+                if not self._ready_to_begin():
+                    return None
+                self.service = self.make()
+            decisions = self.service.tick()
+            if decisions is not None and self.teller is not None and self.elector.leads:
+                self.teller.tell(decisions, self.files)
+        except Exception:
+            log.exception("operator_tick_failed")
+            return None
+        return decisions
+
+    def _ready_to_begin(self) -> bool:
+        if self.files.cache.synced:
+            return True
+        if not self._waiting:
+            self._waiting = True
+            log.info("waiting until all objects were read; nothing is decided before")
+        return False
+
+    def _observe(self) -> None:
+        facts = [WatchFacts(k.path, k.fault is None, k.silent_s, len(k.objects())) for k in self.files.cache.kinds]
+        self.metrics.observe(facts, self.elector.terms, leads=self.elector.leads)
+
+    def skipped(self) -> None:
+        if self.service is not None:
+            self.service.skipped()
+
+    @property
+    def ready(self) -> bool:
+        """Whether it could take over: all was read, and a tick has succeeded."""
+        return self.service is not None and self.service.last_tick is not None
+
+    def health(self) -> dict[str, Any]:
+        """Not ok is what a restart may mend: ticks that fail or hang, a thread that died; no outage of the API."""
+        told: dict[str, Any] = {"ok": True, "workloads": 0} if self.service is None else self.service.health()
+        threads = self.elector.alive and all(kind.alive for kind in self.files.cache.kinds)
+        return told | {
+            "ok": told["ok"] and threads,
+            "leader": self.elector.leads,
+            "holder": self.elector.holder,
+            "term": self.elector.term,
+            "leaseFault": None if self.elector.fault is None else str(self.elector.fault),
+            "synced": self.files.cache.synced,
+            "watches": {
+                kind.path: {"fault": None if kind.fault is None else str(kind.fault), "objects": len(kind.objects())}
+                for kind in self.files.cache.kinds
+            },
+        }
+
+    def close(self) -> None:
+        """After the last tick: the term is given away, then all is closed."""
+        self.elector.stop()
+        self.files.cache.stop()
+        if self.service is not None:
+            self.service.close()
+        for lifeline in (*self._lifelines, self.connection):
+            lifeline.close()
+
+
+def operator(settings: OperatorSettings, opener: OpenServer | None = None) -> Operator:
+    """An operator that has not started yet. opener: how a metrics server is reached, for tests.
+
+    Raises Refused when no cluster is named or its credentials cannot be used.
+    """
+    named = settings.service.cluster
+    if named is None:
+        raise Refused("an operator needs a cluster: --in-cluster, or --kubeconfig FILE")
+    connection = connect(named, min(CALL_S, settings.service.deadline_s))
+    access = Access(named.kubeconfig, named.context, named.in_cluster)
+    lease_line = Connection(access, min(CALL_S, settings.lease.deadline_s * LEASE_CALL_SHARE))
+    watch_line = Connection(access, CALL_S)
+    elector = Elector(lease_line, settings.lease)
+    connection.fence = elector
+    cache = ObjectCache.of(watch_line, settings.namespaces, settings.quiet_s)
+    telemetry = Telemetry()
+
+    def open_led(_: ServiceSettings, clock: Clock, namespaces: Iterable[str]) -> tuple[LedCluster, LedCaretaker]:
+        def made() -> KubernetesCluster:
+            return KubernetesCluster(connection, named.installation, clock)
+
+        led = LedCluster(made, elector, cache.doubt)
+        return led, LedCaretaker(made(), namespaces=set(namespaces), cache=cache, term=elector)
+
+    files = FleetObjects((), cache=cache, site=settings.service.site)
+
+    def make() -> Service:
+        files.refresh()
+        return composed(settings.service, files, Outside(open_led, None, opener, telemetry))
+
+    return Operator(
+        settings, connection, files, elector, make, telemetry, OperatorMetrics(telemetry.registry),
+        _lifelines=[lease_line, watch_line],
+    )  # fmt: skip

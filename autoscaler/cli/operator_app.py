@@ -1,0 +1,45 @@
+"""`foresail operator`: its options. Exit codes: 0 ended by a signal, 2 usage, 3 the cluster cannot be reached."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def operator(
+    kubeconfig: Annotated[Path | None, typer.Option(help="The cluster of this kubeconfig.")] = None,
+    context: Annotated[str | None, typer.Option(help="Context of the kubeconfig (default: its current one).")] = None,
+    in_cluster: Annotated[bool, typer.Option("--in-cluster", help="The cluster that this process runs in.")] = False,
+    installation: Annotated[
+        str, typer.Option(help="Our name on the floors that we hold; one per Foresail of a cluster.")
+    ] = "foresail",
+    namespace: Annotated[
+        list[str] | None, typer.Option(help="Only PredictiveAutoscalers of this namespace (repeat).")
+    ] = None,
+    lease_namespace: Annotated[
+        str | None, typer.Option(envvar="POD_NAMESPACE", help="Namespace of the Lease (default: the pod's).")
+    ] = None,
+    lease_name: Annotated[str, typer.Option(help="Name of the Lease (default: the installation's).")] = "",
+    lease_duration: Annotated[str, typer.Option(help="A standby takes over after so long without a renewal.")] = "15s",
+    identity: Annotated[
+        str | None, typer.Option(envvar="POD_NAME", help="Our name in the Lease (default: the host's).")
+    ] = None,
+    store: Annotated[Path, typer.Option(help="File of the decision record.")] = Path("foresail.db"),
+    step: Annotated[str, typer.Option(help="Grid of the demand.")] = "60s",
+    tick: Annotated[str, typer.Option(help="Time between decisions.")] = "15s",
+    listen: Annotated[
+        str, typer.Option(help="HOST:PORT of /metrics, /healthz and /readyz, or off.")
+    ] = "127.0.0.1:9464",
+    site: Annotated[str | None, typer.Option(help="Where this runs, for the selectors of policies.")] = None,
+) -> None:
+    """Decide for the PredictiveAutoscalers of a cluster; of several operators the holder of the Lease writes."""
+    from autoscaler.cli.operator import OperatorOptions, run_operator
+
+    options = OperatorOptions(
+        kubeconfig=kubeconfig, context=context, in_cluster=in_cluster, installation=installation,
+        namespaces=tuple(namespace or ()), lease_namespace=lease_namespace, lease_name=lease_name or installation,
+        lease_duration=lease_duration, identity=identity, store=store, step=step, tick=tick, listen=listen, site=site,
+    )  # fmt: skip
+    run_operator(options)
