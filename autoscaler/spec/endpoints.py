@@ -20,15 +20,15 @@ _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}", re.ASCII)
 _HEADER_VALUE = re.compile(r"[\x21-\x7e]([\x20-\x7e]{0,1022}[\x21-\x7e])?", re.ASCII)
 _LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]{0,127}", re.ASCII)
 _PARAM = re.compile(r"[A-Za-z_][A-Za-z0-9_.\[\]-]{0,63}", re.ASCII)
-_SECRET_WORD = re.compile(
+SECRET_WORD = re.compile(
     r"auth|token|secret|passw|credential|cookie|api[-_]?key|access[-_]?key|session|signature|jwt", re.IGNORECASE
 )
-_SECRET_TEXT = re.compile(r"-----BEGIN|^eyJ[\w-]{8}|^(Bearer|Basic) |^gl(sa|c|pat)[_-]|^ghp_", re.IGNORECASE)
-_OURS = frozenset(
+SECRET_TEXT = re.compile(r"-----BEGIN|^eyJ[\w-]{8}|^(Bearer|Basic) |^gl(sa|c|pat)[_-]|^ghp_", re.IGNORECASE)
+OUR_HEADERS = frozenset(
     {"host", "connection", "content-length", "content-type", "content-encoding", "transfer-encoding", "accept",
      "accept-encoding", "expect", "te", "trailer", "upgrade"}
 )  # fmt: skip
-_OUR_PARAMS = frozenset({"query", "time", "start", "end", "step", "timeout", "stats", "limit"})
+OUR_PARAMS = frozenset({"query", "time", "start", "end", "step", "timeout", "stats", "limit"})
 _WHERE = "credentials go into bearerTokenFile or basicAuth: {username: ..., passwordFile: ...}"
 _API = re.compile(r"/api/v1(/.*)?$")
 
@@ -77,10 +77,10 @@ def check_headers(entries: dict[str, str]) -> dict[str, str]:
     for name, value in entries.items():
         if not _HEADER.fullmatch(name):
             raise slip("is not the name of an HTTP header", "for example X-Scope-OrgID", (name,), of_key=True)
-        if _SECRET_WORD.search(name):
+        if SECRET_WORD.search(name):
             remedy = f"{_WHERE}; for a backend that takes only its own header put a proxy before it that adds it"
             raise slip("looks like a credential, which no document may hold", remedy, (name,), of_key=True)
-        if name.lower() in _OURS:
+        if name.lower() in OUR_HEADERS:
             raise slip("is a header that we set ourselves", "remove it", (name,), of_key=True)
         if name.lower() in folded:
             raise slip("stands twice: case does not make another header", "keep one", (name,), of_key=True)
@@ -88,7 +88,7 @@ def check_headers(entries: dict[str, str]) -> dict[str, str]:
         if not _HEADER_VALUE.fullmatch(value):
             message = "is not the value of an HTTP header (one line of printable ASCII)"
             raise slip(message, 'for example "shop"', (name,), secret=True)
-        if _SECRET_TEXT.search(value):
+        if SECRET_TEXT.search(value):
             raise slip("looks like a credential, which no document may hold", _WHERE, (name,), secret=True)
     return entries
 
@@ -98,9 +98,9 @@ def check_params(entries: dict[str, str]) -> dict[str, str]:
     for name, value in entries.items():
         if not _PARAM.fullmatch(name):
             raise slip("is not the name of a parameter", 'for example dedup: "true"', (name,), of_key=True)
-        if name.lower() in _OUR_PARAMS:
+        if name.lower() in OUR_PARAMS:
             raise slip("is a parameter that we set ourselves", "remove it", (name,), of_key=True)
-        if _SECRET_WORD.search(name) or _SECRET_TEXT.search(value):
+        if SECRET_WORD.search(name) or SECRET_TEXT.search(value):
             raise slip("looks like a credential, which no document may hold", _WHERE, (name,), of_key=True)
         if len(value) > 1024 or not value.isprintable():
             raise slip("must be one line of at most 1024 printable characters", None, (name,))
@@ -108,7 +108,7 @@ def check_params(entries: dict[str, str]) -> dict[str, str]:
 
 
 def _file(text: str) -> str:
-    if _SECRET_TEXT.search(text) or "\n" in text:
+    if SECRET_TEXT.search(text) or "\n" in text:
         raise slip("is the secret itself, not the path of its file", "put it into a file and name that", secret=True)
     if "://" in text or not text.isprintable() or len(text) > 4096:
         raise slip("is not a path of a local file", 'for example "/etc/foresail/prod/token"')

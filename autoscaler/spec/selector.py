@@ -31,9 +31,9 @@ def _label_key(text: str) -> str:
     return text
 
 
-Names = Annotated[
-    tuple[Annotated[str, AfterValidator(_workload_name)], ...], Field(strict=False, min_length=1, max_length=1000)
-]
+WorkloadName = Annotated[str, AfterValidator(_workload_name)]
+LabelKey = Annotated[str, AfterValidator(_label_key)]
+Names = Annotated[tuple[WorkloadName, ...], Field(strict=False, min_length=1, max_length=1000)]
 Namespaces = Annotated[tuple[scalars.Label, ...], Field(strict=False, min_length=1, max_length=1000)]
 Values = Annotated[tuple[str, ...], Field(strict=False, max_length=100)]
 
@@ -41,7 +41,7 @@ Values = Annotated[tuple[str, ...], Field(strict=False, max_length=100)]
 class ExpressionSpec(Part):
     """One requirement on a label, as in any Kubernetes selector."""
 
-    key: Annotated[str, AfterValidator(_label_key)] = Field(description="Key of the label.", examples=["team"])
+    key: LabelKey = Field(description="Key of the label.", examples=["team"])
     operator: Annotated[Operator, Field(strict=False)] = Field(
         description="In, NotIn, Exists or DoesNotExist.", examples=["In"]
     )
@@ -70,7 +70,7 @@ class SelectorSpec(Part):
         description="Sites: the name that a Foresail was started with (--site). Without --site none fits.",
         examples=[["berlin"]],
     )
-    match_labels: Labels = Field(
+    match_labels: Annotated[Labels, Field(max_length=64)] = Field(
         default={}, description="Labels of the PredictiveAutoscaler, each equal.", examples=[{"tier": "web"}]
     )
     match_expressions: Annotated[tuple[ExpressionSpec, ...], Field(strict=False, max_length=20)] = Field(

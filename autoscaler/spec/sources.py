@@ -73,8 +73,9 @@ class TlsSpec(Part):
         return refuse_skipping(data)
 
 
-Headers = Annotated[dict[str, str], BeforeValidator(without_nulls), AfterValidator(endpoints.check_headers)]
-Params = Annotated[dict[str, str], BeforeValidator(without_nulls), AfterValidator(endpoints.check_params)]
+_Texts = Annotated[dict[str, str], BeforeValidator(without_nulls)]
+Headers = Annotated[_Texts, Field(max_length=64), AfterValidator(endpoints.check_headers)]
+Params = Annotated[_Texts, Field(max_length=64), AfterValidator(endpoints.check_params)]
 ReplicaLabels = Annotated[tuple[endpoints.LabelName, ...], Field(strict=False, max_length=8)]
 
 
