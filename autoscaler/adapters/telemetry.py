@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from autoscaler.adapters.ladder_metrics import LadderMetrics
 from autoscaler.adapters.note_metrics import NoteMetrics
+from autoscaler.adapters.reminder_metrics import ReminderMetrics
 from autoscaler.adapters.risk_metrics import RiskMetrics
 from autoscaler.domain.anomaly import Detector
 from autoscaler.domain.decision import Decisions
@@ -111,6 +112,7 @@ class Telemetry:
         )
         self._risks = RiskMetrics(r)
         self._notes = NoteMetrics(r)
+        self.reminders = ReminderMetrics(r)
         self._ladder = LadderMetrics(r)
         self._peak = Gauge(
             "foresail_forecast_peak",

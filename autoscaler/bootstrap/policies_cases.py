@@ -136,7 +136,7 @@ def decided(load: Workload, case: CaseSpec) -> Decision:
     running = given.replicas
     for back in range(int(duration_s(case.for_) // STEP_S), -1, -1):
         now_s = end_s - back * STEP_S
-        status = _status(written, running, given, is_floor=is_floor)
+        status = _status(written, running, given, is_floor=is_floor, end_s=end_s)
         seen, abnormal = _seen(fleet, given, now_s), _abnormal(case, now_s, end_s)
         decisions, state = decide(fleet, seen, status, state, CHAIN, now_s=now_s, anomalies=abnormal)
         written = int(decisions.granted[0])
@@ -144,7 +144,7 @@ def decided(load: Workload, case: CaseSpec) -> Decision:
     return decisions[0]
 
 
-def _status(written: int, running: int, given: GivenSpec, *, is_floor: bool) -> ReplicaStatus:
+def _status(written: int, running: int, given: GivenSpec, *, is_floor: bool, end_s: float) -> ReplicaStatus:
     counts = np.array([running], dtype=np.int64)
     ceiling = NO_LIMIT if given.hpa_max is None or not is_floor else given.hpa_max
     return ReplicaStatus(
@@ -153,6 +153,7 @@ def _status(written: int, running: int, given: GivenSpec, *, is_floor: bool) -> 
         ready=counts,
         floor=np.array([written], dtype=np.int64),
         ceiling=np.array([ceiling], dtype=np.int64),
+        overridden_s=np.array([-np.inf if given.by_hand is None else end_s - duration_s(given.by_hand)]),
     )
 
 

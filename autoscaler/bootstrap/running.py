@@ -56,11 +56,11 @@ class Service:
     memory: EngineStateKeeper | None = None
     cold_start: ColdStart | None = None
     capacities: LearnedCapacityKeeper | None = None
-    reminders: PauseReminders | None = None
     telemetry: Telemetry = field(default_factory=Telemetry)
     last_tick: datetime | None = None
     last_error: str | None = None
     skew_s: float | None = None
+    _reminders: PauseReminders | None = None
     _last_ok_s: float | None = None
     _news: SourceNews = field(default_factory=SourceNews)
     _served: dict[str, Source] = field(default_factory=dict)
@@ -69,6 +69,7 @@ class Service:
 
     def begin(self) -> None:
         """Before the first tick: take the sources in, ask the servers for their time, remember what was learned."""
+        self._reminders = PauseReminders(self.settings.reminders, self.telemetry.reminders)
         self._announce()
         self._follow_models(self.clock.now())
         if self.memory is not None:
@@ -98,8 +99,8 @@ class Service:
             self._hear()
             self.telemetry.observe(decisions)
             self._tell(decisions)
-            if self.reminders is not None:
-                self.reminders.look(decisions.fleet, decisions.now_s)
+            if self._reminders is not None:
+                self._reminders.look(decisions.fleet, decisions.now_s)
         except Exception as error:
             self.last_error = f"{type(error).__name__}: {error}"
             self.telemetry.ticks.labels("failed").inc()
@@ -150,7 +151,7 @@ class Service:
             "workloads": len(self.files.fleet),
             "specProblems": [str(p) for p in self.files.problems],
             "policies": self.files.policies.told(),
-            "openPauses": [] if self.reminders is None else self.reminders.told(),
+            "openPauses": [] if self._reminders is None else self._reminders.told(),
             "sources": {
                 each.name: {"up": each.up, "clockSkewSeconds": each.skew_s, "failures": dict(each.failures)}
                 for each in self._source_facts()

@@ -86,6 +86,9 @@ class GivenSpec(DemandGivenSpec):
     hpa_max: Replicas | None = Field(
         default=None, description="Under a floor actuation: the highest floor that the HPA's max leaves.", examples=[60]
     )
+    by_hand: scalars.Duration | None = Field(
+        default=None, description="How long ago a person set by hand what is written now.", examples=["5m"]
+    )
     anomaly: AnomalyGivenSpec | None = Field(
         default=None, description="What is abnormal.", examples=[{"cause": "SuspectedAttack"}]
     )

@@ -13,6 +13,7 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from autoscaler.adapters.telemetry import Telemetry
+from autoscaler.domain.anomaly import AnomaliesAt, Detector
 from autoscaler.domain.decision import Decisions
 from autoscaler.domain.fleet import Fleet
 from autoscaler.domain.notes import Condition, Note
@@ -51,6 +52,17 @@ def samples(telemetry: Telemetry, name: str) -> dict[tuple[str, ...], float]:
     return {
         tuple(s.labels[k] for k in sorted(s.labels)): s.value for f in families for s in f.samples if s.name == name
     }
+
+
+def test_D17_whether_the_detector_judges_is_told_and_without_one_nothing(make_fleet, decided):
+    telemetry = Telemetry()
+    for anomalies, told in (
+        (AnomaliesAt.of(1), {("anomaly",): 1.0}),
+        (AnomaliesAt.none(1, Detector.CRASHED), {("anomaly",): 0.0}),
+        (None, {}),
+    ):
+        telemetry.observe(replace(decided(make_fleet()), anomalies=anomalies))
+        assert samples(telemetry, "foresail_anomaly_detector_up") == told
 
 
 def test_every_documented_metric_is_there_and_every_metric_is_documented(make_fleet, decided):

@@ -204,3 +204,14 @@ def test_moments_outside_the_record_and_half_a_span_are_slips(recorded) -> None:
         recorded('{at: "2026-06-10T06:00:00Z"}')
     with pytest.raises(InvalidSpec, match="cannot be asked of a record"):
         recorded('{at: "2026-06-10T06:00:00Z", rules: {max: shop}}')
+
+
+def test_a_case_may_tell_of_a_change_by_hand_and_of_an_anomaly(suite) -> None:
+    by_hand = "{replicas: 20, observed: 30, peak: 30, byHand: %s}"
+    attack = "{replicas: 4, observed: 60, peak: 150, anomaly: {cause: SuspectedAttack}}"
+    short = "{replicas: 10, observed: 10, peak: 10, anomaly: {cause: LatencyErrors, for: 1m}}"
+    held = case(by_hand % "5m", "{replicas: 20, reasons: [Overridden]}", **{"for": "4m"})
+    over = case(by_hand % "31m", "{atMost: 19, notReasons: [Overridden]}", **{"for": "20m"})
+    assert failures(suite(held, over)) == []
+    assert failures(suite(case(attack, "{replicas: 6, reasons: [Anomaly]}"))) == []
+    assert failures(suite(case(short, "{atMost: 9, atLeast: 2, holds: true}", **{"for": "10m"}))) == []
