@@ -10,8 +10,8 @@ they are, for what reads the present reads through them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
@@ -22,13 +22,22 @@ from autoscaler.domain.series import Floats, Ints, Panel
 from autoscaler.forecasting.contract import PeakForecaster
 from autoscaler.forecasting.naive import DAY_S, REACH
 
+DEEPEST_S = 7 * DAY_S
+
+
+Shown = dict[tuple[int, Season, int, int], tuple[Panel, Panel]]
+"""(id of a panel, season, first and last origin) → that panel, and what of it is shown to those origins."""
+
 
 @dataclass(frozen=True, slots=True)
 class BySeason:
-    """A seasonal forecaster asked by what the seasons of each row follow. seasons: [row], None = UTC alone."""
+    """A seasonal forecaster asked by what the seasons of each row follow. groups: season → its rows, rising; the others
+    follow UTC alone. shown: what several forecasters that are asked the same keep together.
+    """
 
     model: PeakForecaster
-    seasons: Sequence[Season | None]
+    groups: Mapping[Season, Ints]
+    shown: Shown = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -44,17 +53,18 @@ class BySeason:
         found = self.model.peaks(panel, origins, lead)
         if not len(origins) or lead + 2 * reach_steps(panel.step_s) >= DAY_S // panel.step_s:
             return found  # a season ago would reach into what is not known yet
-        reach = self.history_steps(panel.step_s)
+        reach = max(self.history_steps(panel.step_s), DEEPEST_S // panel.step_s + REACH + reach_steps(panel.step_s))
         low, end = int(origins[0]) - reach, int(origins[-1]) + 1
-        for season in dict.fromkeys(s for s in self.seasons if s is not None):
-            rows: Ints | None = None
+        for season, rows in self.groups.items():
             changes = () if season.zone is None else _steps_of(season.zone, panel.step_s, low, end)
             events = step_spans(season.events, low, end, panel.step_s) if season.events else ()
             for here, past in _stretches(origins, changes, events, reach):
-                rows = np.flatnonzero([s == season for s in self.seasons]) if rows is None else rows
-                values = past.shown(panel.columns(low, int(origins[here][-1]), rows), low)
-                shown = Panel(panel.step_s, low, values, np.empty((0, 0), dtype=np.uint8))
-                found[rows, here] = self.model.peaks(shown, origins[here], lead)
+                key = (id(panel), season, int(origins[here][0]), int(origins[here][-1]))
+                if key not in self.shown:
+                    every = slice(None) if len(rows) == panel.rows else rows
+                    values = past.shown(panel.columns(low, key[-1], every), low)
+                    self.shown[key] = (panel, Panel(panel.step_s, low, values, np.empty((0, 0), dtype=np.uint8)))
+                found[rows, here] = self.model.peaks(self.shown[key][1], origins[here], lead)
         return found
 
 
@@ -63,12 +73,22 @@ def reach_steps(step_s: int) -> int:
     return LONGEST_S // step_s
 
 
-def by_season(model: PeakForecaster, seasons: Sequence[Season | None]) -> PeakForecaster:
-    """The forecaster, asked by season where some row follows more than UTC."""
-    follow = any(s is not None and (s.zone is not None or s.events) for s in seasons)
-    return BySeason(model, seasons) if follow else model
+def by_season(models: Sequence[PeakForecaster], names: Sequence[str], seasons: Sequence[Season | None]) -> Models:
+    """The forecasters, those of the names asked by season where some row follows more than UTC."""
+    groups, shown = grouped(seasons), Shown()
+    return tuple(BySeason(m, groups, shown) if groups and m.name in names else m for m in models)
 
 
+def grouped(seasons: Sequence[Season | None]) -> Mapping[Season, Ints]:
+    """Rows by the zone and the events that they follow; what is excluded is nobody's season."""
+    found: dict[Season, list[int]] = {}
+    for row, season in enumerate(seasons):
+        if season is not None and (season.zone is not None or season.events):
+            found.setdefault(Season(season.zone, season.events), []).append(row)
+    return {season: np.array(rows, dtype=np.int64) for season, rows in found.items()}
+
+
+Models = tuple[PeakForecaster, ...]
 Change = tuple[int, int]
 """The first step under a new offset, and by how many steps the clock was moved there."""
 Event = tuple[int, int]
@@ -88,13 +108,17 @@ class _Past:
             values[:, max(0, begin - first) : max(0, end - first)] = np.nan
         if not self.changes:
             return values
-        place: Ints = np.arange(first, first + values.shape[1], dtype=np.int64)
-        source, moved = place.copy(), 0
+        width = values.shape[1]
+        edges, moves = [width], [0]
         for at, by in reversed(self.changes):
-            moved += by
-            source = np.where(source < at - REACH, place + moved, source)
-        inside = (source >= first) & (source < first + values.shape[1])
-        return np.where(inside, values[:, np.where(inside, source - first, 0)], np.nan)
+            edges.append(min(edges[-1], max(0, at - REACH - first - moves[-1])))
+            moves.append(moves[-1] + by)
+        out = np.full_like(values, np.nan)
+        for begin, end, moved in zip([*edges[1:], 0], edges, moves, strict=True):
+            low, high = max(begin, -moved), min(end, width - moved)
+            if low < high:
+                out[:, low:high] = values[:, low + moved : high + moved]
+        return out
 
 
 def _steps_of(zone: str, step_s: int, first: int, end: int) -> tuple[Change, ...]:

@@ -194,7 +194,7 @@ class _OfTeam:
     def _models(self, members: Ints | slice) -> tuple[PeakForecaster, ...]:
         """As they are asked about these members."""
         seasons, models = self.team.seasons_of(members), self.server.models
-        return models if seasons is None else tuple(by_season(m, seasons) if m.name in SEASONAL else m for m in models)
+        return models if seasons is None else by_season(models, SEASONAL, seasons)
 
     def past(self, members: Ints | slice, first: int, end: int) -> Past:
         """Of the steps [first, end)."""

@@ -12,7 +12,7 @@ from autoscaler.domain.season import Season
 from autoscaler.domain.series import Floats, Panel
 from autoscaler.forecasting.catalogue import SEASONAL, serving_models
 from autoscaler.forecasting.contract import PeakForecaster
-from autoscaler.forecasting.local_seasons import BySeason
+from autoscaler.forecasting.local_seasons import BySeason, grouped
 from autoscaler.forecasting.naive import DAY_S, REACH, SeasonalNaive
 from autoscaler.forecasting.serving import PeakServer, Rows
 
@@ -49,7 +49,7 @@ def served(panel: Panel, begin: int, end: int, *seasons: Season | None, models: 
 @pytest.mark.parametrize("model", [m for m in serving_models() if m.name in SEASONAL], ids=lambda m: m.name)
 def test_F08_an_event_is_unknown_once_it_is_over_and_there_until_then(model: PeakForecaster) -> None:
     values = with_event(load())
-    panel, asked = panel_of(values), BySeason(model, [Season(None, (WINDOW,))])
+    panel, asked = panel_of(values), BySeason(model, grouped([Season(None, (WINDOW,))]))
     origins = np.arange(START + 9 * DAY, START + 19 * DAY, dtype=np.int64)
     found, plain = asked.peaks(panel, origins, LEAD)[0], model.peaks(panel, origins, LEAD)[0]
     hidden = values.copy()
@@ -120,7 +120,7 @@ def test_blocks_and_single_origins_agree(seed: int) -> None:
     starts = [float((first + int(k)) * STEP_S) for k in rng.integers(0, 19 * DAY, 3)]
     season = Season("Europe/Berlin", tuple(Once(s, s + float(rng.integers(1, 40_000))) for s in starts))
     model = [m for m in serving_models() if m.name in SEASONAL][int(rng.integers(0, 4))]
-    asked = BySeason(model, [season, None])
+    asked = BySeason(model, grouped([season, None]))
     begin = first + 8 * DAY + int(rng.integers(0, 3 * DAY))
     origins = np.arange(begin, begin + 40, dtype=np.int64)
 
@@ -137,7 +137,7 @@ def test_blocks_and_single_origins_agree(seed: int) -> None:
 def test_an_event_that_lasts_for_days_leaves_the_last_steps_to_the_present() -> None:
     values = load()
     long = Once(float((START + 5 * DAY) * STEP_S), float((START + 12 * DAY) * STEP_S))
-    asked = BySeason(SeasonalNaive(DAY_S, "day"), [Season(None, (long,))])
+    asked = BySeason(SeasonalNaive(DAY_S, "day"), grouped([Season(None, (long,))]))
     origins = np.arange(START + 8 * DAY, START + 14 * DAY, dtype=np.int64)
     found = asked.peaks(panel_of(values), origins, 0)[0]
     plain = SeasonalNaive(DAY_S, "day").peaks(panel_of(values), origins, 0)[0]

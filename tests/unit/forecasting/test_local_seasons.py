@@ -14,7 +14,7 @@ from autoscaler.domain.season import Season
 from autoscaler.domain.series import Floats, Ints, Panel
 from autoscaler.forecasting.catalogue import SEASONAL, serving_models
 from autoscaler.forecasting.contract import PeakForecaster
-from autoscaler.forecasting.local_seasons import BySeason, by_season
+from autoscaler.forecasting.local_seasons import BySeason, by_season, grouped
 from autoscaler.forecasting.naive import DAY_S, SeasonalNaive
 from autoscaler.forecasting.serving import PeakServer, Rows
 
@@ -60,7 +60,7 @@ def test_F07_the_same_local_time_is_looked_up(zone: str, change: str, season: st
     minutes = local_minutes(zone, steps)
     panel = panel_of(minutes[None].astype(np.float64), int(steps[0]))
     origins = np.arange(at - DAY, at + 10 * DAY, dtype=np.int64)
-    found = BySeason(NAIVE[season], [Season(zone)]).peaks(panel, origins, 0)[0]
+    found = BySeason(NAIVE[season], grouped([Season(zone)])).peaks(panel, origins, 0)[0]
     wanted = (minutes[np.searchsorted(steps, origins)] - days * 1440) % 10_080
     apart = np.abs(found - wanted)
     apart = np.minimum(apart, 10_080 - apart)
@@ -83,9 +83,13 @@ def test_F07_where_no_clock_is_moved_nothing_changes(zone: str | None) -> None:
     panel, origins = panel_of(values, at - 12 * DAY), np.arange(at - DAY, at + 3 * DAY, dtype=np.int64)
     for model in serving_models():
         np.testing.assert_array_equal(
-            BySeason(model, [Season(zone), None]).peaks(panel, origins, 2), model.peaks(panel, origins, 2)
+            BySeason(model, grouped([Season(zone), None])).peaks(panel, origins, 2), model.peaks(panel, origins, 2)
         )
-    assert by_season(NAIVE["day"], [None, None]) is NAIVE["day"]
+    models = serving_models()
+    assert by_season(models, SEASONAL, [None, Season(None, (), ())]) == models
+    asked = by_season(models, SEASONAL, [None, Season("Asia/Tokyo")])
+    assert [m.name for m in asked] == [m.name for m in models]
+    assert [m.name for m in asked if isinstance(m, BySeason)] == list(SEASONAL)
 
 
 @pytest.mark.parametrize("model", [m for m in serving_models() if m.name in SEASONAL], ids=lambda m: m.name)
@@ -97,7 +101,7 @@ def test_F07_blocks_and_single_origins_agree_and_the_future_is_not_seen(model: P
     first = step_of(CASES[int(rng.integers(0, 4))][1]) - 9 * DAY
     values = rng.gamma(3.0, 10.0, (4, 20 * DAY))
     values[rng.random(values.shape) < 0.05] = np.nan
-    asked, lead = BySeason(model, seasons), int(rng.integers(0, 8))
+    asked, lead = BySeason(model, grouped(seasons)), int(rng.integers(0, 8))
     begin = first + 8 * DAY + int(rng.integers(0, 3 * DAY))
     origins = np.arange(begin, begin + 40, dtype=np.int64)
     block = asked.peaks(panel_of(values, first), origins, lead)
@@ -116,7 +120,7 @@ def test_F07_a_window_of_nearly_a_day_stays_in_absolute_time() -> None:
     origins = np.arange(at, at + 20, dtype=np.int64)
     lead = DAY - 2
     np.testing.assert_array_equal(
-        BySeason(NAIVE["day"], [Season("Europe/Berlin")]).peaks(panel, origins, lead),
+        BySeason(NAIVE["day"], grouped([Season("Europe/Berlin")])).peaks(panel, origins, lead),
         NAIVE["day"].peaks(panel, origins, lead),
     )
 
