@@ -13,6 +13,7 @@ import typer
 
 from autoscaler.cli import options
 from autoscaler.cli.capacity_app import capacity
+from autoscaler.cli.crds_app import crds
 from autoscaler.cli.import_app import import_app
 from autoscaler.cli.models_app import models_app
 from autoscaler.cli.operator_app import operator
@@ -34,6 +35,7 @@ app = typer.Typer(
 app.add_typer(models_app)
 app.command()(train)
 app.command()(operator)
+app.command()(crds)
 app.command()(outlook)
 app.command()(capacity)
 

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from autoscaler.spec import scalars
 from autoscaler.spec.behavior import Part
-from autoscaler.spec.metadata import Labels
+from autoscaler.spec.sources import Texts
 
 
 class Operator(StrEnum):
@@ -35,6 +35,7 @@ WorkloadName = Annotated[str, AfterValidator(_workload_name)]
 LabelKey = Annotated[str, AfterValidator(_label_key)]
 Names = Annotated[tuple[WorkloadName, ...], Field(strict=False, min_length=1, max_length=1000)]
 Namespaces = Annotated[tuple[scalars.Label, ...], Field(strict=False, min_length=1, max_length=1000)]
+MatchLabels = Annotated[Texts, AfterValidator(scalars.check_label_values)]
 Values = Annotated[tuple[str, ...], Field(strict=False, max_length=100)]
 
 
@@ -70,7 +71,7 @@ class SelectorSpec(Part):
         description="Sites: the name that a Foresail was started with (--site). Without --site none fits.",
         examples=[["berlin"]],
     )
-    match_labels: Annotated[Labels, Field(max_length=64)] = Field(
+    match_labels: MatchLabels = Field(
         default={}, description="Labels of the PredictiveAutoscaler, each equal.", examples=[{"tier": "web"}]
     )
     match_expressions: Annotated[tuple[ExpressionSpec, ...], Field(strict=False, max_length=20)] = Field(

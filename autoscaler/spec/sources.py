@@ -73,9 +73,9 @@ class TlsSpec(Part):
         return refuse_skipping(data)
 
 
-_Texts = Annotated[dict[str, str], BeforeValidator(without_nulls)]
-Headers = Annotated[_Texts, Field(max_length=64), AfterValidator(endpoints.check_headers)]
-Params = Annotated[_Texts, Field(max_length=64), AfterValidator(endpoints.check_params)]
+Texts = Annotated[dict[str, str], Field(max_length=64), BeforeValidator(without_nulls)]
+Headers = Annotated[Texts, AfterValidator(endpoints.check_headers)]
+Params = Annotated[Texts, AfterValidator(endpoints.check_params)]
 ReplicaLabels = Annotated[tuple[endpoints.LabelName, ...], Field(strict=False, max_length=8)]
 
 

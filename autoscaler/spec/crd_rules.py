@@ -1,0 +1,168 @@
+"""What holds between fields, as rules that an API server checks: beside each validator of a model, its words in CEL.
+
+`covers` names the validators that a rule stands for; a test fails for a validator of any model that none stands for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from autoscaler.spec import kinds, policy_shared, sources, when
+from autoscaler.spec.behavior import Part
+from autoscaler.spec.crd_text import Rule
+from autoscaler.spec.saying import Saying
+
+
+@dataclass(frozen=True, slots=True)
+class Between:
+    """Of one model: its rules, and what a schema itself can say. covers: its validators by name."""
+
+    covers: tuple[str, ...]
+    rules: tuple[Rule, ...] = ()
+    schema: Mapping[str, Any] = field(default_factory=dict)
+
+
+def there(path: str) -> str:
+    """Whether a field below `self` is there: an optional value would have no bound for the estimate of costs."""
+    names = path.split(".")
+    return " && ".join(f"has(self.{'.'.join(names[: count + 1])})" for count in range(len(names)))
+
+
+def text(path: str) -> str:
+    """Whether a text is there; blank is absent."""
+    return f"({there(path)} && self.{path}.trim() != '')"
+
+
+def acknowledged(word: str, at: str = "self") -> str:
+    """Whether something is accepted knowingly."""
+    return f"(has({at}.acknowledge) && {at}.acknowledge.exists(a, a == '{word}'))"
+
+
+_KNOWINGLY = (
+    "actuation Scale needs an acknowledgement, as no HPA stays behind to react if we are wrong or absent: write "
+    "acknowledge: [NoReactiveBackup], or use actuation: HpaFloor"
+)
+_SAME_TARGET = Rule(
+    "self.kind == oldSelf.kind && self.name == oldSelf.name",
+    "cannot be changed, so that no floor stays behind: delete this object, and create one for the other target",
+)
+
+AUTOSCALER: dict[type[Part], Between] = {
+    kinds.PredictiveAutoscalerSpec: Between(
+        ("_alone_knowingly", "_distinct_names"),
+        (Rule(f"self.?actuation.orValue('') != 'Scale' || {acknowledged('NoReactiveBackup')}", _KNOWINGLY,
+              ".acknowledge"),),
+    ),
+    kinds.TargetSpec: Between((), (_SAME_TARGET,)),
+    kinds.CapacitySpec: Between(
+        ("_some",), schema={"anyOf": [{"required": ["perReplica"]}, {"required": ["learned"]}]}
+    ),
+    kinds.ObjectiveSpec: Between(
+        ("_one_way",),
+        (
+            Rule(f"!({text('risk')} && has(self.costs))", "takes either risk or costs, not both: remove one of them"),
+            Rule(
+                "!has(self.costs) || (self.costs.replica > 0.0 && self.costs.replica <= 0.2 * self.costs.shortage)",
+                "the risk that follows, replica ÷ shortage, is above 20 %: a missing replica should cost more than a "
+                "running one",
+                ".costs",
+            ),
+        ),
+    ),
+    kinds.ReplicasSpec: Between(
+        ("_in_order",),
+        (Rule("!has(self.min) || self.min <= self.max", "min is above max: raise max or lower min"),),
+    ),
+}  # fmt: skip
+
+_SOURCE_NEEDS = "needs exactly one of file and prometheus"
+SOURCE: dict[type[Part], Between] = {
+    sources.MetricsSourceSpec: Between(
+        ("_exactly_one",),
+        (
+            Rule("has(self.file) || has(self.prometheus)", f"{_SOURCE_NEEDS}, and has none"),
+            Rule("!(has(self.file) && has(self.prometheus))", f"{_SOURCE_NEEDS}: write a MetricsSource for each"),
+        ),
+    ),
+    sources.PrometheusSpec: Between(
+        ("_checked_always", "_fits_together"),
+        (
+            Rule(
+                f"!(has(self.basicAuth) && {text('bearerTokenFile')})",
+                "takes either bearerTokenFile or basicAuth, not both: remove one of them",
+            ),
+            Rule(
+                "!has(self.tls) || self.url.lowerAscii().startsWith('https:')",
+                "has no meaning for an http URL: write https:// in url, or remove tls",
+                ".tls",
+            ),
+            Rule(
+                f"{text('tls.certFile')} == {text('tls.keyFile')}",
+                "certFile and keyFile go together: name both, or neither",
+                ".tls",
+            ),
+        ),
+    ),
+    sources.TlsSpec: Between(("_checked_always",)),
+}
+"""No way to leave certificates unchecked exists: what asks for one is an unknown field."""
+
+
+def _moment(name: str) -> str:
+    return f"timestamp(self.{name}.upperAscii())"
+
+
+_NO_MOMENTS = " || ".join(f"format.datetime().validate(self.{name}).hasValue()" for name in ("from", "until"))
+_SAYING = Between(("_says_something",), schema={"minProperties": 1})
+_ONE_WAY = "takes exactly one of weekly, dates and once"
+SHARED: dict[type[Part], Between] = {
+    Saying: _SAYING,
+    when._HoursSpec: Between(  # noqa: SLF001  # what both ways to write hours share
+        ("_starts_in_a_day",),
+        (Rule("self.?from.orValue('') != '24:00'", 'a window cannot start at "24:00": write "00:00" and the next day',
+              ".from"),),
+    ),
+    when.OnceSpec: Between(
+        ("_forward",),
+        (
+            Rule(f"{_NO_MOMENTS} || {_moment('from')} < {_moment('until')}",
+                 "ends before it starts: swap from and until", ".until"),
+            Rule(f"{_NO_MOMENTS} || {_moment('until')} - {_moment('from')} <= duration('8784h')",
+                 "is longer than a year: a rule without an end belongs into replicas", ".until"),
+        ),
+    ),
+    when.WhenSpec: Between(
+        ("_no_cron", "_one_way"),
+        (Rule("[has(self.weekly), has(self.dates), has(self.once)].exists_one(w, w)",
+              f"{_ONE_WAY}: split it into several rules"),),
+    ),
+    policy_shared.TrustSpec: Between(("_something",), schema={"minProperties": 1}),
+    policy_shared.BrakeSpec: Between(
+        ("_something",),
+        (
+            Rule(f"{text('shrink')} || {text('grow')}", "says nothing: write shrink, grow or both"),
+            Rule(f"!self.?mayCauseShortage.orValue(false) || {text('grow')}",
+                 "means nothing without grow: write grow, or remove it", ".mayCauseShortage"),
+        ),
+    ),
+    policy_shared.BudgetSpec: Between(
+        ("_money_has_a_price",),
+        schema={
+            "allOf": [
+                {"anyOf": [{"required": ["replicas"]}, {"required": ["perHour"]}, {"required": ["perMonth"]}]},
+                {"anyOf": [
+                    {"required": ["replicaPrice"]},
+                    {"not": {"anyOf": [{"required": ["perHour"]}, {"required": ["perMonth"]}]}},
+                ]},
+                {"anyOf": [
+                    {"not": {"required": ["replicaPrice"]}},
+                    {"required": ["perHour"]},
+                    {"required": ["perMonth"]},
+                ]},
+            ],
+        },
+    ),
+}  # fmt: skip
+"""Amounts are numbers or texts, which CEL cannot see: the schema says which of them go together."""
