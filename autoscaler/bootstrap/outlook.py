@@ -25,13 +25,14 @@ SHOWN_S: Final = 2 * DAY_S
 @dataclass(frozen=True, slots=True, eq=False)
 class Ask:
     """hours: how far ahead, at most 24. origin: absolute step that is now, None = where the record ends. model: name of
-    a library's model to stand beside ours.
+    a library's model to stand beside ours. zone: IANA name of the zone whose wall clock days follow, None = UTC.
     """
 
     hours: float = 24.0
     origin: int | None = None
     decompose: bool = False
     model: str | None = None
+    zone: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,7 +69,7 @@ def outlook(trace: Trace, ask: Ask) -> Outlook:
             f"{trace.start:%Y-%m-%dT%H:%M:%SZ} to {trace.end:%Y-%m-%dT%H:%M:%SZ}"
         )
     panel = Panel.of(trace.as_seen())
-    path = PathForecaster().path(panel, origin, steps)
+    path = PathForecaster().path(panel, origin, steps, zone=ask.zone)
     recent = panel.columns(origin - SHOWN_S // step_s, origin)[0]
     actual = panel.columns(origin, origin + steps)[0]
     past = panel.learnable(trace.first_step, origin)[0]

@@ -25,6 +25,7 @@ def outlook(
     hours: Annotated[float, typer.Option(help="How far ahead, at most 24.")] = 24.0,
     decompose: Annotated[bool, typer.Option("--decompose", help="Trend, seasons and remainder (STL) as well.")] = False,
     model: Annotated[str | None, typer.Option(help="A library's path beside ours: ets, theta, ucm.")] = None,
+    time_zone: Annotated[str | None, typer.Option(help="IANA zone whose clock days follow (default: UTC).")] = None,
     out: Annotated[Path | None, typer.Option(help="Place of a picture (PNG).")] = None,
     output: Annotated[str, typer.Option("--output", "-o", help="table, json or yaml.")] = "table",
 ) -> None:
@@ -34,6 +35,6 @@ def outlook(
     asked = OutlookOptions(
         trace=trace, column=column, series=series, censored_column=censored_column, prometheus=prometheus, query=query,
         censored_query=censored_query, since=since, demand=demand, step=step, at=at, hours=hours, decompose=decompose,
-        model=model, out=out, output=output,
+        model=model, out=out, output=output, time_zone=time_zone,
     )  # fmt: skip
     run_outlook(asked)

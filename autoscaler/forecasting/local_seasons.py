@@ -88,6 +88,20 @@ def grouped(seasons: Sequence[Season | None]) -> Mapping[Season, Ints]:
     return {season: np.array(rows, dtype=np.int64) for season, rows in found.items()}
 
 
+def local_past(values: Floats, first: int, step_s: int, zone: str) -> Floats:
+    """[row, step] from step `first` on, as a seasonal forecaster is shown it at its end (`values` may be changed)."""
+    return _Past(_steps_of(zone, step_s, first, first + values.shape[1] + 1), ()).shown(values, first)
+
+
+def local_places(origin: int, steps: int, step_s: int, zone: str) -> Ints:
+    """[step] of origin …, how many steps after the origin its local time is by the clock that is kept at the origin."""
+    ahead: Ints = np.arange(steps, dtype=np.int64)
+    places = ahead.copy()
+    for at, by in _steps_of(zone, step_s, origin + 1, origin + steps):
+        places[ahead >= at - origin] += by
+    return places
+
+
 Models = tuple[PeakForecaster, ...]
 Change = tuple[int, int]
 """The first step under a new offset, and by how many steps the clock was moved there."""

@@ -19,6 +19,7 @@ from autoscaler.domain.forecast import LEVELS
 from autoscaler.domain.series import Floats, Ints, Panel
 from autoscaler.forecasting.averaging import weights_of
 from autoscaler.forecasting.conformal import error_scale
+from autoscaler.forecasting.local_seasons import local_past, local_places
 from autoscaler.forecasting.naive import DAY_S
 from autoscaler.forecasting.path_experts import DAYS, EXPERTS, SLOW_S, Expert, Lags
 
@@ -75,11 +76,12 @@ class PathForecaster:
         """Steps before an origin that make a difference."""
         return (WINDOW_S + DAYS * DAY_S + SLOW_S) // step_s + 4
 
-    def path(self, panel: Panel, origin: int, steps: int | None = None) -> PathForecast:
+    def path(self, panel: Panel, origin: int, steps: int | None = None, *, zone: str | None = None) -> PathForecast:
         """Quantiles of demand at steps origin … origin + steps - 1; a day unless told, and never more.
 
-        panel: only steps before `origin` (absolute) are read, and no lower bounds. Raises ValueError where a day is
-        no whole number of steps, or `steps` reaches beyond it.
+        panel: only steps before `origin` (absolute) are read, and no lower bounds. zone: IANA name of the zone whose
+        wall clock days follow, None = UTC; where it skips an hour of the path, nothing is said of the last hour. Raises
+        ValueError where a day is no whole number of steps, or `steps` reaches beyond it.
         """
         day = DAY_S // panel.step_s
         steps = day if steps is None else steps
@@ -87,12 +89,19 @@ class PathForecaster:
             raise ValueError(f"{steps} steps of {panel.step_s} s: a path has whole steps of a day, at most one day")
         quantiles = np.full((panel.rows, steps, len(self.levels)), np.nan)
         weights = np.zeros((panel.rows, len(EDGES_S) - 1, len(self.experts)))
+        places: Ints = np.arange(steps, dtype=np.int64)
+        if zone is not None:
+            places = local_places(origin, steps, panel.step_s, zone)
+        said = np.flatnonzero(places < day)
         first = origin - self.history_steps(panel.step_s)
         for low in range(0, panel.rows, CHUNK):
             rows: Ints = np.arange(low, min(low + CHUNK, panel.rows), dtype=np.int64)
             values = panel.learnable(first, origin, rows)
+            if zone is not None:
+                values = local_past(values, first, panel.step_s, zone)
             part = Panel(panel.step_s, first, values, np.empty((0, 0), dtype=np.uint8))
-            quantiles[rows], weights[rows] = self._rows(part, origin, steps)
+            found, weights[rows] = self._rows(part, origin, int(places[said].max()) + 1)
+            quantiles[rows[:, None], said] = found[:, places[said]]
         return PathForecast(panel.step_s, origin, self.levels, quantiles, tuple(self.experts), weights)
 
     def _rows(self, part: Panel, origin: int, steps: int) -> tuple[Floats, Floats]:

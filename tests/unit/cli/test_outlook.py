@@ -138,3 +138,31 @@ def test_every_option_and_key_is_documented(foresail, load):
     assert not [option for option in options if option not in text]
     found = json.loads(foresail("outlook", "--trace", load, "--at", "2026-05-19T06:00:00Z", "-o", "json").out)
     assert not [key for key in (*found, *found["path"][0]) if f"`{key}`" not in text]
+
+
+def test_F07_days_follow_a_zones_clock_where_it_was_moved(foresail, tmp_path):
+    """The record ends the noon after 25 October 2026, when Berlin's clock went back at 01:00 UTC."""
+    stamps = pd.date_range(end="2026-10-26 12:00", periods=DAYS * DAY, freq=f"{STEP_S}s")
+    local = stamps.tz_localize("UTC").tz_convert("Europe/Berlin")
+    hour = local.hour + local.minute / 60
+    values = 100 + 80 * np.tanh(3 * (hour - 8)) - 80 * np.tanh(3 * (hour - 19))
+    pd.DataFrame({"ts": stamps, "value": values}).to_parquet(tmp_path / "local.parquet")
+
+    def median(*more: str) -> list[float]:
+        said = foresail("outlook", "--trace", tmp_path / "local.parquet", "--hours", 12, "-o", "json", *more)
+        assert said.code == 0, said.err
+        return [step["p50"] for step in json.loads(said.out)["path"]]
+
+    told = np.array(median("--time-zone", "Europe/Berlin"))
+    evening = pd.date_range("2026-10-26 13:15", periods=48, freq=f"{STEP_S}s", tz="Europe/Berlin")
+    hour = evening.hour + evening.minute / 60
+    truth = 100 + 80 * np.tanh(3 * (hour - 8)) - 80 * np.tanh(3 * (hour - 19))
+    assert np.abs(told - truth).max() < 10
+    assert np.abs(np.array(median()) - truth).max() > 20
+
+
+def test_what_is_no_zone_is_refused(foresail, load):
+    said = foresail("outlook", "--trace", load, "--time-zone", "Europe/Berln")
+    assert said.code == 2
+    assert "--time-zone 'Europe/Berln' is not an IANA time zone" in said.err
+    assert "Europe/Berlin" in said.err

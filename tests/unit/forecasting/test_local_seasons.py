@@ -16,6 +16,7 @@ from autoscaler.forecasting.catalogue import SEASONAL, serving_models
 from autoscaler.forecasting.contract import PeakForecaster
 from autoscaler.forecasting.local_seasons import BySeason, by_season, grouped
 from autoscaler.forecasting.naive import DAY_S, SeasonalNaive
+from autoscaler.forecasting.path import PathForecaster
 from autoscaler.forecasting.serving import PeakServer, Rows
 
 STEP_S, DAY = 300, 288
@@ -176,3 +177,28 @@ def test_F07_a_server_asks_each_row_by_its_own_zone() -> None:
         np.testing.assert_array_equal(found.quantiles[0], mixed.quantiles[k])
     assert not server.quarantined
     assert (mixed.quantiles[0] != mixed.quantiles[1]).any()
+
+
+@pytest.mark.parametrize(("zone", "change"), CASES)
+@pytest.mark.parametrize("hours", [-12, 3, 30])
+def test_F07_the_path_of_a_day_follows_the_clock_over_a_change_before_it_or_within_it(
+    zone: str, change: str, hours: int
+) -> None:
+    at = step_of(change)
+    steps = np.arange(at - 25 * DAY, at + 4 * DAY, dtype=np.int64)
+    noise = np.random.default_rng(3).lognormal(0, 0.02, len(steps))
+    values = profile(local_minutes(zone, steps)) * noise
+    panel, origin = panel_of(values[None], int(steps[0])), at + hours * 12
+    came = values[origin - steps[0] : origin - steps[0] + DAY]
+
+    def worst(follows: str | None) -> float:
+        found = PathForecaster().path(panel, origin, zone=follows)
+        assert found.steps == DAY
+        errors = np.abs(found.quantiles[0, :, 0] - came) / came
+        return float(np.nanmax([errors[k : k + 12].mean() for k in range(DAY - 24)]))
+
+    assert worst(zone) < 0.08
+    assert worst(None) > 1.5 * worst(zone)
+    said = np.isfinite(PathForecaster().path(panel, origin, zone=zone).quantiles[0]).all(axis=1)
+    skipped = 0 if hours > 0 or change != ZONES[zone][0] else 12 if zone == "Europe/Berlin" else 6
+    assert said.tolist() == [True] * (DAY - skipped) + [False] * skipped
