@@ -19,9 +19,9 @@ USUAL_RISK = 0.005
 class CalibrationPlan:
     """window_s: how far back errors are learned. sample_s: spacing of the samples (peaks of neighbouring steps
     say nearly the same), but by minute of the hour, which takes every step. refit_s: how often offsets and weights of a
-    row are renewed in its first day; settled_refits: of those turns that a row with a day behind it takes part in, each
-    so manieth. The rows are spread over `slots` turns. least: samples before an expert serves; least_hours: likewise by
-    minute of the hour.
+    row are renewed in its first day; settled_refits: a row with a day behind it waits for so many of those turns. The
+    rows are spread over `slots` turns. least: samples before an expert serves; least_hours: likewise by minute of the
+    hour.
     """
 
     window_s: int = 7 * 86400
