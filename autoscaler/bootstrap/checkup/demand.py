@@ -17,7 +17,13 @@ from autoscaler.adapters.prometheus.promql import (
 )
 from autoscaler.bootstrap.checkup.asking import Asked, Notes, Server, span_text
 from autoscaler.bootstrap.checkup.queries import PER_POD_REMEDY, POD_LABELS, look_at_text, plain
-from autoscaler.bootstrap.checkup.samples import interval_s, look_at_cost, look_at_history, look_at_samples
+from autoscaler.bootstrap.checkup.samples import (
+    interval_s,
+    look_at_cost,
+    look_at_history,
+    look_at_samples,
+    tell_unknown_capacity,
+)
 from autoscaler.spec.words import nearest
 
 USUAL_REPLICA_LABELS = ("prometheus", "prometheus_replica", "replica", "job")
@@ -173,8 +179,7 @@ def _value(notes: Notes, asked: Asked, value: float) -> None:
         notes.fail("negative", f"the value now is {value:.4g}: no demand is below zero", "mend the query or exporter")
         return
     if capacity is None:
-        words = "a running service learns what one replica serves; until it is accepted, the workload holds"
-        notes.note("capacity", words, "foresail capacity tells what it would learn; perReplica bridges the time")
+        tell_unknown_capacity(notes)
         return
     if asked.demand.learned is not None:
         words = f"a running service learns what one replica serves; until then, and here, it is {capacity:.4g}"

@@ -6,7 +6,7 @@ import numpy as np
 
 from autoscaler.adapters.files import FileMetrics
 from autoscaler.bootstrap.checkup.asking import Notes, day_text, span_text
-from autoscaler.bootstrap.checkup.samples import DAY_S, tell_day, tell_length
+from autoscaler.bootstrap.checkup.samples import DAY_S, tell_day, tell_length, tell_unknown_capacity
 from autoscaler.domain.workload import Demand, Workload
 from autoscaler.spec.compile import Recording
 
@@ -39,4 +39,6 @@ def look_at_recorded(notes: Notes, load: Workload, demand: Demand, files: FileMe
         notes.warn("fresh", f"its newest value is {span_text(end_s - last_s)} before the end of the recording")
     tell_length(notes, float((batch.first_step + int(known[0])) * step_s), float(end_s))
     day = batch.values[0][-int(DAY_S // step_s) :]
+    if demand.capacity_per_replica is None:
+        tell_unknown_capacity(notes)
     tell_day(notes, day[np.isfinite(day)], len(day), demand, load)

@@ -109,6 +109,11 @@ def tell_length(notes: Notes, first_s: float | None, now_s: float) -> None:
     notes.warn("history", f"{words}: {serves}{when}", "nothing to mend: forecasts improve as history grows")
 
 
+def tell_unknown_capacity(notes: Notes) -> None:
+    words = "a running service learns what one replica serves; until it is accepted, the workload holds"
+    notes.note("capacity", words, "foresail capacity tells what it would learn; perReplica bridges the time")
+
+
 def tell_day(notes: Notes, values: Floats, expected: int, demand: Demand, load: Workload) -> None:
     """values: of the last day, as sent; steps that have none are not among them."""
     finite = values[np.isfinite(values)]

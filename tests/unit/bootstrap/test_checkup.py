@@ -138,6 +138,15 @@ def test_a_sound_source_and_demand_are_all_fine(doctor):
     assert server.closed
 
 
+def test_a_capacity_that_is_not_learned_yet_is_told_and_sizes_nothing(doctor):
+    learned = "{learned: {resource: cpu, limit: 500m, replicas: ready}}"
+    found = doctor(Fake(), document(most=3).replace("{perReplica: 10}", learned))
+    told = [f for f in found if f.check == "capacity"]
+    assert [(f.level, "until it is accepted, the workload holds" in f.words) for f in told] == [(Level.NOTE, True)]
+    assert not [f for f in found if "replicas" in f.words and "needs" in f.words]
+    assert exit_code(found) == 0
+
+
 @pytest.mark.parametrize(
     ("verdict", "note", "check", "words", "code"),
     [
