@@ -12,12 +12,14 @@ from autoscaler.adapters.kubernetes.connection import Access, Connection
 from autoscaler.adapters.kubernetes.lease import Elector, LeaseSettings
 from autoscaler.adapters.kubernetes.led import LedCluster
 from autoscaler.adapters.kubernetes.objects import ObjectCache
+from autoscaler.adapters.kubernetes.telling import Reporter
 from autoscaler.adapters.kubernetes.watching import QUIET_S
 from autoscaler.adapters.operator_metrics import OperatorMetrics, WatchFacts
 from autoscaler.adapters.telemetry import Telemetry
 from autoscaler.bootstrap.clusters import CALL_S, connect
 from autoscaler.bootstrap.fleet_objects import FleetObjects
 from autoscaler.bootstrap.operator_caretaker import LedCaretaker
+from autoscaler.bootstrap.operator_teller import StatusTeller
 from autoscaler.bootstrap.service import OpenServer, Outside, Service, composed
 from autoscaler.bootstrap.settings import ServiceSettings
 from autoscaler.domain.decision import Decisions
@@ -63,11 +65,12 @@ class Operator:
     teller: Teller | None = None
     service: Service | None = None
     _waiting: bool = False
+    _campaigning: bool = False
     _lifelines: list[Connection] = field(default_factory=list)
 
     def start(self) -> None:
+        """Begin to read. It stands for the Lease with its first successful tick."""
         self.files.cache.start()
-        self.elector.start()
 
     def tick(self) -> Decisions | None:
         """One tick; None before the first full reading, and when the tick failed."""
@@ -78,6 +81,9 @@ class Operator:
                     return None
                 self.service = self.make()
             decisions = self.service.tick()
+            if decisions is not None and not self._campaigning:
+                self._campaigning = True
+                self.elector.start()  # who leads can decide: a process that is still learning keeps nobody waiting
             if decisions is not None and self.teller is not None and self.elector.leads:
                 self.teller.tell(decisions, self.files)
         except Exception:
@@ -109,7 +115,7 @@ class Operator:
     def health(self) -> dict[str, Any]:
         """Not ok is what a restart may mend: ticks that fail or hang, a thread that died; no outage of the API."""
         told: dict[str, Any] = {"ok": True, "workloads": 0} if self.service is None else self.service.health()
-        threads = self.elector.alive and all(kind.alive for kind in self.files.cache.kinds)
+        threads = all(kind.alive for kind in self.files.cache.kinds) and (self.elector.alive or not self._campaigning)
         return told | {
             "ok": told["ok"] and threads,
             "leader": self.elector.leads,
@@ -163,7 +169,8 @@ def operator(settings: OperatorSettings, opener: OpenServer | None = None) -> Op
         files.refresh()
         return composed(settings.service, files, Outside(open_led, None, opener, telemetry))
 
+    metrics = OperatorMetrics(telemetry.registry)
+    teller = StatusTeller(Reporter(connection, settings.lease.identity), elector, metrics)
     return Operator(
-        settings, connection, files, elector, make, telemetry, OperatorMetrics(telemetry.registry),
-        _lifelines=[lease_line, watch_line],
-    )  # fmt: skip
+        settings, connection, files, elector, make, telemetry, metrics, teller, _lifelines=[lease_line, watch_line]
+    )

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -121,6 +121,11 @@ class Operators:
         return told
 
     def ready(self, which: int = 0) -> bool:
+        with suppress(OSError):
+            return self._ready(which)
+        return False
+
+    def _ready(self, which: int) -> bool:
         return fetch(f"http://127.0.0.1:{self.ports[which]}/readyz", timeout_s=2.0).status == 200
 
     @property
@@ -137,9 +142,10 @@ class Operators:
 
         def found() -> int | None:
             for which in self.running:
-                told = self.health(which)
-                if told["leader"] and told.get("lastTick"):
-                    return which + 1
+                with suppress(OSError):  # one that is not up yet keeps nobody from leading
+                    told = self.health(which)
+                    if told["leader"] and told.get("lastTick"):
+                        return which + 1
             return None
 
         return int(wait_until(found, "somebody leads", within_s) or 0) - 1

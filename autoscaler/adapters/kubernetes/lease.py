@@ -214,7 +214,8 @@ class Elector:
             if leads:
                 log.info("leader term=%d identity=%s", self.term, self.settings.identity)
             else:
-                log.warning("standby: %s leads", self.holder or "nobody known")
+                other = self.holder if self.holder != self.settings.identity else ""
+                log.warning("standby: %s", f"{other} leads" if other else "the term could not be renewed in time")
 
 
 def _record(lease: dict[str, Any]) -> _Record:

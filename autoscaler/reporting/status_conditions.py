@@ -1,0 +1,176 @@
+"""What the conditions of a PredictiveAutoscaler answer, from its decision. Reasons are stable: docs/operator.md."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from autoscaler.domain.decision import Decision, State
+from autoscaler.domain.errors import Problem
+from autoscaler.domain.ladder import Standing
+from autoscaler.domain.notes import Condition, Note
+from autoscaler.domain.reasons import Reason
+from autoscaler.domain.series import DataVerdict
+from autoscaler.domain.workload import Mode
+
+MOST_PROBLEMS = 5
+NO_TARGET = (
+    Condition.TARGET_NOT_FOUND, Condition.TARGET_NOT_SCALABLE, Condition.FORBIDDEN, Condition.CLUSTER_UNREACHABLE,
+    Condition.NO_AUTOSCALER,
+)  # fmt: skip
+RIVALS = (Condition.CONFLICT, Condition.RIVAL)
+ON_ACTING = (Condition.CAPPED_BY_HPA, Condition.FORBIDDEN, Condition.SAVING_NEEDS_HIGHER_TARGET)
+TRANSIENT = frozenset({Condition.CLUSTER_UNREACHABLE.value, "MetricsUnavailable"})
+"""Reasons for which Ready turns only after a while: a gap that mends itself is no news."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One condition. status: True, False or Unknown."""
+
+    kind: str
+    status: str
+    reason: str
+    message: str
+
+    @staticmethod
+    def that(kind: str, holds: bool, reason: str, message: str) -> Answer:
+        return Answer(kind, "True" if holds else "False", reason, message)
+
+
+def answers_of(decision: Decision | None, wrong: tuple[Problem, ...] = ()) -> Iterator[Answer]:
+    """Ready first. Reconciling and Stalled stand there only while they are so, as kstatus reads them."""
+    slips = _slips(wrong)
+    if decision is None:
+        yield from _undecided(slips)
+    else:
+        yield _ready(decision, slips)
+        yield _metrics(decision)
+        yield _forecast(decision)
+        yield _acting(decision)
+        yield _held(decision)
+        yield _fallback(decision)
+        yield _conflict(decision)
+        yield _paused(decision)
+    if slips:
+        kept = " The last valid form stays in force." if decision is not None else ""
+        yield Answer("Stalled", "True", "InvalidSpec", slips + kept)
+
+
+def _undecided(slips: str) -> Iterator[Answer]:
+    if slips:
+        yield Answer("Ready", "False", "InvalidSpec", slips)
+    else:
+        yield Answer("Ready", "Unknown", "Deciding", "not decided about yet")
+    for kind in ("MetricsAvailable", "ForecastReady", "Acting", "Held", "Fallback", "Conflict", "Paused"):
+        yield Answer(kind, "Unknown", "InvalidSpec" if slips else "Deciding", "not decided about yet")
+    if not slips:
+        yield Answer("Reconciling", "True", "Deciding", "the first decision comes with the next tick")
+
+
+def _slips(wrong: tuple[Problem, ...]) -> str:
+    """In the words that a file would get, without a file's place."""
+    said = [
+        f"{p.path}: {p.message}" + (f" (got {p.value})" if p.value else "") + (f"; {p.remedy}" if p.remedy else "")
+        for p in wrong[:MOST_PROBLEMS]
+    ]
+    more = f"; and {len(wrong) - MOST_PROBLEMS} more" if len(wrong) > MOST_PROBLEMS else ""
+    return ". ".join(said) + more + ("." if said else "")
+
+
+def _noted(decision: Decision, those: tuple[Condition, ...]) -> Note | None:
+    """The first of those conditions, in their order, that the decision has a note of."""
+    return next((n for c in those for n in decision.notes if n.condition is c), None)
+
+
+def _no_data(decision: Decision) -> bool:
+    return any(d.verdict.value > DataVerdict.RECOVERING for d in decision.demands)
+
+
+def _ready(decision: Decision, slips: str) -> Answer:
+    if slips:
+        return Answer("Ready", "False", "InvalidSpec", slips)
+    rival = _noted(decision, RIVALS)
+    if decision.state is State.YIELDED and rival is not None:
+        return Answer("Ready", "False", rival.condition.value, rival.words)
+    lost = _noted(decision, NO_TARGET)
+    if lost is not None and (not decision.inputs.get("target_known", True) or decision.mode is Mode.ACT):
+        return Answer("Ready", "False", lost.condition.value, lost.words)
+    if not decision.inputs.get("target_known", True):
+        return Answer("Ready", "False", Condition.CLUSTER_UNREACHABLE.value, "the target could not be read")
+    if _no_data(decision):
+        return Answer("Ready", "False", "MetricsUnavailable", _worst(decision))
+    if decision.state is State.PAUSED:
+        return Answer("Ready", "True", "Paused", "decides, and leaves the workload alone while it is paused")
+    what = "decides and writes" if decision.mode is Mode.ACT else "decides and records"
+    return Answer("Ready", "True", "Deciding", what)
+
+
+def _worst(decision: Decision) -> str:
+    worst = max(decision.demands, key=lambda d: d.verdict)
+    note = f"; {worst.note}" if worst.note else ""
+    return f"{worst.name} from {worst.source}: {worst.verdict.words}{note}"
+
+
+def _metrics(decision: Decision) -> Answer:
+    worst = max((d.verdict for d in decision.demands), default=DataVerdict.OK)
+    if worst == DataVerdict.OK:
+        return Answer("MetricsAvailable", "True", "Answered", "every demand is fresh and usable")
+    code = "".join(part.capitalize() for part in worst.name.split("_"))
+    return Answer.that("MetricsAvailable", not _no_data(decision), code, _worst(decision))
+
+
+def _forecast(decision: Decision) -> Answer:
+    views = [d for d in decision.demands if d.sizing_quantile is not None]
+    standings: list[Standing] = [d.standing for d in decision.demands if d.standing is not None]
+    if not views:
+        why = standings[0] if standings else None
+        words = why.why.words if why else "no forecast yet"
+        return Answer("ForecastReady", "False", why.why.code if why else "NoForecast", words)
+    rung = min((s.rung for s in standings), default=None)
+    code = "Serving" if rung is None else rung.name.capitalize()
+    return Answer("ForecastReady", "True", code, "a forecast serves" if rung is None else rung.words)
+
+
+def _acting(decision: Decision) -> Answer:
+    if decision.mode is not Mode.ACT:
+        return Answer("Acting", "False", "Advise", "mode Advise: decisions are recorded, nothing is written")
+    if decision.state in {State.YIELDED, State.PAUSED}:
+        return Answer("Acting", "False", decision.state.value, "; ".join(decision.words[-1:]))
+    if not decision.inputs.get("target_known", True):
+        return Answer("Acting", "False", "TargetUnknown", "the target could not be read")
+    binding = _noted(decision, ON_ACTING)
+    if binding is not None:
+        able = binding.condition is not Condition.FORBIDDEN
+        return Answer.that("Acting", able, binding.condition.value, binding.words)
+    return Answer("Acting", "True", decision.actuation.value, f"writes by {decision.actuation.value}")
+
+
+def _held(decision: Decision) -> Answer:
+    holding = [e for e in decision.effects if e.holds]
+    if holding:
+        return Answer("Held", "True", holding[0].reason.value, "; ".join(e.words for e in holding))
+    return Answer("Held", "False", "Free", "no guard holds it")
+
+
+def _fallback(decision: Decision) -> Answer:
+    those = {Reason.FALLBACK, Reason.FALLBACK_DECAYING}
+    acting = next((e for e in decision.effects if e.reason in those and e.acted), None)
+    if acting is None:
+        return Answer("Fallback", "False", "Seeing", "plans on what it sees")
+    return Answer("Fallback", "True", acting.reason.value, acting.words)
+
+
+def _conflict(decision: Decision) -> Answer:
+    rival = _noted(decision, RIVALS)
+    if rival is None:
+        return Answer("Conflict", "False", "Alone", "nobody else decides about it")
+    return Answer("Conflict", "True", rival.condition.value, rival.words)
+
+
+def _paused(decision: Decision) -> Answer:
+    stopping = {Reason.PAUSED, Reason.OVERRIDDEN, Reason.SCALED_TO_ZERO}
+    acting = next((e for e in decision.effects if e.reason in stopping and e.acted), None)
+    if acting is None:
+        return Answer("Paused", "False", "Running", "nobody stopped it")
+    return Answer("Paused", "True", acting.reason.value, acting.words)
