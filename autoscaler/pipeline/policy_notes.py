@@ -40,18 +40,16 @@ def condition_notes(answers: Answers) -> Mapping[int, tuple[Note, ...]]:
     }
 
 
-def event_notes(fleet: Fleet, uplift: Floats, now_s: float, step_s: int) -> Mapping[int, tuple[Note, ...]]:
+def event_notes(fleet: Fleet, now_s: float, step_s: int) -> Mapping[int, tuple[Note, ...]]:
     """Where an event expects more than is forecast: how much, and which rule says so."""
-    found = {}
-    for lane in np.flatnonzero(uplift > 1).tolist():
-        load = fleet.workloads[lane]
-        windows = () if load.guarded is None else load.guarded.windows
-        ahead_s = load.lead.total_s + step_s
-        found[lane] = tuple(
-            Note(Condition.EVENT, f"{w.name}: {w.uplift:g} times the demand is expected ({w.origin})")
-            for w in windows
-            if w.lifts(now_s, ahead_s)
-        )
+    found: dict[int, tuple[Note, ...]] = {}
+    for window, lanes in fleet.rules.windows:
+        if window.uplift > 1:
+            near = lanes[window.window.opens_s(now_s) <= now_s + fleet.lead_s[lanes] + step_s]
+            words = f"{window.name}: {window.uplift:g} times the demand is expected ({window.origin})"
+            note = (Note(Condition.EVENT, words),)
+            for lane in near.tolist():
+                found[lane] = found[lane] + note if lane in found else note
     return found
 
 

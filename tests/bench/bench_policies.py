@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from autoscaler.domain.anomaly import CAUSES, AnomaliesAt, Detector
 from autoscaler.domain.fleet import NO_LIMIT, Fleet
 from autoscaler.domain.forecast import ForesightAt
 from autoscaler.domain.replicas import ReplicaStatus
@@ -76,6 +77,21 @@ spec:
         replicas: 6
         message: nobody is there to help
 """
+ABNORMAL = """apiVersion: foresail.dev/v1alpha1
+kind: GuardPolicy
+metadata: {name: abnormal}
+spec:
+  selector: {matchExpressions: [{key: tier, operator: Exists}]}
+  defaults:
+    fallback: {after: 10m, min: 4, decay: {percent: 10, every: 5m}}
+    anomaly: {dataFault: {growth: ObservedNeed}}
+  limits:
+    anomaly: {suspectedAttack: {cap: {over: "50%", replicas: 40}}}
+    events:
+      - name: rush
+        uplift: 1.5
+        when: {once: {from: "2026-02-01T00:00:00Z", until: "2026-04-01T00:00:00Z"}}
+"""
 SHARED = """apiVersion: foresail.dev/v1alpha1
 kind: GuardPolicy
 metadata: {name: shared}
@@ -123,8 +139,8 @@ def under(fleet: LoadedFleet, *more: str) -> Fleet:
     return Fleet(replace(fleet, policies=(*fleet.policies, *found.fleet.policies)).compile())
 
 
-def ticks(fleet: Fleet) -> float:
-    """Seconds of one tick's decide, rules and guards included."""
+def ticks(fleet: Fleet, abnormal: float = 0.0) -> float:
+    """Seconds of one tick's decide, rules and guards included. abnormal: share of workloads with an anomaly."""
     lanes = len(fleet)
     rng = np.random.default_rng(7)
     replicas = rng.integers(2, 30, lanes)
@@ -138,8 +154,12 @@ def ticks(fleet: Fleet) -> float:
             np.zeros(lanes, dtype=np.uint8), fleet.lead_steps(60), np.stack([demand] * 3, axis=1),
             np.ones(lanes, dtype=np.bool_), np.zeros(lanes, dtype=np.int64), ("given",),
         )  # fmt: skip
+        verdicts = None
+        if abnormal:
+            severity = np.where(rng.random((len(CAUSES), lanes)) < abnormal / len(CAUSES), 0.9, 0.0)
+            verdicts = AnomaliesAt(Detector.ON, severity, np.where(severity > 0, NOW_S, np.nan))
         began = time.perf_counter()
-        _, state = decide(fleet, seen, status, state, CHAIN, now_s=now_s)
+        _, state = decide(fleet, seen, status, state, CHAIN, now_s=now_s, anomalies=verdicts)
         took.append(time.perf_counter() - began)
     return float(np.median(took))
 
@@ -159,6 +179,9 @@ def main() -> None:
     plain = Fleet(LoadedFleet(fleet.autoscalers).compile())
     print(f"a tick's decide with policies {ticks(guarded) * 1000:.1f} ms, without {ticks(plain) * 1000:.1f} ms")
     print(f"with brakes both ways, a budget and trust too {ticks(under(fleet, SHARED)) * 1000:.1f} ms")
+    extra = under(fleet, SHARED, ABNORMAL)
+    told = [f"{share:.0%}: {ticks(extra, share) * 1000:.1f} ms" for share in (0.0, 0.01, 1.0)]
+    print(f"with an uplift, decaying fallbacks and anomaly caps beside, by the share of abnormal workloads {told}")
     print(f"with two CEL conditions a workload beside {ticks(under(fleet, CONDITIONS, SHARED)) * 1000:.0f} ms")
     with tempfile.TemporaryDirectory() as folder:
         for k in range(FILES):
