@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from autoscaler.domain.calendar import Span, Window
+from autoscaler.domain.calendar import Hours, Span, Window
 from autoscaler.domain.series import Bools
 
 RECENT_S: Final = 7 * 86_400.0
@@ -34,6 +34,11 @@ class Season:
     zone: str | None = None
     events: tuple[Window, ...] = ()
     excluded: tuple[Window, ...] = ()
+
+
+def comes_weekly(window: Window) -> bool:
+    """Whether a week ago was the same."""
+    return isinstance(window, Hours) and bool(window.days)
 
 
 def spans_of(windows: Iterable[Window], from_s: float, to_s: float) -> list[Span]:

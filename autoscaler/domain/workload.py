@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from autoscaler.domain.errors import Refused
-from autoscaler.domain.season import Exclusion, Season
+from autoscaler.domain.season import Exclusion, Season, comes_weekly
 
 if TYPE_CHECKING:
     from autoscaler.domain.policy import Guarded
@@ -233,11 +233,11 @@ class Workload:
 
     @property
     def season(self) -> Season | None:
-        """What its demands' seasons follow; None where that is UTC alone."""
+        """What its demands' seasons follow; None where that is UTC alone. An event of every week is part of the week."""
         windows = () if self.guarded is None else self.guarded.windows
         found = Season(
             None if self.time_zone == "UTC" else self.time_zone,
-            tuple(w.window for w in windows if w.bounded),
+            tuple(w.window for w in windows if w.bounded and not comes_weekly(w.window)),
             tuple(e.window for e in self.excluded),
         )
         return None if found == Season() else found

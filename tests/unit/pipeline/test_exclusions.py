@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from autoscaler.adapters.telemetry import Telemetry
-from autoscaler.domain.calendar import Once
+from autoscaler.domain.calendar import Hours, Once
 from autoscaler.domain.decision import Decisions
 from autoscaler.domain.fleet import Fleet
 from autoscaler.domain.notes import Condition
@@ -131,6 +131,7 @@ def test_events_of_policies_and_exclusions_make_the_season(make_workload: Callab
     windows = (
         ReplicaWindow("sale", sale, origin, 40, None, bounded=True),
         ReplicaWindow("night", night, origin, 2),
+        ReplicaWindow("market day", Hours("UTC", 480, 720, days=(4,)), origin, 20, None, bounded=True),
     )
     load = make_workload(time_zone="Europe/Berlin", excluded=(TEST,))
     load = replace(load, guarded=Guarded(windows=windows))
