@@ -233,7 +233,7 @@ class Workload:
 
     @property
     def season(self) -> Season | None:
-        """What its demands' seasons follow; None where that is UTC alone. An event of every week is part of the week."""
+        """What its demands' seasons follow; None where that is UTC alone. A weekly event is part of the week."""
         windows = () if self.guarded is None else self.guarded.windows
         found = Season(
             None if self.time_zone == "UTC" else self.time_zone,
