@@ -56,9 +56,7 @@ AUTOSCALER: dict[type[Part], Between] = {
               ".acknowledge"),),
     ),
     kinds.TargetSpec: Between((), (_SAME_TARGET,)),
-    kinds.CapacitySpec: Between(
-        ("_some",), schema={"anyOf": [{"required": ["perReplica"]}, {"required": ["learned"]}]}
-    ),
+    kinds.CapacitySpec: Between(("_some",), schema={"minProperties": 1}),
     kinds.ObjectiveSpec: Between(
         ("_one_way",),
         (

@@ -19,6 +19,7 @@ from autoscaler.spec import kinds
 from autoscaler.spec.behavior import INT32_MAX, ScaleDownSpec, ScaleUpSpec
 from autoscaler.spec.complaints import flow
 from autoscaler.spec.crd_rules_policy import BETWEEN
+from autoscaler.spec.crd_status import ConditionStatus
 from autoscaler.spec.crd_text import GRAMMARS, KEYS, LOOSE, VALUES, Grammar, Loose, Rule
 from autoscaler.spec.saying import Saying
 
@@ -68,6 +69,9 @@ def _field(owner: type[BaseModel], name: str, field: FieldInfo) -> Schema:
         raise TypeError(f"{owner.__name__}.{name}: {error.args[0]}") from None
     if not field.description or not field.examples:
         raise TypeError(f"{owner.__name__}.{name} needs a description and an example")
+    if not optional and schema.get("type") == "string" and not {"enum", "pattern"} & set(schema):
+        rules = schema.get("x-kubernetes-validations", [])
+        schema["x-kubernetes-validations"] = [_validation(Rule(f"!({_BLANK})", "is missing: it is left blank")), *rules]
     default = _default(owner, name, field)
     return {"description": _words(field), **schema, **({} if default is None else {"default": default})}
 
@@ -159,8 +163,6 @@ def _text(grammar: Grammar, *, optional: bool) -> Schema:
     rules: Sequence[Rule] = grammar.rules
     if optional:
         rules = [Rule(f"{_BLANK} || ({rule.expression})", rule.message) for rule in rules]
-    elif not rules and grammar.longest and not grammar.pattern:
-        rules = [Rule(f"!({_BLANK})", "is blank: write it")]
     if rules:
         schema["x-kubernetes-validations"] = [_validation(rule) for rule in rules]
     return schema
@@ -197,11 +199,12 @@ def _loose(said: Loose, *, optional: bool) -> Schema:
 
 
 def _list(item: Any, metadata: Sequence[Any]) -> Schema:
+    """Things with names, and conditions, are a map by these: none stands twice, and appliers can share a list."""
     model = _model_in(item)
-    named = model is not None and "name" in model.model_fields and model.model_fields["name"].is_required()
+    key = "type" if model is ConditionStatus else "name"
     kind: Schema = {"x-kubernetes-list-type": "atomic"}
-    if named:
-        kind = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]}
+    if model is not None and key in model.model_fields:
+        kind = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [key]}
     return {"type": "array", "items": _typed(item, (), optional=False), **_sizes(metadata, "Items"), **kind}
 
 

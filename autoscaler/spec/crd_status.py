@@ -38,7 +38,7 @@ Message = Annotated[str, Field(max_length=32768)]
 Moment = scalars.Instant
 
 
-class ConditionSpec(Part):
+class ConditionStatus(Part):
     """One answer about the object, as everywhere in Kubernetes."""
 
     type: Annotated[str, Field(max_length=316)] = Field(description="What it answers.", examples=["Ready"])
@@ -55,7 +55,7 @@ class ConditionSpec(Part):
     )
 
 
-Conditions = Annotated[tuple[ConditionSpec, ...], Field(strict=False, max_length=16)]
+Conditions = Annotated[tuple[ConditionStatus, ...], Field(strict=False, max_length=16)]
 
 
 class TargetStatus(Part):

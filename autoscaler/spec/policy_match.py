@@ -28,14 +28,17 @@ Specificity = tuple[bool, int, bool, bool]
 
 
 class PlacedPolicy:
-    """A valid policy, and the document it was read from, for its places. revision: eight digits of its content."""
+    """A valid policy, and the document it was read from, for its places. revision: eight digits of its content.
+
+    What is written as it would be by default is no other content: the API server writes defaults into objects.
+    """
 
     def __init__(self, model: GuardPolicy, document: Document) -> None:
         self.model = model
         self.document = document
         self._origins: dict[tuple[str | int, ...], Origin] = {}
         self._said: dict[tuple[str, ...], tuple[Any, Origin] | None] = {}
-        text = json.dumps(model.model_dump(mode="json", by_alias=True, exclude_unset=True), sort_keys=True)
+        text = json.dumps(model.model_dump(mode="json", by_alias=True, exclude_defaults=True), sort_keys=True)
         self.revision = hashlib.sha256(text.encode()).hexdigest()[:8]
 
     def __eq__(self, other: object) -> bool:

@@ -40,6 +40,7 @@ COMMANDS = (
     "train",
     "capacity",
     "outlook",
+    "crds",
 )
 
 
