@@ -27,3 +27,10 @@ def print_crds(kind: str | None, out: Path | None) -> None:
         except OSError as error:
             raise Refused(f"--out {place}: cannot be written ({error.strerror}); name another folder") from None
         print(place)  # noqa: T201
+
+
+def print_cluster_reference() -> None:
+    """Markdown of workloads, sources and the status of all kinds."""
+    from autoscaler.spec.reference import cluster_reference
+
+    print(cluster_reference(), end="")  # noqa: T201

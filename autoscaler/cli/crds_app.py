@@ -11,8 +11,12 @@ import typer
 def crds(
     kind: Annotated[str | None, typer.Argument(help="One kind; without: all of them.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder to write a file for each kind into.")] = None,
+    reference: Annotated[bool, typer.Option("--reference", help="A page of Markdown for people instead.")] = False,
 ) -> None:
     """The custom resource definitions, as YAML to apply: foresail crds | kubectl apply --server-side -f -"""
-    from autoscaler.cli.crds import print_crds
+    from autoscaler.cli.crds import print_cluster_reference, print_crds
 
-    print_crds(kind, out)
+    if reference:
+        print_cluster_reference()
+    else:
+        print_crds(kind, out)

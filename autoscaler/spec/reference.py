@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import Enum
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -11,21 +11,33 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from autoscaler.spec.complaints import flow
+from autoscaler.spec.crd_status import STATUSES
+from autoscaler.spec.kinds import KINDS
 from autoscaler.spec.schema import SCHEMAS
 
 
 def reference(*kinds: str) -> str:
     """A page: a table for each part of the kinds, a part that several share once."""
+    return _page("foresail policy schema --reference", {kind: SCHEMAS[kind] for kind in kinds})
+
+
+def cluster_reference() -> str:
+    """A page of what a cluster has beside policies: workloads and sources, and the status of all kinds."""
+    kinds = {kind: SCHEMAS[kind] for kind in KINDS if kind != "GuardPolicy"}
+    return _page("foresail crds --reference", {**kinds, **{f"{kind}.status": m for kind, m in STATUSES.items()}})
+
+
+def _page(command: str, parts: Mapping[str, type[BaseModel]]) -> str:
     lines = [
         "# Reference",
         "",
-        "Generated from the models by `foresail policy schema --reference`; do not edit. What two fields share stands",
+        f"Generated from the models by `{command}`; do not edit. What two fields share stands",
         "once, under the first of them.",
         "",
     ]
     seen: set[type[BaseModel]] = set()
-    for kind in kinds:
-        lines += _part(SCHEMAS[kind], (kind,), seen)
+    for name, model in parts.items():
+        lines += _part(model, (name,), seen)
     return "\n".join(lines).rstrip() + "\n"
 
 

@@ -70,6 +70,8 @@ BAD: list[Row] = [
     (PA, "spec.behavior.scaleUp.policies", [], "spec.behavior.scaleUp.policies", "at least 1"),
     (PA, "spec.behavior.scaleUp.selectPolicy", "max", "spec.behavior.scaleUp.selectPolicy", '"Max"'),
     (PA, "spec.behavior.scaleUp.tolerance", 1.1, "spec.behavior.scaleUp.tolerance", "less than or equal to 1"),
+    (PA, "spec.calibration.exclude", [], "spec.calibration.exclude", "at least 1"),
+    (PA, "spec.calibration.exclude.0.when", BAD_ONCE, "spec.calibration.exclude[0].when.once.until", "before it st"),
     (PA, "spec.pause.reason", GONE, "spec.pause.reason", "Required value"),
     (PA, "spec.pause.reason", "a\nb", "spec.pause.reason", "one line"),
     (PA, "spec.pause.until", "2026-03-01T06:00:00", "spec.pause.until", "with a zone"),

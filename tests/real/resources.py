@@ -46,6 +46,7 @@ SPECS: dict[str, dict[str, Any]] = {
         "headroom": "20%",
         "maxDataAge": "3m",
         "timeZone": "Europe/Berlin",
+        "calibration": {"exclude": [{"when": ONCE, "reason": "load test"}, {"when": WEEKLY, "reason": "backups"}]},
         "behavior": {
             "scaleUp": {
                 "stabilizationWindowSeconds": 0, "policies": [STEP], "selectPolicy": "Max", "tolerance": 0.1,

@@ -27,6 +27,12 @@ def test_one_kind_and_a_folder(foresail, tmp_path):
         assert (tmp_path / "crds" / file.name).read_text() == file.read_text()
 
 
+def test_the_reference_is_a_page_of_markdown(foresail):
+    said = foresail("crds", "--reference")
+    assert said.out.startswith("# Reference\n")
+    assert "## PredictiveAutoscaler.status: forecast" in said.out
+
+
 def test_an_unknown_kind_and_a_folder_that_cannot_be_are_usage_errors(foresail, tmp_path):
     said = foresail("crds", "PredictiveAutoscalar")
     assert said.code == 2
