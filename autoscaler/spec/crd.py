@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 
 from autoscaler.spec.crd_schema import Schema, schema_of
 from autoscaler.spec.crd_status import STATUSES
+from autoscaler.spec.crd_text import NAME
 from autoscaler.spec.kinds import API_VERSION, KINDS
 
 GROUP, _, VERSION = API_VERSION.partition("/")
@@ -158,8 +159,6 @@ def _root(kind: str, model: type[BaseModel]) -> Schema:
     spec = schema_of(model)["properties"]["spec"]
     status = schema_of(STATUSES[kind])
     status = {"description": " ".join((STATUSES[kind].__doc__ or "").split()), **status}
-    name = schema_of(model)["properties"]["metadata"]["properties"]["name"]
-    own = {key: name[key] for key in ("type", "maxLength")}
     return {
         "description": " ".join((model.__doc__ or "").split()),
         "type": "object",
@@ -167,7 +166,7 @@ def _root(kind: str, model: type[BaseModel]) -> Schema:
         "properties": {
             "apiVersion": {"type": "string", "description": f"API group and version: {API_VERSION}."},
             "kind": {"type": "string", "description": f"This kind: {kind}."},
-            "metadata": {"type": "object", "properties": {"name": own}},
+            "metadata": {"type": "object", "properties": {"name": {"type": "string", **NAME}}},
             "spec": spec,
             "status": status,
         },

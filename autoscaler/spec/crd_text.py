@@ -200,6 +200,9 @@ QUANTITY = Loose(
 )
 LOOSE: dict[Callable[..., Any], Loose] = {_validator(scalars.Quantity): QUANTITY}
 
+NAME = {"pattern": f"^{_SUBDOMAIN}$", "maxLength": 253}
+"""Of an object itself: of its metadata a definition may bound no more than this, and with a pattern only."""
+
 LABEL_VALUE = Grammar((matching(f"({_LABEL_WORD})?", "not a label value"),), 63)
 HEADER_VALUE = Grammar(
     (

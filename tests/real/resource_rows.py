@@ -29,6 +29,7 @@ BAD: list[Row] = [
     (GP, "spec.limits.schedule.0.min", 5, "spec.limits.schedule[0].min", "min is above max"),
     (GP, "spec.limits.replicas", {}, "spec.limits.replicas", "says nothing"),
     # a PredictiveAutoscaler
+    (PA, "metadata.name", "a" * 64, "metadata.name", "should match"),
     (PA, "spec.target.kind", "deployment", "spec.target.kind", "capital letter"),
     (PA, "spec.target.apiVersion", "apps", "spec.target.apiVersion", "apps/v1"),
     (PA, "spec.target.name", "Web_1", "spec.target.name", "lower-case"),

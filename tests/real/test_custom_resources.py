@@ -210,6 +210,41 @@ def test_a_policy_says_the_same_over_an_object_as_over_its_file(resources):
     assert held == file
 
 
+@pytest.mark.slow
+def test_the_largest_objects_are_within_what_rules_may_cost(resources):
+    """The server refuses definitions whose rules may cost too much, and objects whose rules do."""
+    name, words = "n" * 50, "w" * 256
+    policy = whole("GuardPolicy")
+    policy["spec"]["selector"] = {
+        "names": [f"{name}/{name}.{name}.{k}" for k in range(1000)],
+        "namespaces": [f"{name}{k}" for k in range(1000)],
+        "matchLabels": {f"example{k}.com/{name}": name for k in range(64)},
+        "matchExpressions": [{"key": "example.com/team", "operator": "In", "values": ["v" * 63] * 100}] * 20,
+    }
+    when = {"weekly": {"days": ["Mon"] * 7, "timeZone": "America/Argentina/Buenos_Aires"}}
+    days = {"dates": {"list": ["2026-12-24"] * 400, "timeZone": "UTC"}}
+    policy["spec"]["limits"] |= {
+        "schedule": [{"name": f"s{k}-{name}", "when": days, "min": 2} for k in range(50)],
+        "freezes": [{"name": f"f{k}-{name}", "when": when, "reason": words} for k in range(50)],
+        "events": [{"name": f"e{k}-{name}", "when": when, "floor": 2} for k in range(200)],
+    }
+    source = whole("MetricsSource")
+    source["spec"]["prometheus"] |= {
+        "headers": {f"X-{k}-{name}": "v" * 1024 for k in range(64)},
+        "params": {f"p{k}_{name}": "v" * 1024 for k in range(64)},
+        "tls": {"caFile": "/" + "c" * 4000, "certFile": "/" + "c" * 4000, "keyFile": "/" + "c" * 4000},
+    }
+    web = whole("PredictiveAutoscaler")
+    learned = {"resource": "q" * 8192, "limit": 1, "replicas": "q" * 8192}
+    web["spec"]["demands"] = [
+        {"name": f"d{k}", "source": "prod", "query": "q" * 8192, "capacity": {"learned": learned}} for k in range(8)
+    ]
+    for one in (policy, source, web):
+        said = resources.ask(one)
+        assert said.accepted, said.causes
+        assert as_file(one).fleet == as_file(said.kept).fleet
+
+
 def test_an_unknown_field_is_refused_where_it_stands(resources):
     """As kubectl asks by default; a client that does not ask is warned, and the field is not kept."""
     one = changed(whole("PredictiveAutoscaler"), path_of("spec.replicas.mni"), 2)
