@@ -22,13 +22,15 @@ from autoscaler.domain.decision import Decisions
 from autoscaler.domain.notes import Condition
 from autoscaler.domain.workload import Mode, WorkloadRef
 from autoscaler.reporting.happenings import happenings
-from autoscaler.reporting.status import Standing, Status, held_back, moved, status_of
+from autoscaler.reporting.status import Standing, Status, held_back, is_news, moved, status_of
 from autoscaler.reporting.status_conditions import TRANSIENT
 
 log = logging.getLogger("foresail")
 
 LOOK_S = 60.0
 """An object whose decision does not change is looked at so often all the same: shares and peaks creep."""
+NUMBERS_S = 30.0
+"""Between two writes for numbers alone: a rollout moves them at every tick."""
 SETTLE_S, READY_SETTLE_S = 30.0, 300.0
 SETTLING = frozenset({"MetricsAvailable", "ForecastReady", "Held", "Fallback"})
 QUIET_S = 600.0
@@ -44,6 +46,7 @@ class _Known:
     shown: Status
     made_of: Any = None
     looked_s: float = float("-inf")
+    wrote_s: float = float("-inf")
     pending: dict[str, tuple[tuple[str, str], float]] = field(default_factory=dict)
     events: dict[str, tuple[float, int]] = field(default_factory=dict)
 
@@ -77,6 +80,7 @@ class StatusTeller:
     def _due(self, decisions: Decisions, files: FleetObjects, now: datetime) -> Iterator[tuple[Thing, Status]]:
         lanes = {load.ref: lane for lane, load in enumerate(decisions.fleet.workloads)}
         prints = decisions.fingerprint()
+        counts = np.stack((decisions.status.desired, decisions.status.ready), axis=1).tolist()
         live = {t["metadata"]["uid"]: t for t in files.cache.autoscaler_things()}
         for ref, thing in files.things.items():
             uid = thing["metadata"]["uid"]
@@ -87,15 +91,20 @@ class StatusTeller:
             lane = lanes.get(ref)
             of = (
                 thing["metadata"].get("generation"), files.wrong.get(ref),
-                None if lane is None else (prints[lane].tobytes(), decisions.notes.get(lane)),
+                None if lane is None else (prints[lane].tobytes(), decisions.notes.get(lane), *counts[lane]),
             )  # fmt: skip
             calm = of == known.made_of and not known.pending
             if calm and self.monotonic() - known.looked_s < LOOK_S:
                 continue
             known.made_of, known.looked_s = of, self.monotonic()
             made = self._settled(known, status_of(self._standing(decisions, files, ref, lane), known.shown, now))
-            if moved(known.shown, made, now):
+            if is_news(known.shown, made):
                 yield thing, made
+            elif moved(known.shown, made, now):
+                if self.monotonic() - known.wrote_s >= NUMBERS_S:
+                    yield thing, made
+                else:
+                    known.made_of = None  # looked at anew at the next tick
 
     def _standing(self, decisions: Decisions, files: FleetObjects, ref: WorkloadRef, lane: int | None) -> Standing:
         thing = files.things[ref]
@@ -151,7 +160,7 @@ class StatusTeller:
                 self._failing = True
                 log.warning("status_not_written %s: %s", thing["metadata"]["name"], fault)
             return
-        self._failing = False
+        self._failing, known.wrote_s = False, self.monotonic()
         self.metrics.statuses.labels("ok").inc()
         before, known.shown = known.shown, made
         for heard in happenings(before, made):

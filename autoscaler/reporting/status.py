@@ -71,15 +71,18 @@ def status_of(standing: Standing, before: Mapping[str, Any], now: datetime) -> S
     return made
 
 
-def moved(shown: Mapping[str, Any], made: Mapping[str, Any], now: datetime) -> bool:
-    """Whether what is shown would mislead: another answer, another change, a number that is visibly another."""
+def is_news(shown: Mapping[str, Any], made: Mapping[str, Any]) -> bool:
+    """Another answer, another write, another hold: told at once."""
     if _answers(shown) != _answers(made):
         return True
     for key in ("observedGeneration", "mode", "actuation", "state", "owner", "lastDecision"):
         if shown.get(key) != made.get(key):
             return True
-    if [h["guard"] for h in shown.get("holds") or []] != [h["guard"] for h in made.get("holds") or []]:
-        return True
+    return [h["guard"] for h in shown.get("holds") or []] != [h["guard"] for h in made.get("holds") or []]
+
+
+def moved(shown: Mapping[str, Any], made: Mapping[str, Any], now: datetime) -> bool:
+    """Whether a number that is shown is visibly another by now: told in its time."""
     before, after = shown.get("replicas") or {}, made.get("replicas") or {}
     if before.keys() != after.keys() or any(_far(before[k], after[k], COUNT_MOVES) for k in after):
         return True
@@ -149,11 +152,15 @@ def _forecast(decision: Decision) -> Status:
 
 
 def _risk(decision: Decision, realised: float | None) -> Status:
-    asked = f"{decision.risk:.3g}" if decision.risk >= 1 else f"{decision.risk * 100:.3g}%"
+    asked = _percent(decision.risk)
     if realised is None:
         return {"risk": {"asked": asked}}
-    came = f"{realised * 100:.2g}%"
+    came = _percent(realised)
     return {"risk": {"realised": came, "asked": asked, "ratio": f"{came}/{asked}"}}
+
+
+def _percent(share: float) -> str:
+    return f"{share:.0%}" if share >= 0.1 else f"{share * 100:.2g}%"
 
 
 def _last(decision: Decision, before: Mapping[str, Any]) -> Status:

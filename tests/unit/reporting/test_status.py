@@ -15,7 +15,7 @@ from autoscaler.domain.reasons import Reason
 from autoscaler.domain.series import DataVerdict
 from autoscaler.domain.workload import Actuation, Mode, WorkloadRef
 from autoscaler.reporting.happenings import REASONS, happenings
-from autoscaler.reporting.status import Standing, Status, held_back, moved, status_of
+from autoscaler.reporting.status import Standing, Status, held_back, is_news, moved, status_of
 
 NOW = datetime(2026, 3, 1, 18, 30, tzinfo=UTC)
 SLIP = Problem("predictiveautoscalers/shop/web", 2, 0, "spec.replicas", "min 5 is above max 2", None, "raise max")
@@ -126,24 +126,27 @@ def test_K15_what_does_not_visibly_change_is_no_write():
     before = shown(decision())
     later = NOW + timedelta(minutes=5)
     creeping = decision(at=later, demands=(demand(quantiles=(610.0, 720.0, 850.0)),), margin=1.1)
-    assert not moved(before, shown(creeping, before, later, risk=0.0032), later)
-    assert not moved(before, shown(decision(at=later), before, later), later)
+    for made in (shown(creeping, before, later, risk=0.0032), shown(decision(at=later), before, later)):
+        assert not is_news(before, made)
+        assert not moved(before, made, later)
 
 
 @pytest.mark.parametrize(
-    ("made", "after_s"),
+    ("made", "after_s", "news"),
     [
-        (decision(demands=(demand(quantiles=(700.0, 800.0, 930.0)),)), 0),
-        (decision(wanted=19), 0),
-        (decision(mode=Mode.ADVISE), 0),
-        (decision(notes=(Note(Condition.WRITTEN, "w"),)), 0),
-        (decision(effects=(effect(Reason.CHANGE_FREEZE, holds=True),)), 0),
-        (decision(at=NOW + timedelta(minutes=40)), 2400),
+        (decision(demands=(demand(quantiles=(700.0, 800.0, 930.0)),)), 0, False),
+        (decision(wanted=19), 0, False),
+        (decision(mode=Mode.ADVISE), 0, True),
+        (decision(notes=(Note(Condition.WRITTEN, "w"),)), 0, True),
+        (decision(effects=(effect(Reason.CHANGE_FREEZE, holds=True),)), 0, True),
+        (decision(at=NOW + timedelta(minutes=40)), 2400, False),
     ],
-)  # fmt: skip
-def test_what_would_mislead_is_a_write(made: Decision, after_s: int):
+)
+def test_what_would_mislead_is_a_write_an_answer_at_once_a_number_in_its_time(made: Decision, after_s: int, news: bool):
     before, now = shown(decision()), NOW + timedelta(seconds=after_s)
-    assert moved(before, shown(made, before, now), now)
+    after = shown(made, before, now)
+    assert is_news(before, after) is news
+    assert news or moved(before, after, now)
 
 
 def test_an_answer_that_stays_keeps_its_time_and_a_new_one_gets_its_own():
@@ -160,7 +163,7 @@ def test_what_has_not_lasted_is_not_shown_nor_the_state_that_comes_of_it():
     before = shown(decision())
     gap = shown(decision(state=State.HOLDING, effects=(effect(Reason.BAD_DATA, holds=True),)), before)
     kept = held_back(before, gap, frozenset({"Held"}))
-    assert not moved(before, kept, NOW)
+    assert not is_news(before, kept)
     assert kept["state"] == "Active"
 
 
