@@ -31,6 +31,7 @@ COMMANDS = (
     "backtest",
     "run",
     "once",
+    "operator",
     "explain",
     "history",
     "export",
