@@ -65,6 +65,7 @@ class Operator:
     teller: Teller | None = None
     service: Service | None = None
     _waiting: bool = False
+    _failed: bool = False
     _campaigning: bool = False
     _lifelines: list[Connection] = field(default_factory=list)
 
@@ -87,8 +88,10 @@ class Operator:
             if decisions is not None and self.teller is not None and self.elector.leads:
                 self.teller.tell(decisions, self.files)
         except Exception:
+            self._failed = True
             log.exception("operator_tick_failed")
             return None
+        self._failed = False
         return decisions
 
     def _ready_to_begin(self) -> bool:
@@ -117,7 +120,7 @@ class Operator:
         told: dict[str, Any] = {"ok": True, "workloads": 0} if self.service is None else self.service.health()
         threads = all(kind.alive for kind in self.files.cache.kinds) and (self.elector.alive or not self._campaigning)
         return told | {
-            "ok": told["ok"] and threads,
+            "ok": told["ok"] and threads and not self._failed,
             "leader": self.elector.leads,
             "holder": self.elector.holder,
             "term": self.elector.term,

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -68,14 +69,14 @@ class StatusTeller:
         if self.term.terms != self._of_term:
             self._known, self._of_term = {}, self.term.terms
         now = datetime.fromtimestamp(decisions.now_s, UTC)
-        due = list(self._due(decisions, files, now))
+        due = list(islice(self._due(decisions, files, now), MOST_A_TICK))  # the others are looked at in later ticks
         alive = {thing["metadata"]["uid"] for thing in files.things.values()}
         for uid in self._known.keys() - alive:
             del self._known[uid]
         if not due:
             return
         with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="foresail-status") as pool:
-            list(pool.map(lambda one: self._told(*one), due[:MOST_A_TICK]))
+            list(pool.map(lambda one: self._told(*one), due))
 
     def _due(self, decisions: Decisions, files: FleetObjects, now: datetime) -> Iterator[tuple[Thing, Status]]:
         lanes = {load.ref: lane for lane, load in enumerate(decisions.fleet.workloads)}

@@ -1,18 +1,25 @@
-"""The operator on a real API server, as users drive it. Rows K08, K15, K16, K19, K25."""
+"""The operator on a real API server, as users drive it. Rows K03, K15, K16, K19, K23, K25."""
 
 from __future__ import annotations
 
+import os
+import subprocess
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from autoscaler.spec.crd import RESOURCES, crd
+from autoscaler.spec.crd_status import PredictiveAutoscalerStatus
 from tests.real.commands import Settings
 from tests.real.controlplane import ControlPlane
 from tests.real.history import series
+from tests.real.manifests import deployment
 from tests.real.operating import USERS, Operators, autoscaler, granted, install, operators
+from tests.real.parts import require_part
 from tests.real.servers import wait_until
 
 pytestmark = pytest.mark.slow
@@ -24,11 +31,19 @@ def level(load: float, name: str = "load") -> Any:
     return {series(name): (times, [load] * len(times))}
 
 
+def kubectl(some: Operators, namespace: str, *words: str) -> str:
+    command = [str(require_part("kubectl")), "-n", namespace, *words]
+    env = {**os.environ, "KUBECONFIG": str(some.plane.kubeconfig())}
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=40, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 @pytest.fixture(scope="module")
 def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     one = ControlPlane(tmp_path_factory.mktemp("operated"), Settings(users=USERS, hpa_sync="250ms"))
     one.start()
-    install(one.rest())
+    install(one.rest(), [crd(kind) for kind in RESOURCES])
     granted(one)
     yield one
     one.stop()
@@ -70,25 +85,88 @@ def test_an_object_becomes_a_floor_an_edit_is_followed_a_broken_one_is_not_and_d
     some.source(prometheus(level(110.0)).url)
     some.workload(namespace)
     some.start()
-    wait_until(lambda: some.floor(namespace) >= 11, "the forecast is a floor", 40)
+    wait_until(lambda: some.floor(namespace) >= 11, "the forecast is a floor", 60)
+    kubectl(some, namespace, "wait", "--for=condition=Ready", "pa/web", "--timeout=20s")
+    status = some.status(namespace)
+    PredictiveAutoscalerStatus.model_validate(status)
+    assert status["replicas"]["floor"] >= 11
+    assert some.condition(namespace, "Acting")["status"] == "True"
+    assert status["lastDecision"]["from"] == 2
+    told = kubectl(some, namespace, "get", "pa", "web")
+    assert "web" in told
+    assert "Act" in told
+    raised = [e for e in some.events(namespace) if e["reason"] == "FloorRaised"]
+    assert raised[0]["note"].startswith("floor 2 to 1")
     held = some.floor(namespace)
     wait_until(lambda: some.replicas(namespace) >= held, "the HPA follows", 30)
-    some.apply(namespace, autoscaler(replicas={"min": 15, "max": 40}))
-    wait_until(lambda: some.floor(namespace) >= 15, "an edit is in force", 20)
-    some.apply(namespace, autoscaler(replicas={"min": 15, "max": 4}))
-    wait_until(lambda: some.health()["specProblems"], "the slip is told", 20)
-    (said,) = some.health()["specProblems"]
-    assert f"predictiveautoscalers/{namespace}/web" in said
-    assert "min 15 is above max 4" in said
+
+    some.apply(namespace, autoscaler(replicas={"min": 25, "max": 40}))
+    wait_until(lambda: some.floor(namespace) >= 25, "an edit is in force", 60)  # rises are 30 s apart
+    some.apply(namespace, autoscaler(replicas={"min": 5, "max": 40}, timeZone="Mars/Olympus"))
+    wait_until(lambda: some.condition(namespace, "Stalled").get("status") == "True", "it is told", 20)
+    stalled = some.condition(namespace, "Stalled")
+    assert stalled["reason"] == "InvalidSpec"
+    assert stalled["message"].startswith("spec.timeZone:")
+    assert some.condition(namespace, "Ready")["status"] == "False"
     time.sleep(3)
-    assert some.floor(namespace) >= 15, "the last good form is in force"
+    assert some.floor(namespace) >= 25, "the last good form is in force"
+    some.apply(namespace, autoscaler(replicas={"min": 25, "max": 40}))
+    wait_until(lambda: not some.condition(namespace, "Stalled"), "mended", 20)
+    assert {"InvalidSpec", "SpecAccepted"} <= {e["reason"] for e in some.events(namespace)}
+
     replicas = some.replicas(namespace)
     some.admin.delete(some.path(namespace))
-    wait_until(lambda: some.floor(namespace) == 2, "the floor is the owner's again", 20)
+    wait_until(lambda: some.floor(namespace) == 2, "the floor is the owner's again", 30)
     hpa = some.admin.get(f"/apis/autoscaling/v2/namespaces/{namespace}/horizontalpodautoscalers/web")
     assert "foresail.dev/floor" not in (hpa["metadata"].get("annotations") or {})
     assert some.replicas(namespace) == replicas, "without metrics the HPA lets it be"
     some.end()
+
+
+def test_K03_two_on_one_target_each_name_the_other_in_their_status_and_nothing_is_written(
+    some: Operators, shop: Callable[[], str], prometheus: Any
+) -> None:
+    namespace = shop()
+    some.source(prometheus(level(110.0)).url)
+    some.workload(namespace)
+    other = autoscaler("other")
+    other["spec"]["target"]["name"] = "web"
+    some.apply(namespace, other)
+    some.start()
+    for one, rival in (("web", "other"), ("other", "web")):
+        wait_until(lambda one=one: some.condition(namespace, "Stalled", one), f"{one} is told", 60)  # type: ignore[misc]
+        assert f"PredictiveAutoscaler {namespace}/{rival}" in some.condition(namespace, "Stalled", one)["message"]
+    assert some.floor(namespace) == 2
+    some.admin.delete(some.path(namespace, "other"))
+    wait_until(lambda: some.floor(namespace) >= 11, "alone, it acts", 30)
+
+
+@pytest.mark.timeout(400)
+def test_K15_K23_an_idle_fleet_costs_no_writes_and_the_longest_name_is_one_of_it(
+    some: Operators, shop: Callable[[], str], prometheus: Any
+) -> None:
+    namespace = shop()
+    some.source(prometheus(level(110.0)).url)
+    some.workload(namespace)
+    long = autoscaler("n" * 63 + ("." + "n" * 63) * 2 + "." + "n" * 61)
+    assert len(long["metadata"]["name"]) == 253
+    long["metadata"]["annotations"] = {"example.com/note": "Größe ✓ " * 20_000}
+    long["spec"] |= {"mode": "Advise", "target": {**long["spec"]["target"], "name": "other"}}
+    some.admin.create(f"/apis/apps/v1/namespaces/{namespace}/deployments", deployment("other", 1))
+    some.apply(namespace, long)
+    some.start()
+    wait_until(lambda: some.floor(namespace) >= 11, "the forecast is a floor", 60)
+    wait_until(lambda: some.condition(namespace, "Ready", long["metadata"]["name"]).get("status"), "both are told", 20)
+
+    def wrote() -> list[float]:
+        writes = [w for w in some.plane.writes(USERS[0], namespace=namespace) if w["objectRef"]["resource"] != "leases"]
+        return [datetime.fromisoformat(w["stageTimestamp"]).timestamp() for w in writes]
+
+    wait_until(lambda: time.time() - max(wrote()) > 65, "all is calm, over the longest look", 200, every_s=5.0)
+    reads = [e for e in some.plane.audit() if e["user"].get("username") == USERS[0] and e["verb"] == "get"]
+    assert not [e for e in reads if e.get("objectRef", {}).get("resource") == "predictiveautoscalers"], (
+        "the watch tells all"
+    )
 
 
 def test_K19_a_namespace_and_its_objects_go_while_no_operator_is_there(

@@ -15,7 +15,7 @@ import pytest
 from tests.real.commands import Settings
 from tests.real.controlplane import ControlPlane
 from tests.real.faultproxy import BLACK_HOLE, PASS
-from tests.real.operating import USERS, Operators, granted, install, operators
+from tests.real.operating import USERS, Operators, autoscaler, granted, install, operators
 from tests.real.servers import wait_until
 from tests.real.test_operator import level
 
@@ -197,4 +197,30 @@ def test_K14_one_that_ends_in_order_lets_the_next_lead_at_once(some: Operators) 
     some.end(0)
     wait_until(lambda: some.health(1)["leader"], "the other leads", 10)
     assert time.monotonic() - began_s < 12.0, "no lease had to run out"
+    one_writer(some)
+
+
+@pytest.mark.timeout(300)
+def test_K24_who_takes_over_forgets_neither_a_stabilisation_window_nor_a_pause(some: Operators) -> None:
+    """The demand of `web-0` is gone and that of `web-1` paused, right before the leader dies."""
+    some.start(0)
+    assert some.until_leader(60) == 0
+    for name in ("web-0", "web-1"):
+        some.workload(NAMESPACE, name)
+        until_raised(some, name)
+    some.start(1)
+    wait_until(lambda: some.ready(1), "the standby is ready", 60)
+    before = floors(some)
+    ten_times = {"name": "load", "source": "prod", "query": "sum(load)", "capacity": {"perReplica": "100"}}
+    pause = {"owner": "mia", "reason": "incident", "until": "2100-01-01T00:00:00Z"}
+    some.apply(NAMESPACE, autoscaler("web-0", demands=[ten_times]))
+    some.apply(NAMESPACE, autoscaler("web-1", replicas={"min": 20, "max": 40}, pause=pause))
+    some.kill(0)
+    wait_until(lambda: some.health(1)["leader"], "the other leads", 20)
+    ticks_from = some.health(1)["lastTick"]
+    time.sleep(20)
+    assert some.health(1)["lastTick"] > ticks_from
+    assert floors(some) == before, "300 s of stabilisation, and a person's pause"
+    assert some.condition(NAMESPACE, "Paused", "web-1")["status"] == "True"
+    assert some.status(NAMESPACE, "web-0")["replicas"]["wanted"] < before["web-0"]
     one_writer(some)

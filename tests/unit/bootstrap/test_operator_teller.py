@@ -17,10 +17,13 @@ from autoscaler.adapters.kubernetes.led import LedCluster
 from autoscaler.adapters.kubernetes.release import Held
 from autoscaler.adapters.kubernetes.telling import Reporter, event_name
 from autoscaler.adapters.operator_metrics import OperatorMetrics
+from autoscaler.adapters.telemetry import Telemetry
 from autoscaler.bootstrap.fleet_objects import FleetObjects
+from autoscaler.bootstrap.operator import Operator
 from autoscaler.bootstrap.operator_caretaker import LedCaretaker
 from autoscaler.bootstrap.operator_teller import READY_SETTLE_S, SETTLE_S, StatusTeller
 from autoscaler.domain.decision import Decisions
+from autoscaler.domain.errors import Refused
 from autoscaler.domain.fleet import Fleet
 from autoscaler.domain.replicas import ReplicaStatus, ScaleRequest
 from autoscaler.domain.series import DataVerdict, SeriesBatch
@@ -183,6 +186,16 @@ def test_what_the_server_did_not_take_is_told_again():
     assert len(world.line.statuses) == 1
 
 
+def test_K23_a_burst_of_new_objects_is_told_over_a_few_ticks_all_of_it(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("autoscaler.bootstrap.operator_teller.MOST_A_TICK", 10)
+    world = World(*(autoscaler(f"w{k}") for k in range(25)))
+    told = []
+    for _ in range(4):
+        world.tick(15.0)
+        told.append(len({path for _, path, _ in world.line.sent}))
+    assert told[:3] == [10, 20, 25]
+
+
 def test_K24_the_next_leader_goes_on_from_what_the_object_shows_and_writes_nothing_twice():
     world = World()
     world.until_calm()
@@ -220,6 +233,76 @@ def test_K23_an_event_of_the_longest_name_has_a_name_that_is_allowed_and_new(len
     assert one != other
     assert len(one) <= 253
     assert ".." not in one
+
+
+# before there is anything to tell
+
+
+@dataclass
+class Standing:
+    """Stands in for the elector: whether it was let run."""
+
+    running: bool = False
+    leads: bool = False
+    terms: int = 0
+    holder: str = ""
+    term: int = -1
+    fault: None = None
+
+    def start(self) -> None:
+        self.running = True
+
+    @property
+    def alive(self) -> bool:
+        return self.running
+
+
+@dataclass
+class Serving:
+    """Stands in for a service."""
+
+    fails: bool = True
+    last_tick: datetime | None = None
+
+    def tick(self) -> Any:
+        if self.fails:
+            return None
+        self.last_tick = datetime.now(UTC)
+        return object()
+
+    def health(self) -> dict[str, Any]:
+        return {"ok": not self.fails}
+
+
+def test_K09_nothing_is_decided_before_all_was_read_and_nobody_leads_before_it_has_decided():
+    told, elector, service, made = Told(synced=False), Standing(), Serving(), list[int]()
+    told.kinds = ()  # type: ignore[attr-defined]
+    files = FleetObjects((), cache=told)  # type: ignore[arg-type]
+    registry = CollectorRegistry()
+
+    def make() -> Any:
+        made.append(1)
+        if len(made) == 1:
+            raise Refused("the record cannot be opened")
+        return service
+
+    one = Operator(None, None, files, elector, make, Telemetry(), OperatorMetrics(registry))  # type: ignore[arg-type]
+    assert one.tick() is None
+    assert made == []
+    assert one.health()["ok"], "waiting is no fault that a restart would mend"
+    told.synced = True
+    assert one.tick() is None
+    assert not one.health()["ok"], "what it cannot begin without is a fault"
+    assert one.tick() is None
+    assert made == [1, 1]
+    assert [elector.running] == [False], "its first tick failed"
+    service.fails = False
+    assert one.tick() is not None
+    assert elector.running
+    assert one.ready
+    assert one.health()["ok"]
+    elector.running = False
+    assert not one.health()["ok"], "a lease thread that died is a fault"
 
 
 # who may write
