@@ -11,7 +11,7 @@ from typing import Any
 
 from autoscaler.spec import kinds, policy_shared, sources, when
 from autoscaler.spec.behavior import Part
-from autoscaler.spec.crd_text import Rule
+from autoscaler.spec.crd_text import Rule, there
 from autoscaler.spec.saying import Saying
 
 
@@ -22,12 +22,6 @@ class Between:
     covers: tuple[str, ...]
     rules: tuple[Rule, ...] = ()
     schema: Mapping[str, Any] = field(default_factory=dict)
-
-
-def there(path: str) -> str:
-    """Whether a field below `self` is there: an optional value would have no bound for the estimate of costs."""
-    names = path.split(".")
-    return " && ".join(f"has(self.{'.'.join(names[: count + 1])})" for count in range(len(names)))
 
 
 def text(path: str) -> str:
@@ -53,7 +47,7 @@ AUTOSCALER: dict[type[Part], Between] = {
     kinds.PredictiveAutoscalerSpec: Between(
         ("_alone_knowingly", "_distinct_names"),
         (Rule(f"self.?actuation.orValue('') != 'Scale' || {acknowledged('NoReactiveBackup')}", _KNOWINGLY,
-              ".acknowledge"),),
+              ".acknowledge", ("actuation", "acknowledge")),),
     ),
     kinds.TargetSpec: Between((), (_SAME_TARGET,)),
     kinds.CapacitySpec: Between(("_some",), schema={"minProperties": 1}),
@@ -90,20 +84,20 @@ SOURCE: dict[type[Part], Between] = {
             Rule(
                 f"!(has(self.basicAuth) && {text('bearerTokenFile')})",
                 "takes either bearerTokenFile or basicAuth, not both: remove one of them",
+                reads=("basicAuth", "bearerTokenFile"),
             ),
             Rule(
                 "!has(self.tls) || self.url.lowerAscii().startsWith('https:')",
                 "has no meaning for an http URL: write https:// in url, or remove tls",
                 ".tls",
-            ),
-            Rule(
-                f"{text('tls.certFile')} == {text('tls.keyFile')}",
-                "certFile and keyFile go together: name both, or neither",
-                ".tls",
+                ("tls", "url"),
             ),
         ),
     ),
-    sources.TlsSpec: Between(("_checked_always",)),
+    sources.TlsSpec: Between(
+        ("_checked_always",),
+        (Rule(f"{text('certFile')} == {text('keyFile')}", "certFile and keyFile go together: name both, or neither"),),
+    ),
 }
 """No way to leave certificates unchecked exists: what asks for one is an unknown field."""
 

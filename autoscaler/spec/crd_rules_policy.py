@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from autoscaler.domain.anomaly import CAUSES, Cause
 from autoscaler.spec import policy, policy_anomaly, policy_conditions, policy_pause, policy_rules, selector
 from autoscaler.spec.behavior import Part
-from autoscaler.spec.crd_rules import AUTOSCALER, SHARED, SOURCE, Between, acknowledged, text, there
-from autoscaler.spec.crd_text import Rule
+from autoscaler.spec.crd_rules import AUTOSCALER, SHARED, SOURCE, Between, acknowledged, text
+from autoscaler.spec.crd_text import Rule, there
 
 _KNOWN = acknowledged("MayCauseShortage")
 _ACKNOWLEDGE = "write acknowledge: [MayCauseShortage]"
@@ -29,30 +29,36 @@ def _shortages() -> Iterator[Rule]:
             way = "self.?" + at.replace(".", ".?")
             if cause not in {Cause.DATA_FAULT, Cause.SENSOR_LOSS}:
                 yield Rule(f"{way}.?growth.orValue('') != 'None' || {_KNOWN}",
-                           f"{anomaly}: {_ACKNOWLEDGE}, or growth: ObservedNeed", f".{at}.growth")  # fmt: skip
+                           f"{anomaly}: {_ACKNOWLEDGE}, or growth: ObservedNeed", f".{at}.growth",
+                           (f"{at}.growth", "acknowledge"))  # fmt: skip
             yield Rule(f"!{way}.?cap.?mayCauseShortage.orValue(false) || {_KNOWN}",
-                       f"{anomaly}: {_ACKNOWLEDGE}", f".{at}.cap.mayCauseShortage")  # fmt: skip
+                       f"{anomaly}: {_ACKNOWLEDGE}", f".{at}.cap.mayCauseShortage",
+                       (f"{at}.cap.mayCauseShortage", "acknowledge"))  # fmt: skip
     yield Rule(
         f"!({there('limits.freezes')} && self.limits.freezes.exists(f, f.?growth.orValue('') == 'None')) || {_KNOWN}",
         f"growth None leaves a workload short of what it needs now: {_ACKNOWLEDGE}, or growth: ObservedNeed",
         ".limits.freezes",
+        ("limits.freezes", "acknowledge"),
     )
     for name in ("budget", "brake"):
         yield Rule(
             f"!self.?limits.?{name}.?mayCauseShortage.orValue(false) || {_KNOWN}",
             f"a {name} that may cut below what is needed now leaves workloads short: {_ACKNOWLEDGE}",
             f".limits.{name}",
+            (f"limits.{name}.mayCauseShortage", "acknowledge"),
         )
     yield Rule(
         f"!({there('limits.conditions')} && self.limits.conditions.exists(c, c.?mayCauseShortage.orValue(false))) || "
         f"{_KNOWN}",
         f"a cap that may cut below what is needed now leaves workloads short: {_ACKNOWLEDGE}",
         ".limits.conditions",
+        ("limits.conditions", "acknowledge"),
     )
     yield Rule(
         f"!self.?limits.?behavior.?scaleUp.?mayCauseShortage.orValue(false) || {_KNOWN}",
         f"step limits that may hold growth below what is needed now leave workloads short: {_ACKNOWLEDGE}",
         ".limits.behavior.scaleUp.mayCauseShortage",
+        ("limits.behavior.scaleUp.mayCauseShortage", "acknowledge"),
     )
 
 
@@ -60,14 +66,17 @@ _GUARDS = Between(
     ("_something_and_knowingly",),
     (
         Rule("has(self.defaults) || has(self.limits) || has(self.pause)",
-             "says nothing, there are no defaults, limits or pause: write one of them, or delete the policy"),
+             "says nothing, there are no defaults, limits or pause: write one of them, or delete the policy",
+             reads=("defaults", "limits", "pause")),
         *_shortages(),
         Rule(f"!has(self.pause) || {text('pause.until')} || {acknowledged('OpenEnded')}",
              "a pause without an end is easily forgotten: write until, or openEnded: true and "
-             "acknowledge: [OpenEnded]", ".pause"),
-        Rule(f"!has(self.pause) || !({_SELECTS_ALL}) || {acknowledged('SelectsAll')}", f"a pause {_MANY}", ".pause"),
+             "acknowledge: [OpenEnded]", ".pause", ("pause", "acknowledge")),
+        Rule(f"!has(self.pause) || !({_SELECTS_ALL}) || {acknowledged('SelectsAll')}", f"a pause {_MANY}", ".pause",
+             ("pause", "selector", "acknowledge")),
         Rule(f"!has(self.limits) || !has(self.limits.replicas) || !has(self.limits.replicas.max) || "
-             f"!({_SELECTS_ALL}) || {acknowledged('SelectsAll')}", f"a max {_MANY}", ".limits"),
+             f"!({_SELECTS_ALL}) || {acknowledged('SelectsAll')}", f"a max {_MANY}", ".limits",
+             ("limits.replicas.max", "selector", "acknowledge")),
     ),
 )  # fmt: skip
 _NO_ORDER = "min is above max: raise max or lower min"
@@ -86,6 +95,7 @@ def _distinct() -> Iterator[Rule]:
                 f"!self.{later}.exists(a, self.{earlier}.exists(b, a.name == b.name))",
                 f"another rule of this policy, among its {earlier}, has the same name: give each its own",
                 f".{later}",
+                (later, earlier),
             )
 
 

@@ -230,7 +230,9 @@ def _bounds(metadata: Sequence[Any]) -> Schema:
 
 
 def _validation(rule: Rule) -> Schema:
-    said = {"rule": rule.expression, "message": rule.message}
+    said: Schema = {"rule": rule.ratcheting, "message": rule.message}
+    if rule.reads:
+        said["optionalOldSelf"] = True
     return said | ({"fieldPath": rule.at} if rule.at else {})
 
 

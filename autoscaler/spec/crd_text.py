@@ -29,11 +29,35 @@ _SECONDS = (
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule in CEL over `self`, the field it stands at. at: the field below it that the refusal names."""
+    """One rule in CEL over `self`, the field it stands at. at: the field below it that the refusal names.
+
+    reads: the fields below that it looks at, where there are others: an object that is stored and wrong may be edited
+    elsewhere. A server spares by itself only what is unchanged as a whole.
+    """
 
     expression: str
     message: str
     at: str = ""
+    reads: tuple[str, ...] = ()
+
+    @property
+    def ratcheting(self) -> str:
+        """The expression; with `reads` also true while none of these has changed."""
+        if not self.reads:
+            return self.expression
+        same = " && ".join(map(_unchanged, self.reads))
+        return f"({self.expression}) || (oldSelf.hasValue() && {same})"
+
+
+def there(path: str, of: str = "self") -> str:
+    """Whether a field below is there. An optional value would have no bound for the server's estimate of costs."""
+    names = path.split(".")
+    return " && ".join(f"has({of}.{'.'.join(names[: count + 1])})" for count in range(len(names)))
+
+
+def _unchanged(path: str) -> str:
+    was = there(path, "oldSelf.value()")
+    return f"({there(path)} ? {was} && self.{path} == oldSelf.value().{path} : !({was}))"
 
 
 @dataclass(frozen=True, slots=True)

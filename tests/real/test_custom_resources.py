@@ -112,6 +112,7 @@ def test_what_only_we_can_tell_is_taken_and_then_told_with_its_field(resources, 
     assert words in str(problems[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", sorted(SPECS))
 def test_p07_null_is_absent_at_every_field(resources, kind):
     """P07: with the same answer, the same field named, and the same object kept."""

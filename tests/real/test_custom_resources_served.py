@@ -219,6 +219,7 @@ def aside(control_plane) -> Iterator[Resources]:
         ours.admin.answer("DELETE", f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}")
 
 
+@pytest.mark.slow
 def test_k16_k17_a_tighter_definition_leaves_stored_objects_alone(aside):
     """K16, K17: what was wrong before stays readable and editable elsewhere; only that object is refused, by us."""
     aside.install(older(aside.definition(PA), PA))
@@ -242,6 +243,52 @@ def test_k16_k17_a_tighter_definition_leaves_stored_objects_alone(aside):
     aside.admin.patch(f"{path}/bad", {"spec": {"replicas": {"min": 3}}})
 
 
+PAUSE = {"owner": "m", "reason": "r", "until": "2026-03-01T06:00:00Z"}
+STORED: list[tuple[str, dict[str, Any], dict[str, Any], dict[str, Any], str]] = [
+    (PA, changed(whole(PA), path_of("spec.acknowledge"), [])["spec"],
+     {"maxDataAge": "4m"}, {}, "NoReactiveBackup"),
+    (GP, changed(whole(GP), path_of("spec.acknowledge"), [])["spec"],
+     {"limits": {"headroom": "11%"}}, {"acknowledge": ["LargeChange"]}, "growth None leaves"),
+    (GP, changed(whole(GP), path_of("spec.acknowledge"), [])["spec"],
+     {"defaults": {"headroom": "11%"}}, {"limits": {"freezes": [{**SPECS[GP]["limits"]["freezes"][0], "reason": "x"}]}},
+     "growth None leaves"),
+    (GP, changed(whole(GP), path_of("spec.limits.conditions.0.name"), "sale")["spec"],
+     {"limits": {"headroom": "11%"}}, {"limits": {"events": [{**SPECS[GP]["limits"]["events"][0], "floor": 4}]}},
+     "among its conditions"),
+    (GP, {"selector": {}, "pause": PAUSE},
+     {"defaults": {"headroom": "11%"}}, {"pause": {"owner": "n"}}, "a pause over"),
+    (GP, {"selector": {}, "limits": {"replicas": {"max": 9}}}, {"limits": {"replicas": {"min": 2}}},
+     {"limits": {"replicas": {"max": 8}}}, "a max over"),
+    ("MetricsSource", changed(whole("MetricsSource"), path_of("spec.prometheus.url"), "http://a")["spec"],
+     {"prometheus": {"timeout": "6s"}}, {"prometheus": {"url": "http://b"}}, "no meaning for an http URL"),
+    ("MetricsSource", changed(whole("MetricsSource"), path_of("spec.prometheus.bearerTokenFile"), "/t")["spec"],
+     {"prometheus": {"timeout": "6s"}}, {"prometheus": {"bearerTokenFile": "/u"}}, "either bearerTokenFile"),
+]  # fmt: skip
+
+
+@pytest.mark.slow
+def test_k17_rules_over_a_whole_spec_bind_an_edit_of_what_they_read_and_no_other(aside):
+    """K17: a server spares by itself only what is unchanged as a whole; these rules look at their own fields."""
+    for kind in {row[0] for row in STORED}:
+        aside.install(older(aside.definition(kind), kind))
+    for count, (kind, spec, *_) in enumerate(STORED):
+        one = {**thing(kind, spec, f"stored-{count}"), "apiVersion": f"{aside.group}/{VERSION}"}
+        one["spec"].pop("headroom", None)
+        aside.admin.create(aside.path(kind), one)
+    for kind in {row[0] for row in STORED}:
+        aside.install(aside.definition(kind))
+    for count, (kind, spec, elsewhere, there, words) in enumerate(STORED):
+        anew = thing(kind, spec, "anew")
+        wait_until(lambda anew=anew: not aside.ask(anew).accepted, f"the tighter {kind} is served")
+        assert any(words in message for _, message in aside.ask(anew).causes)
+        path = f"{aside.path(kind)}/stored-{count}"
+        if there:
+            with pytest.raises(Refusal, match=words):
+                aside.admin.patch(path, {"spec": there})
+        aside.admin.patch(path, {"spec": elsewhere, "metadata": {"labels": {"seen": "yes"}}})
+
+
+@pytest.mark.slow
 def test_k17_a_downgrade_keeps_what_both_know_and_what_nobody_has_written_since(aside):
     """K17: N, N-1, N: an unknown field is hidden, not lost, until somebody writes the object."""
     aside.install(aside.definition(PA))
