@@ -6,6 +6,7 @@ import itertools
 import json
 import subprocess
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -279,13 +280,17 @@ def test_k17_rules_over_a_whole_spec_bind_an_edit_of_what_they_read_and_no_other
         aside.install(aside.definition(kind))
     for count, (kind, spec, elsewhere, there, words) in enumerate(STORED):
         anew = thing(kind, spec, "anew")
-        wait_until(lambda anew=anew: not aside.ask(anew).accepted, f"the tighter {kind} is served")
+        wait_until(partial(_is_refused, aside, anew), f"the tighter {kind} is served")
         assert any(words in message for _, message in aside.ask(anew).causes)
         path = f"{aside.path(kind)}/stored-{count}"
         if there:
             with pytest.raises(Refusal, match=words):
                 aside.admin.patch(path, {"spec": there})
         aside.admin.patch(path, {"spec": elsewhere, "metadata": {"labels": {"seen": "yes"}}})
+
+
+def _is_refused(aside: Resources, one: dict[str, Any]) -> bool:
+    return not aside.ask(one).accepted
 
 
 @pytest.mark.slow
