@@ -73,17 +73,19 @@ def _field(owner: type[BaseModel], name: str, field: FieldInfo) -> Schema:
         rules = schema.get("x-kubernetes-validations", [])
         schema["x-kubernetes-validations"] = [_validation(Rule(f"!({_BLANK})", "is missing: it is left blank")), *rules]
     default = _default(owner, name, field)
-    return {"description": _words(field), **schema, **({} if default is None else {"default": default})}
+    return {"description": _words(field, schema), **schema, **({} if default is None else {"default": default})}
 
 
-def _words(field: FieldInfo) -> str:
+def _words(field: FieldInfo, schema: Schema) -> str:
     """What `kubectl explain` prints: what it is, what its parts are together, one example."""
-    words = [str(field.description)]
+    words = str(field.description)
     model = _model_in(field.annotation)
     if model is not None and model.__doc__ and get_origin(field.annotation) is not tuple:
-        doc = " ".join(model.__doc__.split())
-        words += [doc] if doc.rstrip(".") not in words[0] else []
-    return f"{' '.join(words)} Example: {flow((field.examples or [''])[0])}"
+        for sentence in " ".join(model.__doc__.split()).rstrip(".").split(". "):
+            words += "" if sentence.casefold() in words.casefold() else f" {sentence}."
+    if schema.get("x-kubernetes-preserve-unknown-fields") and "quantity" not in words:
+        words += " A quantity in quotes, or a plain number."
+    return f"{words} Example: {flow((field.examples or [''])[0])}"
 
 
 def _default(owner: type[BaseModel], name: str, field: FieldInfo) -> Any:
