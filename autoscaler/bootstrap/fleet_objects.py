@@ -12,18 +12,23 @@ from autoscaler.domain.errors import Problem
 from autoscaler.domain.workload import WorkloadRef
 from autoscaler.spec.fleet import judge
 from autoscaler.spec.objects import document_of
+from autoscaler.spec.policy_match import selects
 
 
 @dataclass(slots=True)
 class FleetObjects(FleetFiles):
     """Read from the cache when its revision moves; a tick sees one reading, whole.
 
-    things: the autoscalers of that reading, whatever they are worth. wrong: why one of them is not in force as written.
+    things: the autoscalers of that reading, whatever they are worth; shared: policies and sources, by kind and name.
+    wrong, shared_wrong: why one of them is not in force as written. selected: by policy, how many autoscalers.
     """
 
     cache: ObjectCache = field(kw_only=True)
     things: dict[WorkloadRef, Thing] = field(default_factory=dict)
     wrong: dict[WorkloadRef, tuple[Problem, ...]] = field(default_factory=dict)
+    shared: dict[tuple[str, str], Thing] = field(default_factory=dict)
+    shared_wrong: dict[tuple[str, str], tuple[Problem, ...]] = field(default_factory=dict)
+    selected: dict[str, int] = field(default_factory=dict)
     _revision: tuple[int, ...] | None = None
 
     def refresh(self) -> bool:
@@ -36,11 +41,23 @@ class FleetObjects(FleetFiles):
         documents = [document_of(thing) for thing in things]
         self._take_in(judge(documents))
         self.things = {_ref(t): t for t in things if t["kind"] == "PredictiveAutoscaler"}
+        self.shared = {(t["kind"], t["metadata"]["name"]): t for t in things if t["kind"] != "PredictiveAutoscaler"}
         by_name = defaultdict(list)
         for problem in self.problems:
             by_name[problem.file].append(problem)
-        named = {document.file: _ref(t) for document, t in zip(documents, things, strict=True)}
-        self.wrong = {named[name]: tuple(found) for name, found in by_name.items() if named[name] in self.things}
+        self.wrong, self.shared_wrong = {}, {}
+        for document, thing in zip(documents, things, strict=True):
+            found = tuple(by_name.get(document.file, ()))
+            if found and thing["kind"] == "PredictiveAutoscaler":
+                self.wrong[_ref(thing)] = found
+            elif found:
+                self.shared_wrong[thing["kind"], thing["metadata"]["name"]] = found
+        self.selected = {
+            name: sum(
+                selects(p.model.spec.selector, autoscaler, self.site) for autoscaler, _ in self._autoscalers.values()
+            )
+            for name, p in self.policies.by_name.items()
+        }
         return True
 
 

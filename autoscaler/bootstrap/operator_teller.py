@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
@@ -21,10 +21,12 @@ from autoscaler.adapters.operator_metrics import OperatorMetrics
 from autoscaler.bootstrap.fleet_objects import FleetObjects
 from autoscaler.domain.decision import Decisions
 from autoscaler.domain.notes import Condition
+from autoscaler.domain.series import DataVerdict
 from autoscaler.domain.workload import Mode, WorkloadRef
 from autoscaler.reporting.happenings import happenings
 from autoscaler.reporting.status import Standing, Status, held_back, is_news, moved, status_of
 from autoscaler.reporting.status_conditions import TRANSIENT
+from autoscaler.reporting.status_shared import SharedStanding, shared_status
 
 log = logging.getLogger("foresail")
 
@@ -69,8 +71,9 @@ class StatusTeller:
         if self.term.terms != self._of_term:
             self._known, self._of_term = {}, self.term.terms
         now = datetime.fromtimestamp(decisions.now_s, UTC)
-        due = list(islice(self._due(decisions, files, now), MOST_A_TICK))  # the others are looked at in later ticks
-        alive = {thing["metadata"]["uid"] for thing in files.things.values()}
+        found = chain(self._due(decisions, files, now), self._shared_due(decisions, files, now))
+        due = list(islice(found, MOST_A_TICK))  # the others are looked at in later ticks
+        alive = {thing["metadata"]["uid"] for thing in (*files.things.values(), *files.shared.values())}
         for uid in self._known.keys() - alive:
             del self._known[uid]
         if not due:
@@ -84,11 +87,7 @@ class StatusTeller:
         counts = np.stack((decisions.status.desired, decisions.status.ready), axis=1).tolist()
         live = {t["metadata"]["uid"]: t for t in files.cache.autoscaler_things()}
         for ref, thing in files.things.items():
-            uid = thing["metadata"]["uid"]
-            known = self._known.get(uid)
-            if known is None:
-                shown = live.get(uid, thing).get("status") or {}
-                known = self._known[uid] = _Known(shown)
+            known = self._known_of(live.get(thing["metadata"]["uid"], thing))
             lane = lanes.get(ref)
             of = (
                 thing["metadata"].get("generation"), files.wrong.get(ref),
@@ -106,6 +105,29 @@ class StatusTeller:
                     yield thing, made
                 else:
                     known.made_of = None  # looked at anew at the next tick
+
+    def _shared_due(self, decisions: Decisions, files: FleetObjects, now: datetime) -> Iterator[tuple[Thing, Status]]:
+        """Policies and sources: few, and looked at whole."""
+        asked, silent = _source_use(decisions)
+        for (kind, name), thing in files.shared.items():
+            known, wrong = self._known_of(thing), files.shared_wrong.get((kind, name), ())
+            generation = int(thing["metadata"].get("generation") or 0)
+            if kind == "GuardPolicy":
+                kept = name in files.policies.kept
+                standing = SharedStanding(generation, wrong, kept, selected=files.selected.get(name, 0))
+            else:
+                kept = bool(wrong) and name in files.sources
+                standing = SharedStanding(generation, wrong, kept, used=asked.get(name, 0), silent=silent.get(name))
+            made = self._settled(known, shared_status(standing, known.shown, now))
+            if is_news(known.shown, made):
+                yield thing, made
+
+    def _known_of(self, thing: Thing) -> _Known:
+        """What is shown, at first sight in a term as the object tells it."""
+        uid = thing["metadata"]["uid"]
+        if uid not in self._known:
+            self._known[uid] = _Known(thing.get("status") or {})
+        return self._known[uid]
 
     def _standing(self, decisions: Decisions, files: FleetObjects, ref: WorkloadRef, lane: int | None) -> Standing:
         thing = files.things[ref]
@@ -184,3 +206,14 @@ class StatusTeller:
             log.debug("event_not_made %s: %s", what.reason, fault)
         else:
             self.metrics.events.labels("ok").inc()
+
+
+def _source_use(decisions: Decisions) -> tuple[dict[str, int], dict[str, str]]:
+    """By source: how many demands ask it, and why it has no answer for any of them."""
+    asked: dict[str, int] = {}
+    best: dict[str, int] = {}
+    for row, demand in enumerate(decisions.fleet.demands):
+        verdict = int(decisions.seen.verdict[row])
+        asked[demand.source] = asked.get(demand.source, 0) + 1
+        best[demand.source] = min(best.get(demand.source, verdict), verdict)
+    return asked, {name: DataVerdict(v).words for name, v in best.items() if v >= DataVerdict.THROTTLED}

@@ -40,7 +40,7 @@ class Standing:
 
 def status_of(standing: Standing, before: Mapping[str, Any], now: datetime) -> Status:
     """before: the status that is shown, {} = none yet."""
-    conditions = _dated(answers_of(standing.decision, standing.wrong), before, standing.generation, now)
+    conditions = dated(answers_of(standing.decision, standing.wrong), before, standing.generation, now)
     kind, name = standing.target
     made: Status = {
         "conditions": conditions,
@@ -75,7 +75,7 @@ def is_news(shown: Mapping[str, Any], made: Mapping[str, Any]) -> bool:
     """Another answer, another write, another hold: told at once."""
     if _answers(shown) != _answers(made):
         return True
-    for key in ("observedGeneration", "mode", "actuation", "state", "owner", "lastDecision"):
+    for key in ("observedGeneration", "mode", "actuation", "state", "owner", "lastDecision", "selected", "used"):
         if shown.get(key) != made.get(key):
             return True
     return [h["guard"] for h in shown.get("holds") or []] != [h["guard"] for h in made.get("holds") or []]
@@ -115,9 +115,8 @@ def _far(before: float, after: float, share: float) -> bool:
     return abs(after - before) > share * max(abs(before), abs(after))
 
 
-def _dated(
-    answers: Iterator[Answer], before: Mapping[str, Any], generation: int, now: datetime
-) -> list[dict[str, Any]]:
+def dated(answers: Iterator[Answer], before: Mapping[str, Any], generation: int, now: datetime) -> list[dict[str, Any]]:
+    """As conditions of a status; an answer that is shown already keeps its time."""
     old = {c["type"]: c for c in before.get("conditions") or []}
     made = []
     for one in answers:

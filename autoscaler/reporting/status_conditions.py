@@ -20,7 +20,7 @@ NO_TARGET = (
 )  # fmt: skip
 RIVALS = (Condition.CONFLICT, Condition.RIVAL)
 ON_ACTING = (Condition.CAPPED_BY_HPA, Condition.FORBIDDEN, Condition.SAVING_NEEDS_HIGHER_TARGET)
-TRANSIENT = frozenset({Condition.CLUSTER_UNREACHABLE.value, "MetricsUnavailable"})
+TRANSIENT = frozenset({Condition.CLUSTER_UNREACHABLE.value, "MetricsUnavailable", "Unreachable"})
 """Reasons for which Ready turns only after a while: a gap that mends itself is no news."""
 
 
@@ -40,7 +40,7 @@ class Answer:
 
 def answers_of(decision: Decision | None, wrong: tuple[Problem, ...] = ()) -> Iterator[Answer]:
     """Ready first. Reconciling and Stalled stand there only while they are so, as kstatus reads them."""
-    slips = _slips(wrong)
+    slips = slips_of(wrong)
     if decision is None:
         yield from _undecided(slips)
     else:
@@ -68,7 +68,7 @@ def _undecided(slips: str) -> Iterator[Answer]:
         yield Answer("Reconciling", "True", "Deciding", "the first decision comes with the next tick")
 
 
-def _slips(wrong: tuple[Problem, ...]) -> str:
+def slips_of(wrong: tuple[Problem, ...]) -> str:
     """In the words that a file would get, without a file's place."""
     said = [
         f"{p.path}: {p.message}" + (f" (got {p.value})" if p.value else "") + (f"; {p.remedy}" if p.remedy else "")

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from autoscaler.spec.crd import RESOURCES, crd
-from autoscaler.spec.crd_status import PredictiveAutoscalerStatus
+from autoscaler.spec.crd_status import MetricsSourceStatus, PredictiveAutoscalerStatus
 from tests.real.commands import Settings
 from tests.real.controlplane import ControlPlane
 from tests.real.history import series
@@ -97,6 +97,10 @@ def test_an_object_becomes_a_floor_an_edit_is_followed_a_broken_one_is_not_and_d
     assert "Act" in told
     raised = [e for e in some.events(namespace) if e["reason"] == "FloorRaised"]
     assert raised[0]["note"].startswith("floor 2 to 1")
+    source = some.admin.get("/apis/foresail.dev/v1alpha1/metricssources/prod")["status"]
+    MetricsSourceStatus.model_validate(source)
+    assert source["used"] == 1
+    assert source["conditions"][0]["reason"] == "InForce"
     held = some.floor(namespace)
     wait_until(lambda: some.replicas(namespace) >= held, "the HPA follows", 30)
 

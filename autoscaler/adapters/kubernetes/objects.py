@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from autoscaler.adapters.kubernetes.connection import Connection
 from autoscaler.adapters.kubernetes.faults import ApiFault
@@ -19,6 +20,14 @@ OLDEST_S = 180.0
 def autoscaler_path(namespace: str, name: str = "") -> str:
     base = f"{GROUP}/namespaces/{namespace}/{AUTOSCALERS}" if namespace else f"{GROUP}/{AUTOSCALERS}"
     return f"{base}/{name}" if name else base
+
+
+def object_path(thing: Mapping[str, Any]) -> str:
+    """Of one of our objects."""
+    meta = thing["metadata"]
+    if thing["kind"] == "PredictiveAutoscaler":
+        return autoscaler_path(meta["namespace"], meta["name"])
+    return f"{GROUP}/{POLICIES if thing['kind'] == 'GuardPolicy' else SOURCES}/{meta['name']}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,9 @@ OPERATOR = (
     Rule("foresail.dev", "predictiveautoscalers", ("get", "list", "watch")),
     Rule("foresail.dev", "predictiveautoscalers/status", ("patch",)),
     Rule("foresail.dev", "guardpolicies", ("list", "watch")),
+    Rule("foresail.dev", "guardpolicies/status", ("patch",)),
     Rule("foresail.dev", "metricssources", ("list", "watch")),
+    Rule("foresail.dev", "metricssources/status", ("patch",)),
     Rule("events.k8s.io", "events", ("create",)),
 )
 """Of an operator, where its objects are. The first needs get for a live look before a floor is handed back."""

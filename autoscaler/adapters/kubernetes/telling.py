@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from autoscaler.adapters.kubernetes.connection import APPLY, Connection
-from autoscaler.adapters.kubernetes.objects import autoscaler_path
+from autoscaler.adapters.kubernetes.objects import object_path
 
 MANAGER = "foresail-status"
 CONTROLLER = "foresail.dev/operator"
@@ -41,27 +41,29 @@ class Reporter:
         meta = thing["metadata"]
         body = {
             "apiVersion": thing["apiVersion"], "kind": thing["kind"],
-            "metadata": {"name": meta["name"], "namespace": meta["namespace"], "uid": meta["uid"]},
+            "metadata": {key: meta[key] for key in ("name", "namespace", "uid") if key in meta},
             "status": dict(status),
         }  # fmt: skip
-        path = f"{autoscaler_path(meta['namespace'], meta['name'])}/status"
-        self.connection.call("PATCH", path, body, APPLY, {"fieldManager": MANAGER, "force": "true"})
+        self.connection.call(
+            "PATCH", f"{object_path(thing)}/status", body, APPLY, {"fieldManager": MANAGER, "force": "true"}
+        )
 
     def event(self, thing: Mapping[str, Any], what: Happening) -> None:
         meta = thing["metadata"]
+        namespace = meta.get("namespace", "default")  # where events about cluster-scoped objects go
         body = {
             "apiVersion": "events.k8s.io/v1", "kind": "Event",
-            "metadata": {"name": event_name(meta["name"]), "namespace": meta["namespace"]},
+            "metadata": {"name": event_name(meta["name"]), "namespace": namespace},
             "eventTime": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}Z",
             "reportingController": CONTROLLER, "reportingInstance": self.instance[:MOST_INSTANCE],
             "action": what.reason, "reason": what.reason, "type": "Warning" if what.warning else "Normal",
             "note": what.words[:MOST_NOTE],
             "regarding": {
-                "apiVersion": thing["apiVersion"], "kind": thing["kind"], "name": meta["name"],
-                "namespace": meta["namespace"], "uid": meta["uid"],
+                "apiVersion": thing["apiVersion"], "kind": thing["kind"],
+                **{key: meta[key] for key in ("name", "namespace", "uid") if key in meta},
             },
         }  # fmt: skip
-        self.connection.call("POST", f"/apis/events.k8s.io/v1/namespaces/{meta['namespace']}/events", body)
+        self.connection.call("POST", f"/apis/events.k8s.io/v1/namespaces/{namespace}/events", body)
 
 
 def event_name(about: str) -> str:

@@ -34,7 +34,8 @@ from autoscaler.guards.chain import CHAIN
 from autoscaler.intake.history import History
 from autoscaler.pipeline.tick import Pipeline
 from autoscaler.simulator.cluster import MemoryCluster
-from tests.unit.bootstrap.test_fleet_objects import Told, autoscaler, source
+from autoscaler.spec.crd_status import STATUSES
+from tests.unit.bootstrap.test_fleet_objects import Told, autoscaler, policy, source
 
 START = 500_000
 
@@ -53,7 +54,10 @@ class Line:
 
     @property
     def statuses(self) -> list[dict[str, Any]]:
-        return [body["status"] for method, _, body in self.sent if method == "PATCH"]
+        return [b["status"] for method, path, b in self.sent if method == "PATCH" and "/predictiveautoscalers/" in path]
+
+    def shared(self, kind: str) -> list[dict[str, Any]]:
+        return [b["status"] for method, _, b in self.sent if method == "PATCH" and b["kind"] == kind]
 
     @property
     def events(self) -> list[str]:
@@ -131,6 +135,7 @@ def test_K15_an_idle_object_is_written_once_and_then_left_alone():
     world.tick()
     assert len(world.line.statuses) == 1
     (method, path, body) = world.line.sent[0]
+    assert len(world.line.sent) == 2, "and its source once"
     assert (method, path) == (
         "PATCH", "/apis/foresail.dev/v1alpha1/namespaces/shop/predictiveautoscalers/web/status",
     )  # fmt: skip
@@ -192,7 +197,7 @@ def test_K23_a_burst_of_new_objects_is_told_over_a_few_ticks_all_of_it(monkeypat
     told = []
     for _ in range(4):
         world.tick(15.0)
-        told.append(len({path for _, path, _ in world.line.sent}))
+        told.append(len(world.line.statuses))
     assert told[:3] == [10, 20, 25]
 
 
@@ -224,6 +229,30 @@ def test_K16_a_broken_object_is_told_so_in_its_own_status():
     assert (stalled["status"], stalled["reason"], stalled["observedGeneration"]) == ("True", "InvalidSpec", 2)
     assert "min 5 is above max 2" in stalled["message"]
     assert world.line.events == ["InvalidSpec"]
+
+
+def test_policies_and_sources_tell_whether_they_are_in_force_and_for_how_many():
+    world = World(autoscaler("web"), autoscaler("api"), policy(12))
+    world.until_calm()
+    (told,) = world.line.shared("GuardPolicy")
+    assert told["selected"] == 2
+    assert (told["conditions"][0]["status"], told["conditions"][0]["reason"]) == ("True", "InForce")
+    (told,) = world.line.shared("MetricsSource")
+    assert told["used"] == 2
+    world.told.say(policy(0, generation=2))
+    world.files.refresh()
+    world.tick()
+    told = world.line.shared("GuardPolicy")[-1]
+    assert [(c["type"], c["status"]) for c in told["conditions"]] == [("Ready", "False"), ("Stalled", "True")]
+    assert told["conditions"][1]["message"].endswith("The last valid form stays in force.")
+    assert told["selected"] == 2
+    world.offered.demand = None
+    for _ in range(7):
+        world.tick(60.0)
+    assert world.line.shared("MetricsSource")[-1]["conditions"][0]["reason"] == "Unreachable"
+    for kind in ("GuardPolicy", "MetricsSource"):
+        for status in world.line.shared(kind):
+            STATUSES[kind].model_validate(status)
 
 
 @pytest.mark.parametrize("length", [3, 236, 237, 253])
