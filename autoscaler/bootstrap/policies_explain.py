@@ -73,7 +73,7 @@ def explain(name: str, paths: Sequence[Path], at: datetime, site: str | None = N
         raise InvalidSpec(loaded.problems)
     index = _chosen(loaded.fleet, name)
     policies = Matcher(loaded.fleet.policies, site).of(loaded.fleet.autoscalers[index])
-    load = merged(loaded.fleet.autoscalers[index], policies, loaded.fleet.places[index], site=site)
+    load = merged(loaded.fleet.autoscalers[index], policies, loaded.fleet.places[index], site=site, told=True)
     return Explanation(
         str(load.ref),
         at,
@@ -103,6 +103,8 @@ def _limits(load: Workload, now_s: float) -> Iterator[Limit]:
     base = dict(guarded.origins)
     if guarded.clash is not None:
         yield Limit("clash", "min is above max: the workload keeps what it has", " and ".join(map(str, guarded.clash)))
+    elif low[0] > high[0]:
+        yield Limit("clash", "min is above max: the workload keeps what it has", f"{low[1]} and {high[1]}")
     yield Limit("min", str(low[0]), _said(low[1]))
     yield Limit("max", str(high[0]), _said(high[1]))
     for field, value in limit_words(load):

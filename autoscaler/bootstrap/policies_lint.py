@@ -143,6 +143,8 @@ class _Look:
 
     def _ambiguous(self, one: PlacedPolicy, other: PlacedPolicy) -> Iterator[LintFinding]:
         """Equally specific defaults of one field."""
+        if one.model.spec.defaults is None or other.model.spec.defaults is None:
+            return
         if specificity(one.model.spec.selector) != specificity(other.model.spec.selector):
             return
         if self.loads and not set(self.selected[one.name]) & set(self.selected[other.name]):
@@ -284,6 +286,8 @@ def _may_clash(low: PlacedPolicy, high: PlacedPolicy, now_s: float) -> Iterator[
             ("max", high.origin("limits", "replicas", "max")),
         ),
     )
+    if least <= most and not guarded.windows:
+        return
     for moment, lower, upper in _window_clashes(guarded, (least, most), now_s):
         counts = guarded.limits_at(moment, 0.0, (least, most))
         when = "" if least > most else f" from {datetime.fromtimestamp(moment, UTC):%Y-%m-%d %H:%M} UTC"

@@ -6,7 +6,7 @@ What is not known is not there: a condition that reads it cannot be answered, an
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, NamedTuple, Protocol
@@ -100,7 +100,8 @@ class About:
 class Answers:
     """All [lane]. hold: some condition holds it. unknown: some cannot be answered. floor, cap: 0, NO_CAP = none.
 
-    short: the cap may bind below observed need. fired: lane → the conditions that say something now.
+    short: the cap may bind below observed need. fired: lane → the conditions that say something now; unanswered: those
+    of them that cannot be answered.
     """
 
     hold: Bools
@@ -109,6 +110,7 @@ class Answers:
     cap: Ints
     short: Bools
     fired: Mapping[int, tuple[PolicyCondition, ...]]
+    unanswered: Mapping[int, tuple[PolicyCondition, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -137,6 +139,7 @@ class FleetConditions:
         hold, unknown, short = (np.zeros(self.lanes, dtype=np.bool_) for _ in range(3))
         floor, cap = np.zeros(self.lanes, dtype=np.int64), np.full(self.lanes, NO_CAP, dtype=np.int64)
         fired: dict[int, tuple[PolicyCondition, ...]] = {}
+        unanswered: dict[int, tuple[PolicyCondition, ...]] = {}
         for condition, lanes in self.conditions:
             answer, then = condition.program.answer, condition.then
             for lane in lanes.tolist():
@@ -146,6 +149,7 @@ class FleetConditions:
                     said = None
                 if said is None:
                     unknown[lane] = True
+                    unanswered[lane] = (*unanswered.get(lane, ()), condition)
                 elif said is (then is Then.ALLOW):
                     continue
                 elif then is Then.FLOOR:
@@ -156,7 +160,7 @@ class FleetConditions:
                 else:
                     hold[lane] = True
                 fired[lane] = (*fired.get(lane, ()), condition)
-        return Answers(hold, unknown, floor, cap, short, fired)
+        return Answers(hold, unknown, floor, cap, short, fired, unanswered)
 
 
 def context(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from autoscaler.domain.conditions import Answers, context
+from autoscaler.domain.conditions import Answers, PolicyCondition, context
 from autoscaler.domain.decision import Decisions
 from autoscaler.domain.fleet import Fleet
 from autoscaler.domain.forecast import ForesightAt
@@ -33,11 +33,16 @@ def conditioned(fleet: Fleet, seen: ForesightAt, proposals: Proposals, margin: F
 
 
 def condition_notes(answers: Answers) -> Mapping[int, tuple[Note, ...]]:
-    """Each condition that says something now, with its message and its rule."""
+    """Each condition that says something now, with its message and its rule; of one without an answer, that."""
     return {
-        lane: tuple(Note(Condition.POLICY_CONDITION, f"{c.name}: {c.message} ({c.origin})") for c in fired)
+        lane: tuple(_condition_note(c, c in answers.unanswered.get(lane, ())) for c in fired)
         for lane, fired in answers.fired.items()
     }
+
+
+def _condition_note(condition: PolicyCondition, unanswered: bool) -> Note:
+    said = f"cannot be answered, so it holds: {condition.program.text}" if unanswered else condition.message
+    return Note(Condition.POLICY_CONDITION, f"{condition.name}: {said} ({condition.origin})")
 
 
 def event_notes(fleet: Fleet, now_s: float, step_s: int) -> Mapping[int, tuple[Note, ...]]:

@@ -29,7 +29,8 @@ def trusted_most(
         wide = fleet.any_over_rows(seen.present & (high > low * ratio))
     doubtful = wide | (margin > rules.trust_margin)
     over = rules.trust_over if uplift is None else rules.trust_over * uplift
-    most = np.minimum(np.ceil(planned.observed_need * over - 1e-9), NO_LIMIT)
+    with np.errstate(invalid="ignore"):  # no need times no limit: such lanes are not asked
+        most = np.minimum(np.ceil(planned.observed_need * over - 1e-9), NO_LIMIT)
     beyond = planned.need_known & np.isfinite(rules.trust_over)
     cap = np.where(beyond, np.maximum(most, planned.unforeseen), NO_LIMIT)
     return np.where(doubtful, planned.unforeseen, cap).astype(np.int64)

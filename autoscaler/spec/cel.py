@@ -12,7 +12,7 @@ from typing import Any
 
 from autoscaler.domain.conditions import CONTEXT
 from autoscaler.spec import scalars
-from autoscaler.spec.cel_tokens import literal_calls, tokens_of
+from autoscaler.spec.cel_tokens import literal_calls, loops_of, tokens_of
 from autoscaler.spec.words import nearest
 
 MOST_CHARACTERS = 500
@@ -66,6 +66,7 @@ def program_of(text: str) -> CelProgram:
 def _compiled(text: str) -> Any:
     if len(text) > MOST_CHARACTERS:
         raise scalars.slip(f"is longer than {MOST_CHARACTERS} characters", "split it into several conditions")
+    _check_loops(text)
     try:
         expression = _environment().compile(text)
     except RuntimeError as error:
@@ -75,6 +76,17 @@ def _compiled(text: str) -> Any:
         raise scalars.slip(f"answers {kind.lower()}, not yes or no", "compare it with something")
     _check_literals(text)
     return expression
+
+
+def _check_loops(text: str) -> None:
+    """A tick asks each condition of thousands of workloads: loops in loops, and lists that grow from map to map, are
+    steps and memory without end in a few characters.
+    """
+    depth, maps = loops_of(tokens_of(text) or ())
+    if depth > 1:
+        raise scalars.slip("has a loop inside a loop", "ask in a single all, exists or filter: x in p95 looks a key up")
+    if maps > 1:
+        raise scalars.slip("has more than one map", "write what is asked in one, or in several conditions")
 
 
 def _check_literals(text: str) -> None:

@@ -18,6 +18,7 @@ _TOKEN = re.compile(
     |(?P<sign>&&|\|\||==|!=|<=|>=|[-+*/%!<>?:.,()\[\]{}])""",
     re.VERBOSE | re.DOTALL,
 )
+_LOOPS = frozenset({"all", "exists", "exists_one", "existsOne", "filter", "map"})
 _OPENING, _CLOSING = frozenset("([{"), frozenset(")]}")
 
 
@@ -113,6 +114,23 @@ def reads(tokens: Tokens, maps: Sequence[str]) -> Iterator[Read]:
         if said is not None:
             asked.add((token.text, said))
     yield from (Read(name, key, (name, key) in asked) for name, key in found)
+
+
+def loops_of(tokens: Sequence[Token]) -> tuple[int, int]:
+    """How deep loops stand inside one another (x.all(...) alone is 1), and how many of them are map."""
+    open_ones: list[bool] = []
+    depth = maps = 0
+    for index, token in enumerate(tokens):
+        if token.kind != "sign":
+            continue
+        if token.text in _OPENING:
+            before = tokens[max(index - 2, 0) : index]
+            loop = token.text == "(" and len(before) == 2 and before[0].text == "." and before[1].text in _LOOPS
+            open_ones.append(loop)
+            depth, maps = max(depth, sum(open_ones)), maps + (loop and before[1].text == "map")
+        elif token.text in _CLOSING and open_ones:
+            open_ones.pop()
+    return depth, maps
 
 
 def literal_calls(tokens: Tokens) -> Iterator[tuple[str, str, Token]]:

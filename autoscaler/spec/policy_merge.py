@@ -54,13 +54,15 @@ def merged(
     places: OwnPlaces | None = None,
     unknown: Origin | None = None,
     site: str | None = None,
+    *,
+    told: bool = False,
 ) -> Workload:
     """The workload under its policies, the most specific first. unknown: one that may speak and cannot be read.
 
-    site: where we run, for conditions that ask it.
+    site: where we run, for conditions that ask it. told: where no policy selects it too, who set each field.
     """
     base = to_workload(autoscaler)
-    if not policies:
+    if not (policies or told):
         return base if unknown is None else replace(base, guarded=Guarded(unknown=unknown))
     return _Merge(autoscaler, base, policies, places or OwnPlaces(), unknown, site=site).result()
 

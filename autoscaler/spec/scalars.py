@@ -132,7 +132,7 @@ def quantity_of(value: str | float) -> float:
     if not math.isfinite(number):
         raise slip("must be finite", _QUANTITY_REMEDY)
     if number <= 0:
-        raise slip("must be positive", "it is the demand that one Ready replica serves within its SLO")
+        raise slip("must be positive", "write a number above zero")
     return number
 
 

@@ -31,6 +31,26 @@ def written(tmp_path, source, workload):
     return write
 
 
+def test_without_a_policy_the_workload_itself_is_named(written, tmp_path) -> None:
+    path = written(policy(selector="{namespaces: [other]}", limits="{replicas: {max: 20}}"))
+    found = explain("shop/web", [path, tmp_path / "fleet.yaml"], NOW)
+    by = {limit.field: limit.rule for limit in found.limits}
+    assert found.policies == ()
+    assert by["max"].startswith(f"PredictiveAutoscaler shop/web spec.replicas.max ({tmp_path / 'fleet.yaml'}:")
+    assert by["maxDataAge"] == ""
+
+
+def test_windows_that_leave_no_room_are_told_with_both_rules(written, tmp_path) -> None:
+    night = f"{{name: few, max: 5, when: {WEEK}}}"
+    path = written(policy(limits=f"{{schedule: [{night}, {{name: many, min: 9, when: {WEEK}}}]}}"))
+    found = explain("shop/web", [path, tmp_path / "fleet.yaml"], datetime(2026, 6, 10, 7, tzinfo=UTC))
+    assert found.limits[0].field == "clash"
+    assert found.limits[0].value == "min is above max: the workload keeps what it has"
+    low, _, high = found.limits[0].rule.partition(" and ")
+    assert "limits.schedule[1]" in low
+    assert "limits.schedule[0]" in high
+
+
 def test_each_limit_names_the_rule_that_sets_it_and_what_changes_within_a_week(written, tmp_path) -> None:
     path = written(
         policy(

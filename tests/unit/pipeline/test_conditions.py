@@ -75,8 +75,17 @@ def test_without_a_forecast_a_condition_on_it_cannot_be_answered_and_holds(once,
     decision = once([asked], peak=np.nan)[0]
     assert (decision.granted, decision.state) == (10, "Holding")
     assert "ConditionUnknown" in decision.reasons
+    (note,) = (n for n in decision.notes if n.condition == "PolicyCondition")
+    assert note.words.startswith(f'c1: cannot be answered, so it holds: p95["{name}"] > 1.0 (GuardPolicy p@')
     careful = guarded(condition(f'"{name}" in p95 && p95["{name}"] > 1.0', Then.FLOOR, 25))
     assert once([careful], peak=np.nan)[0].granted == 3
+
+
+def test_a_division_by_nothing_holds_its_own_lane_alone(once):
+    broken = condition("100 / (replicas - running) > 3", Then.CAP, 1)
+    decisions = once([guarded(broken), None, guarded(condition("replicas > 50", Then.HOLD))])
+    assert [d.granted for d in decisions] == [10, 4, 4]
+    assert [d.state == "Holding" for d in decisions] == [True, False, False]
 
 
 def test_only_the_rules_that_spoke_stand_behind_the_number(once):

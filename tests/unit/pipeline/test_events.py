@@ -93,6 +93,18 @@ def test_F08_max_bounds_it_and_trust_in_the_forecast_leaves_room_for_it(run) -> 
     assert granted(run(1, 100.0, 400.0, guarded=doubting)) == [36]
 
 
+def test_M06_lanes_without_trust_rules_beside_one_with_them_see_no_arithmetic_of_theirs(
+    make_workload, make_seen
+) -> None:
+    fleet = Fleet((make_workload("a", guarded=Guarded(trust=Trust(over=2.0))), make_workload("b")))
+    count = np.array([3, 3])
+    status = ReplicaStatus(np.ones(2, dtype=np.bool_), count, count, count, np.full(2, NO_LIMIT))
+    seen = make_seen(fleet, int(START_S // 60), 0.0, 50.0)
+    with np.errstate(all="raise", under="ignore"):
+        decisions, _ = decide(fleet, seen, status, LoopState.fresh(fleet, 60), CHAIN, now_s=START_S)
+    assert (decisions.proposals.trust_cap < NO_LIMIT).tolist() == [True, False]
+
+
 def test_F08_an_event_that_people_foresaw_is_no_miss_of_ours(run, make_workload, make_seen) -> None:
     margins = []
     for windows in ((event(0, 60, 2.0),), ()):

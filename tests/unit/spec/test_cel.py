@@ -24,6 +24,8 @@ BAD = [
     ("replicas >", "Syntax error", "examples"),
     ('replicas > "3"', "no matching overload", "one type"),
     (" || ".join(["replicas > 3"] * 60), "500", ""),
+    ("[1, 2].all(a, [1, 2].exists(b, a + b > 3))", "loop inside a loop", "looks a key up"),
+    ("[name].map(x, x + x).map(x, x + x).exists(x, x.size() > 9)", "more than one map", "several"),
 ]
 
 
@@ -44,6 +46,15 @@ def test_P03_a_wrong_expression_is_refused_with_its_place(expression, message, r
     assert (problem.file, problem.line, problem.path) == ("p.yaml", 9, "spec.limits.conditions[0].expression")
     assert message in f"{problem.message} {problem.value}"
     assert remedy in (problem.remedy or "")
+
+
+def test_loops_beside_one_another_are_accepted():
+    text = (
+        'observed.exists(d, d in p95 && observed[d] > p95[d]) || labels.map(k, k + "=" + labels[k]).all(x, x != "a=b")'
+    )
+    program = program_of(text)
+    assert program.answer({"observed": {"d": 2.0}, "p95": {"d": 1.0}, "labels": {}}) is True
+    assert program.answer({"observed": {"d": 1.0}, "p95": {"d": 1.0}, "labels": {"a": "b"}}) is False
 
 
 def test_a_cap_needs_replicas_and_a_hold_takes_none():

@@ -53,6 +53,8 @@ CASES: list[tuple[str, dict[str, str], str, str, str]] = [
     ("budget of nothing", {"limits": "{budget: {mayCauseShortage: true}}"}, "spec.limits.budget", "nothing", "perHour"),
     ("money without a price", {"limits": '{budget: {perHour: "9"}}'}, "spec.limits.budget.replicaPrice",
      "needs the price", "0.05"),
+    ("money below nothing", {"limits": '{budget: {perHour: "-9", replicaPrice: "0.05"}}'}, "spec.limits.budget.perHour",
+     "must be positive", "above zero"),
     ("trust in nothing", {"limits": "{forecastTrust: {}}"}, "spec.limits.forecastTrust", "says nothing", "maxMargin"),
     ("no end unsaid", {"pause": "{owner: mia, reason: test, openEnded: true}"}, "spec.pause", "easily forgotten",
      "acknowledge: [OpenEnded]"),
