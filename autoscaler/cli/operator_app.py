@@ -1,4 +1,4 @@
-"""`foresail operator`: its options. Exit codes: 0 ended by a signal, 2 usage, 3 the cluster cannot be reached."""
+"""`foresail operator`: its options. Exit codes: 0 ended by a signal, 2 usage; a cluster that is away is waited for."""
 
 from __future__ import annotations
 

@@ -145,6 +145,31 @@ def test_K03_two_on_one_target_each_name_the_other_in_their_status_and_nothing_i
     wait_until(lambda: some.floor(namespace) >= 11, "alone, it acts", 30)
 
 
+def test_K18_D03_what_cannot_be_scaled_and_what_a_person_scaled_to_zero_is_said_and_left_alone(
+    some: Operators, shop: Callable[[], str], prometheus: Any
+) -> None:
+    """In the only two namespaces that this operator looks into; a third has its own reasons."""
+    first, second, third = shop(), shop(), shop()
+    some.source(prometheus(level(110.0)).url)
+    thing = {"apiVersion": "v1", "kind": "ConfigMap", "name": "web"}
+    some.apply(first, autoscaler(target=thing, actuation="Scale", acknowledge=["NoReactiveBackup"]))
+    for namespace in (second, third):
+        some.workload(namespace)
+    kubectl(some, second, "scale", "deployment/web", "--replicas=0")
+    some.start(0, "--namespace", first, "--namespace", second)
+    wait_until(lambda: some.condition(first, "Ready").get("reason") == "TargetNotScalable", "it is said", 60)
+    assert "no scale subresource" in some.condition(first, "Ready")["message"]
+    wait_until(lambda: some.condition(second, "Paused").get("status") == "True", "it is told", 20)
+    assert some.condition(second, "Paused")["reason"] == "ScaledToZero"
+    time.sleep(5)
+    assert (some.replicas(second), some.floor(second)) == (0, 2)
+    assert some.status(third) == {}
+    assert some.floor(third) == 2
+    kubectl(some, second, "scale", "deployment/web", "--replicas=2")
+    wait_until(lambda: some.floor(second) >= 11, "scaled up again, it goes on", 30)
+    wait_until(lambda: some.condition(second, "Paused").get("status") == "False", "and says so", 20)
+
+
 @pytest.mark.timeout(400)
 def test_K15_K23_an_idle_fleet_costs_no_writes_and_the_longest_name_is_one_of_it(
     some: Operators, shop: Callable[[], str], prometheus: Any

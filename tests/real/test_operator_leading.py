@@ -224,3 +224,28 @@ def test_K24_who_takes_over_forgets_neither_a_stabilisation_window_nor_a_pause(s
     assert some.condition(NAMESPACE, "Paused", "web-1")["status"] == "True"
     assert some.status(NAMESPACE, "web-0")["replicas"]["wanted"] < before["web-0"]
     one_writer(some)
+
+
+@pytest.mark.timeout(300)
+def test_K06_an_api_server_that_is_away_is_waited_for_and_nothing_stale_is_written_afterwards(some: Operators) -> None:
+    some.start(0)
+    assert some.until_leader(60) == 0
+    for turn in range(3):
+        some.workload(NAMESPACE, f"web-{turn}")
+        until_raised(some, f"web-{turn}")
+    before, wrote = floors(some), len(writes_of(some))
+    some.plane.api.kill()
+    wait_until(lambda: not some.health(0)["leader"], "it knows that it leads no more", 20)
+    time.sleep(10)
+    told = some.health(0)
+    assert told["leaseFault"]
+    assert all(watch["fault"] for watch in told["watches"].values())
+    assert told["workloads"] == 3, "what was read stays in force"
+    some.plane.start_api()
+    assert some.until_leader(60) == 0
+    time.sleep(5)
+    assert floors(some) == before
+    flood = len(writes_of(some)) - wrote
+    assert flood <= 12, "a status and an event for each at most, and no floor"
+    some.workload(NAMESPACE, "web-9")
+    until_raised(some, "web-9")
