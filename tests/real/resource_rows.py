@@ -224,6 +224,7 @@ STALLED: list[Row] = [
     (GP, "spec.limits.schedule.0.when.weekly.timeZone", "Europe/Berln",
      "spec.limits.schedule[0].when.weekly.timeZone", "not an IANA time zone"),
     (GP, f"{CONDITION}.0.expression", "observed[", f"{CONDITION}[0].expression", "character"),
+    (PA, "spec.demands.1.capacity.perReplica", "", "spec.demands[1].capacity", "says nothing"),
     (GP, "spec.limits.budget.replicaPrice", "", "spec.limits.budget.replicaPrice", "price of a replica"),
     (GP, "spec.limits", {"headroom": ""}, "spec.limits", "says nothing"),
 ]  # fmt: skip
