@@ -58,7 +58,7 @@ class FleetFiles:
         All of it takes effect at once: a tick sees the policies and workloads of one reading, never half of it.
         """
         paths = (*self.paths, *self.policies_in)
-        stamp = tuple(sorted(_stamps(paths)))
+        stamp = tuple(sorted(stamps_of(paths)))
         if stamp == self._stamp:
             return False
         self._stamp = stamp
@@ -109,7 +109,7 @@ class FleetFiles:
         return kept | valid
 
 
-def _stamps(paths: Sequence[Path]) -> list[tuple[str, int, int]]:
+def stamps_of(paths: Sequence[Path]) -> list[tuple[str, int, int]]:
     """What tells that a file has changed; one that cannot be looked at has a stamp too, for it may come back."""
     found = []
     for path in paths:

@@ -7,18 +7,20 @@ from dataclasses import dataclass, field
 
 from autoscaler.adapters.kubernetes.objects import ObjectCache
 from autoscaler.adapters.kubernetes.watching import Thing
-from autoscaler.bootstrap.fleet_files import FleetFiles
+from autoscaler.bootstrap.fleet_files import FleetFiles, stamps_of
 from autoscaler.domain.errors import Problem
 from autoscaler.domain.workload import WorkloadRef
 from autoscaler.spec.fleet import judge
 from autoscaler.spec.objects import document_of
 from autoscaler.spec.policy_match import selects
+from autoscaler.spec.reader import documents_in
 
 
 @dataclass(slots=True)
 class FleetObjects(FleetFiles):
     """Read from the cache when its revision moves; a tick sees one reading, whole.
 
+    policies_in: files and folders of further policies, as mounted beside the operator; a name is used once only.
     things: the autoscalers of that reading, whatever they are worth; shared: policies and sources, by kind and name.
     wrong, shared_wrong: why one of them is not in force as written. selected: by policy, how many autoscalers.
     """
@@ -33,13 +35,13 @@ class FleetObjects(FleetFiles):
 
     def refresh(self) -> bool:
         """True if what is in force or what is wrong changed. Before the first full reading nothing is known."""
-        revision = self.cache.revision
-        if not self.cache.synced or revision == self._revision:
+        revision, stamp = self.cache.revision, tuple(sorted(stamps_of(self.policies_in)))
+        if not self.cache.synced or (revision == self._revision and stamp == self._stamp):
             return False
-        self._revision = revision
+        self._revision, self._stamp = revision, stamp
         things = self.cache.things()
         documents = [document_of(thing) for thing in things]
-        self._take_in(judge(documents))
+        self._take_in(judge([*documents, *documents_in(self.policies_in)]))
         self.things = {_ref(t): t for t in things if t["kind"] == "PredictiveAutoscaler"}
         self.shared = {(t["kind"], t["metadata"]["name"]): t for t in things if t["kind"] != "PredictiveAutoscaler"}
         by_name = defaultdict(list)

@@ -166,7 +166,10 @@ def operator(settings: OperatorSettings, opener: OpenServer | None = None) -> Op
         led = LedCluster(made, elector, cache.doubt)
         return led, LedCaretaker(made(), namespaces=set(namespaces), cache=cache, term=elector)
 
-    files = FleetObjects((), cache=cache, site=settings.service.site)
+    for path in settings.service.policies:
+        if not path.exists():  # later it may be a mount that failed; at the start it is a slip
+            raise Refused(f"--policies {path}: no such file or folder; check the path")
+    files = FleetObjects((), cache=cache, site=settings.service.site, policies_in=settings.service.policies)
 
     def make() -> Service:
         files.refresh()

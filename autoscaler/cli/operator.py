@@ -33,6 +33,7 @@ class OperatorOptions:
     tick: str
     listen: str
     site: str | None
+    policies: tuple[Path, ...] = ()
 
 
 def run_operator(options: OperatorOptions) -> None:
@@ -49,7 +50,7 @@ def run_operator(options: OperatorOptions) -> None:
     service = ServiceSettings(
         fleet=(), store=options.store, step_s=whole_seconds("--step", options.step),
         tick_s=seconds("--tick", options.tick, least=0.1), listen=address(options.listen), cluster=cluster,
-        site=options.site,
+        policies=options.policies, site=options.site,
     )  # fmt: skip
     lease = LeaseSettings.lasting(
         options.lease_namespace or _own_namespace(), options.lease_name,

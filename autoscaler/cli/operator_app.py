@@ -32,6 +32,10 @@ def operator(
     listen: Annotated[
         str, typer.Option(help="HOST:PORT of /metrics, /healthz and /readyz, or off.")
     ] = "127.0.0.1:9464",
+    policies: Annotated[
+        list[Path] | None,
+        typer.Option(help="File or folder of further GuardPolicies, as a mounted ConfigMap (repeat)."),
+    ] = None,
     site: Annotated[str | None, typer.Option(help="Where this runs, for the selectors of policies.")] = None,
 ) -> None:
     """Decide for the PredictiveAutoscalers of a cluster; of several operators the holder of the Lease writes."""
@@ -41,5 +45,6 @@ def operator(
         kubeconfig=kubeconfig, context=context, in_cluster=in_cluster, installation=installation,
         namespaces=tuple(namespace or ()), lease_namespace=lease_namespace, lease_name=lease_name or installation,
         lease_duration=lease_duration, identity=identity, store=store, step=step, tick=tick, listen=listen, site=site,
+        policies=tuple(policies or ()),
     )  # fmt: skip
     run_operator(options)

@@ -24,7 +24,7 @@ def load(paths: Sequence[Path], known_sources: Sequence[str] = ()) -> LoadedFlee
 
 def load_valid(paths: Sequence[Path], known_sources: Sequence[str] = ()) -> PartialLoad:
     """The objects that hold, beside the problems of the others: one bad object never stops the rest."""
-    return judge(_documents(paths), known_sources)
+    return judge(documents_in(paths), known_sources)
 
 
 def parse_text(text: str, filename: str, known_sources: Sequence[str] = ()) -> LoadedFleet:
@@ -48,7 +48,8 @@ def _strict(result: PartialLoad) -> LoadedFleet:
     return result.fleet
 
 
-def _documents(paths: Sequence[Path]) -> Iterator[Document]:
+def documents_in(paths: Sequence[Path]) -> Iterator[Document]:
+    """All documents of files and folders, broken ones too; a file that is named twice is read once."""
     seen: set[Path] = set()
     for path in paths:
         for file in _files(Path(path)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from autoscaler.bootstrap.fleet_objects import FleetObjects
@@ -152,3 +153,26 @@ def test_what_is_deleted_leaves_the_fleet_and_what_the_server_adds_to_metadata_i
     assert files.refresh()
     assert len(files.fleet) == 0
     assert not files.refused
+
+
+def test_policies_of_mounted_files_bind_beside_those_of_objects_and_a_name_is_used_once(tmp_path: Path):
+    head = "apiVersion: foresail.dev/v1alpha1\nkind: GuardPolicy\n"
+    file = tmp_path / "caps.yaml"
+    file.write_text(
+        f"{head}metadata: {{name: mounted}}\n"
+        "spec: {selector: {namespaces: [shop]}, limits: {replicas: {max: 7}}}\n"
+    )
+    told = Told()
+    told.say(source(), autoscaler(), policy(12))
+    files = FleetObjects((), cache=told, policies_in=(tmp_path,))  # type: ignore[arg-type]
+    assert files.refresh()
+    guarded = files.fleet.workloads[0].guarded
+    assert guarded is not None
+    assert guarded.owners() >= {"GuardPolicy mounted"}
+    assert most_of(files) == {"web": 7}, "the strictest binds, wherever it stands"
+    assert files.selected == {"caps": 1, "mounted": 1}
+    assert not files.refresh()
+    file.write_text(file.read_text().replace("mounted", "caps"))
+    assert files.refresh()
+    assert "is also defined at" in files.shared_wrong["GuardPolicy", "caps"][0].message
+    assert most_of(files) == {"web": 12}, "the object's last valid form; the file's is new and not valid"
