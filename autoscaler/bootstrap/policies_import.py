@@ -50,7 +50,7 @@ def imported(kind: str, found: Mapping[str, Any], choices: Choices) -> Imported:
 
 def _from_hpa(name: str, namespace: str, spec: Mapping[str, Any], choices: Choices) -> Imported:
     target = spec.get("scaleTargetRef") or {}
-    seen = MetricsSeen(namespace, str(target.get("name")), choices)
+    seen = MetricsSeen(namespace, str(target.get("name")), choices, str(target.get("kind") or "Deployment"))
     for index, metric in enumerate(spec.get("metrics") or []):
         seen.take_metric(metric, index)
     pa = _autoscaler(name, namespace, target, _needed(seen, f"HorizontalPodAutoscaler {namespace}/{name}"), "HpaFloor")
@@ -64,7 +64,7 @@ def _from_hpa(name: str, namespace: str, spec: Mapping[str, Any], choices: Choic
 def _from_scaled_object(name: str, namespace: str, spec: Mapping[str, Any], choices: Choices) -> Imported:
     ref = spec.get("scaleTargetRef") or {}
     target = {"apiVersion": "apps/v1", "kind": "Deployment"} | {k: v for k, v in ref.items() if v}
-    seen = MetricsSeen(namespace, str(target.get("name")), choices)
+    seen = MetricsSeen(namespace, str(target.get("name")), choices, str(target.get("kind") or "Deployment"))
     for index, trigger in enumerate(spec.get("triggers") or []):
         seen.take_trigger(trigger, index)
     pa = _autoscaler(name, namespace, target, _needed(seen, f"ScaledObject {namespace}/{name}"), "KedaFloor")

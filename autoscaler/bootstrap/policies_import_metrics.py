@@ -15,6 +15,8 @@ from autoscaler.spec.scalars import quantity_of, slip
 from autoscaler.spec.when import zone_of
 
 CPU_TARGET = 80
+WHOLE_NAME = 45
+"""Characters of a name that its pods bear whatever follows: generated names are cut at 58."""
 QUEUE_TRIGGERS = frozenset({
     "activemq", "apache-kafka", "artemis-queue", "aws-sqs-queue", "azure-queue", "azure-servicebus", "beanstalkd",
     "gcp-pubsub", "ibmmq", "kafka", "nats-jetstream", "pulsar", "rabbitmq", "redis", "redis-streams",
@@ -34,14 +36,26 @@ class Choices:
 
 @dataclass(slots=True)
 class MetricsSeen:
-    """target: name of the workload. demands, schedule: what was understood; notes: what was not, what to look at."""
+    """target, kind: of the workload. demands, schedule: what was understood; notes: what was not, what to look at."""
 
     namespace: str
     target: str
     choices: Choices
+    kind: str = "Deployment"
     demands: list[dict[str, Any]] = field(default_factory=list)
     schedule: list[dict[str, Any]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def _pods(self) -> str:
+        """Matchers of its pods by name, and not of those of web-api where the workload is web."""
+        if self.kind == "Deployment" and len(self.target) <= WHOLE_NAME:
+            pods = f"{self.target}-[a-z0-9]+-[a-z0-9]{{5}}"
+        elif self.kind == "StatefulSet":
+            pods = f"{self.target}-[0-9]+"
+        else:
+            pods = f"{self.target[:WHOLE_NAME]}.*"
+        return f'namespace="{self.namespace}",pod=~"{pods}"'
 
     def take_metric(self, metric: Mapping[str, Any], index: int) -> None:
         """One of an HPA's spec.metrics (autoscaling/v2)."""
@@ -61,9 +75,8 @@ class MetricsSeen:
             self._queue(where, name)
         else:
             labels = dict((identity.get("selector") or {}).get("matchLabels") or {})
-            if kind == "Pods":
-                labels["namespace"] = self.namespace
-            matchers = ",".join(f'{key}="{value}"' for key, value in sorted(labels.items()))
+            own = [self._pods] if kind == "Pods" else []
+            matchers = ",".join([*own, *(f'{key}="{value}"' for key, value in sorted(labels.items()))])
             query = f"sum({name}{{{matchers}}})" if matchers else f"sum({name})"
             self.notes.append(f"{where} {name}: the name is the metrics adapter's; check the query against your source")
             self._demand(name, query, str(goal["averageValue"]))
@@ -110,7 +123,7 @@ class MetricsSeen:
             share = float(goal.get("averageUtilization") or CPU_TARGET) / 100
             capacity = f"{max(1, round(quantity_of(self.choices.cpu_request) * share * 1000))}m"
         container = f'container="{body["container"]}"' if body.get("container") else 'container!=""'
-        pods = f'namespace="{self.namespace}",pod=~"{self.target}-.*",{container}'
+        pods = f"{self._pods},{container}"
         self.notes.append(f"{where} cpu: its use stands for demand; requests per second would be a better one")
         self._demand("cpu", f"sum(rate(container_cpu_usage_seconds_total{{{pods}}}[2m]))", capacity)
 

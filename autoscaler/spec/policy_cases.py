@@ -120,6 +120,11 @@ class ExpectSpec(Part):
     def _something(self) -> ExpectSpec:
         if not self.model_fields_set:
             raise scalars.slip("expects nothing", "write replicas, atLeast, atMost, holds, reasons or rules")
+        least, most = self.at_least, self.at_most
+        if least is not None and most is not None and least > most:
+            raise scalars.slip(
+                f"can never hold: atLeast {least} is above atMost {most}", "raise atMost, or lower atLeast"
+            )
         return self
 
 
@@ -220,6 +225,14 @@ class PolicyTestSpec(Part):
     def _something(self) -> PolicyTestSpec:
         if not self.cases and not self.recordings:
             raise scalars.slip("promises nothing", "write cases, recordings or both")
+        seen: set[str] = set()
+        for part, promises in (("cases", self.cases), ("recordings", self.recordings)):
+            for index, name in enumerate(promise.name for promise in promises):
+                if name in seen:
+                    raise scalars.slip(
+                        "another promise of this test has the same name", "give each its own", (part, index, "name")
+                    )
+                seen.add(name)
         return self
 
 

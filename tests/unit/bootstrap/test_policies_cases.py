@@ -41,7 +41,7 @@ def suite(tmp_path, workload, source):
 
 
 def case(given: str, expect: str, **more: str) -> str:
-    fields = {"name": "c", "workload": "shop/web", "at": '"2026-06-10T09:00:00Z"'} | more
+    fields = {"name": "c" + more.get("for", ""), "workload": "shop/web", "at": '"2026-06-10T09:00:00Z"'} | more
     head = ", ".join(f"{key}: {value}" for key, value in fields.items())
     return f"{{{head}, given: {given}, expect: {expect}}}"
 
@@ -109,6 +109,8 @@ SLIPS = [
     (case("{replicas: 4}", "{reasons: [Stale]}"), 'did you mean "StaleData"'),
     (case("{replicas: 4}", "{replica: 3}"), 'did you mean "replicas"'),
     (case("{replicas: 4}", "{replicas: 3}", at='"2026-06-10T09:00:00"'), "has no time zone"),
+    (case("{replicas: 4}", "{atLeast: 9, atMost: 3}"), "can never hold: atLeast 9 is above atMost 3"),
+    ("\n    - ".join([case("{replicas: 4}", "{replicas: 4}")] * 2), "has the same name"),
 ]
 
 

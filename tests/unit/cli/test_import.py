@@ -1,6 +1,7 @@
 """`foresail import`: what comes out is valid and says the same; what has no equivalent is a note, never a guess."""
 
 import json
+import re
 
 import pytest
 
@@ -65,7 +66,7 @@ def test_an_hpa_with_a_pods_metric_becomes_an_advising_autoscaler_with_a_note_on
     (load,) = read(said.out).compile()
     assert (str(load.ref), load.min_replicas, load.max_replicas, load.mode) == ("shop/web", 2, 30, "Advise")
     (demand,) = load.demands
-    assert demand.query == 'sum(http_requests_per_second{namespace="shop"})'
+    assert demand.query == 'sum(http_requests_per_second{namespace="shop",pod=~"web-[a-z0-9]+-[a-z0-9]{5}"})'
     assert demand.capacity_per_replica == 45
     assert load.scale_down.stabilization_s == 120
     assert [p.value for p in load.scale_down.policies] == [2]
@@ -86,7 +87,9 @@ def test_a_cpu_target_in_percent_needs_the_request_and_becomes_total_usage(taken
     (load,) = read(said.out).compile()
     assert load.demands[0].capacity_per_replica == pytest.approx(0.35)
     assert load.demands[0].source == "eu"
-    assert 'pod=~"web-.*"' in load.demands[0].query
+    pods = re.search('pod=~"(.*?)"', load.demands[0].query)[1]
+    assert re.fullmatch(pods, "web-7d9f8c6b5f-x2x9z")
+    assert not re.fullmatch(pods, "web-api-7d9f8c6b5f-x2x9z")
     assert taken("hpa", hpa(CPU), "--cpu-request", "much").code == 2
 
 
