@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from autoscaler.bootstrap.policies_lint_conditions import condition_findings
+from autoscaler.bootstrap.policies_lint_idle import idle_findings
 from autoscaler.bootstrap.policies_lint_risky import lone_findings, risky_findings
 from autoscaler.bootstrap.policies_lint_windows import Meet, window_findings
 from autoscaler.bootstrap.policies_queries import query_findings
@@ -76,6 +77,7 @@ class _Look:
             yield from self._long(policy)
             yield from self._shared(policy)
             yield from lone_findings(policy)
+            yield from idle_findings(policy)
         yield from self._unreachable()
         yield from self._above_max()
         yield from risky_findings(self.loads)

@@ -19,6 +19,8 @@ from autoscaler.spec.scalars import duration_s
 
 OLD_DATA_S = 900.0
 """A forecast over a lead of minutes says little about a quarter of an hour ago."""
+YOUNG_DATA_S = 60.0
+"""Scrapes come every 15 s to a minute, and a rate looks back over several."""
 WIDE = 100
 """Max over min from which on one wrong number can buy a hundredfold."""
 
@@ -112,6 +114,9 @@ def _risks(load: Workload) -> Iterator[_Risk]:
     if aged is not None and load.max_data_age_s > OLD_DATA_S:
         words = f"data up to {load.max_data_age_s:g} s old counts as fresh: replicas may go on what was long ago"
         yield _Risk(aged, words, "write 15m or less; a source that is late anyway is learned as lead time")
+    if aged is not None and load.max_data_age_s < YOUNG_DATA_S:
+        words = f"data older than {load.max_data_age_s:g} s is stale: between two scrapes it holds, and nothing shrinks"
+        yield _Risk(aged, words, "write 2m or more")
     fallback = guarded.fallback
     if fallback is not None and fallback.after_s < load.max_data_age_s:
         words = (

@@ -34,7 +34,7 @@ RULES = {
     "contradiction": "Two rules of which one keeps the other from doing what it says.",
     "always": "A condition that is true whenever it can be answered.",
     "not-there": "A condition that reads a demand or label which a selected workload does not have.",
-    "idle": "A limit that limits nothing.",
+    "idle": "A limit that limits nothing, or an acknowledgement of nothing.",
     "risky": "A setting that is allowed and rarely meant.",
     "above-max": "A floor that the max of a workload cuts.",
     "below-min": "A cap that min overrules.",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 from autoscaler.domain.conditions import CONTEXT
@@ -66,7 +67,7 @@ def program_of(text: str) -> CelProgram:
 def _compiled(text: str) -> Any:
     if len(text) > MOST_CHARACTERS:
         raise scalars.slip(f"is longer than {MOST_CHARACTERS} characters", "split it into several conditions")
-    _check_loops(text)
+    _check_cost(text)
     try:
         expression = _environment().compile(text)
     except RuntimeError as error:
@@ -74,11 +75,13 @@ def _compiled(text: str) -> Any:
     kind = expression.return_type().name()
     if kind != "BOOL":
         raise scalars.slip(f"answers {kind.lower()}, not yes or no", "compare it with something")
+    if any(one.text in {"/", "%"} and next_.text == "0" for one, next_ in pairwise(tokens_of(text) or ())):
+        raise scalars.slip("divides by zero, which never has an answer", "write another divisor")
     _check_literals(text)
     return expression
 
 
-def _check_loops(text: str) -> None:
+def _check_cost(text: str) -> None:
     """A tick asks each condition of thousands of workloads: loops in loops, and lists that grow from map to map, are
     steps and memory without end in a few characters.
     """

@@ -61,15 +61,27 @@ class GuardPolicySpec(Part):
         if self.pause is not None and self.pause.until is None and "OpenEnded" not in self.acknowledge:
             message = "a pause without an end is easily forgotten"
             raise scalars.slip(message, "write until, or openEnded: true and acknowledge: [OpenEnded]", ("pause",))
-        if self.selector.selects_all and "SelectsAll" not in self.acknowledge:
-            capped = (
-                self.limits is not None and self.limits.replicas is not None and self.limits.replicas.max is not None
-            )
+        if self._binds_all() and "SelectsAll" not in self.acknowledge:
             what, at = ("a pause", "pause") if self.pause is not None else ("a max", "limits")
-            if self.pause is not None or capped:
-                message = f"{what} over every workload is easily written by mistake"
-                raise scalars.slip(message, "write acknowledge: [SelectsAll], or a narrower selector", (at,))
+            message = f"{what} over every workload is easily written by mistake"
+            raise scalars.slip(message, "write acknowledge: [SelectsAll], or a narrower selector", (at,))
         return self
+
+    def _binds_all(self) -> bool:
+        """Whether it pauses or caps every workload."""
+        bounds = None if self.limits is None else self.limits.replicas
+        capped = bounds is not None and bounds.max is not None
+        return self.selector.selects_all and (self.pause is not None or capped)
+
+    @property
+    def idle_words(self) -> tuple[str, ...]:
+        """What `acknowledge` says of nothing that is written; LargeChange is about an edit, not about what is there."""
+        needed = {
+            "MayCauseShortage": any(True for _ in self._shortages()),
+            "OpenEnded": self.pause is not None and self.pause.until is None,
+            "SelectsAll": self._binds_all(),
+        }
+        return tuple(word for word in self.acknowledge if not needed.get(word, True))
 
     def _shortages(self) -> Iterator[tuple[str, tuple[str | int, ...]]]:
         """What may leave workloads short of what they need now, each with its place."""

@@ -53,6 +53,31 @@ def told(found: list[LintFinding]) -> list[tuple[str, str]]:
     return [(f.rule, f.path) for f in found]
 
 
+LONE = [
+    ({"limits": "{replicas: {max: 9}}", "acknowledge": "[MayCauseShortage, SelectsAll, LargeChange]"},
+     [("idle", "acknowledge"), ("idle", "acknowledge")]),
+    ({"limits": "{budget: {replicas: 9, mayCauseShortage: true}}", "acknowledge": "[MayCauseShortage]"}, []),
+    ({"limits": "{behavior: {scaleDown: {stabilizationWindowSeconds: 0}}}"},
+     [("idle", "limits.behavior.scaleDown.stabilizationWindowSeconds")]),
+    ({"defaults": "{behavior: {scaleUp: {stabilizationWindowSeconds: 0}}}"}, []),
+    ({"limits": "{behavior: {scaleDown: {selectPolicy: Disabled}}}"},
+     [("risky", "limits.behavior.scaleDown.selectPolicy")]),
+    ({"limits": f"{{events: [{{name: e, uplift: 15, when: {week('08:00', '09:00')}}}]}}"},
+     [("risky", "limits.events[0]")]),
+    ({"limits": f"{{events: [{{name: e, uplift: 1.5, when: {week('08:00', '09:00')}}}]}}"}, []),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("parts", "expected"), LONE)
+def test_P03_what_limits_nothing_or_far_too_much_by_its_own_text_is_told(looked, parts, expected) -> None:
+    assert told(looked(policy(**parts))) == expected
+
+
+def test_P03_data_that_has_to_be_younger_than_a_scrape_is_told(looked) -> None:
+    assert told(looked(policy(limits="{maxDataAge: 10s}"), web=True)) == [("risky", "limits.maxDataAge")]
+    assert told(looked(policy(limits="{maxDataAge: 2m}"), web=True)) == []
+
+
 CONDITIONS = [
     ([("replicas > 5 && replicas < 3", "Hold")], [("unreachable", 0)]),
     ([('ns == "pay"', CAP.format(9))], [("unreachable", 0)]),

@@ -24,6 +24,7 @@ BAD = [
     ("replicas >", "Syntax error", "examples"),
     ('replicas > "3"', "no matching overload", "one type"),
     (" || ".join(["replicas > 3"] * 60), "500", ""),
+    ("replicas > 3 || 100 % 0 == 1", "divides by zero", "another divisor"),
     ("[1, 2].all(a, [1, 2].exists(b, a + b > 3))", "loop inside a loop", "looks a key up"),
     ("[name].map(x, x + x).map(x, x + x).exists(x, x.size() > 9)", "more than one map", "several"),
 ]
