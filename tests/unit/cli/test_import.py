@@ -87,7 +87,7 @@ def test_a_cpu_target_in_percent_needs_the_request_and_becomes_total_usage(taken
     (load,) = read(said.out).compile()
     assert load.demands[0].capacity_per_replica == pytest.approx(0.35)
     assert load.demands[0].source == "eu"
-    pods = re.search('pod=~"(.*?)"', load.demands[0].query)[1]
+    (pods,) = re.findall('pod=~"(.*?)"', load.demands[0].query)
     assert re.fullmatch(pods, "web-7d9f8c6b5f-x2x9z")
     assert not re.fullmatch(pods, "web-api-7d9f8c6b5f-x2x9z")
     assert taken("hpa", hpa(CPU), "--cpu-request", "much").code == 2
