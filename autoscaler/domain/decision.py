@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import NamedTuple
 
 import numpy as np
 
@@ -20,6 +19,7 @@ from autoscaler.domain.realised import Realised
 from autoscaler.domain.reasons import Reason
 from autoscaler.domain.replicas import ReplicaStatus
 from autoscaler.domain.series import Bools, DataVerdict, Floats, Ints
+from autoscaler.domain.trace import GuardTrace, Trace
 from autoscaler.domain.workload import Actuation, Lead, Mode, WorkloadRef
 
 
@@ -133,22 +133,6 @@ class Decision:
         return self.granted != self.current
 
 
-class GuardTrace(NamedTuple):
-    """One guard's effect over lanes. failed: lanes on which it raised and which therefore hold."""
-
-    guard: str
-    reason: Reason
-    before: Ints
-    after: Ints
-    holds: Bools
-    failed: Bools
-    limit: Ints | Floats | None = None
-
-    @property
-    def acted(self) -> Bools:
-        return (self.before != self.after) | self.holds
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Decisions:
     """One tick's decisions over lanes, no-ops too.
@@ -165,7 +149,7 @@ class Decisions:
     margin: Floats
     sizing: Ints
     proposals: Proposals
-    trace: tuple[GuardTrace, ...]
+    trace: Trace
     granted: Ints
     notes: Mapping[int, tuple[Note, ...]] = field(default_factory=dict)
     realised: Realised | None = None
@@ -190,19 +174,14 @@ class Decisions:
     def held(self) -> Bools:
         """Lanes that some guard holds, or whose target cannot be read."""
         held = ~self.proposals.target_known
-        for _, step in self.acted:
+        for _, step in self.trace.changed:
             held |= step.holds
         return held
-
-    @property
-    def acted(self) -> tuple[tuple[int, GuardTrace], ...]:
-        """Guards that may have changed something on some lane, with their places in the chain."""
-        return tuple((g, step) for g, step in enumerate(self.trace) if step.before is not step.after)
 
     def reason_bits(self) -> Ints:
         """[lane], bit g set where guard g acted: what changed from tick to tick, cheaply."""
         bits = np.zeros(len(self), dtype=np.int64)
-        for g, step in self.acted:
+        for g, step in self.trace.changed:
             bits |= np.where(step.acted, 1 << g, 0)
         return bits
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from autoscaler.domain.anomaly import AnomaliesAt
-from autoscaler.domain.decision import Decisions, GuardTrace
+from autoscaler.domain.decision import Decisions
 from autoscaler.domain.fleet import Fleet
 from autoscaler.domain.forecast import LEVELS, ForesightAt
 from autoscaler.domain.notes import Condition, Note
@@ -17,6 +17,7 @@ from autoscaler.domain.proposals import Proposals, Verdicts
 from autoscaler.domain.reasons import Reason
 from autoscaler.domain.replicas import ReplicaStatus
 from autoscaler.domain.series import Bools, DataVerdict, Ints, anywhere, everywhere, usable
+from autoscaler.domain.trace import GuardTrace, Trace
 from autoscaler.guards.contract import Guard
 from autoscaler.pipeline.anomalies import abnormal, anomaly_notes, doubted
 from autoscaler.pipeline.policy_notes import budget_notes, condition_notes, conditioned, event_notes
@@ -81,14 +82,15 @@ def decide(
             proposals, condition_hold=answers.hold, condition_unknown=answers.unknown,
             condition_floor=answers.floor, condition_cap=answers.cap, short_condition=answers.short,
         )  # fmt: skip
-    trace, last = run_chain(guards, proposals)
+    asked = _asked_of(fleet, guards, proposals)
+    trace, last = run_chain(guards, proposals, asked)
     shares = fleet.shared.bind(_offer(fleet, proposals, last), now_s) if fleet.shared.any else None
     if shares is not None:
         proposals = replace(
             proposals, braked=shares.braked, budget_cap=shares.cap, growth_braked=shares.growth_braked,
             short_budget=shares.short_budget, short_growth=shares.short_growth,
         )  # fmt: skip
-        trace, last = run_chain(guards, proposals)
+        trace, last = run_chain(guards, proposals, asked)
     decisions = Decisions(
         fleet=fleet,
         now_s=now_s,
@@ -115,30 +117,45 @@ def decide(
     return decisions.noted(_capped(decisions)), state
 
 
-def run_chain(guards: Sequence[Guard], proposals: Proposals) -> tuple[tuple[GuardTrace, ...], Proposals]:
-    """Pass the proposals through the guards, in order; a guard that raises holds its lanes only."""
-    trace, silent = [], proposals.silent
+def run_chain(
+    guards: Sequence[Guard], proposals: Proposals, asked: Sequence[tuple[int, Guard]] | None = None
+) -> tuple[Trace, Proposals]:
+    """Pass the proposals through the guards, in order; a guard that raises holds its lanes only.
+
+    asked: those that may have something to say, with their places; None = found here.
+    """
+    spoken: dict[int, GuardTrace] = {}
     nobody = np.zeros(len(proposals.wanted), dtype=np.bool_)
     nobody.setflags(write=False)
-    for guard in guards:
+    first = proposals.wanted
+    for g, guard in _asked(guards, proposals) if asked is None else asked:
         failed, before = nobody, proposals.wanted
-        asks = getattr(guard, "asks", None)
-        if asks is not None and asks <= silent:
-            trace.append(GuardTrace(guard.name, guard.reason, before, before, nobody, nobody))
-            continue
         try:
             verdicts = guard.review(proposals)
             if proposals.stand(verdicts):
-                trace.append(GuardTrace(guard.name, guard.reason, before, before, nobody, nobody, verdicts.limit))
+                if verdicts.limit is not None:
+                    spoken[g] = GuardTrace(guard.name, guard.reason, before, before, nobody, nobody, verdicts.limit)
                 continue
             _checked(guard, verdicts, proposals)
         except Exception:  # noqa: BLE001 - reviewed again lane by lane; the lanes that raise hold
             verdicts, failed = _lane_by_lane(guard, proposals)
         after = proposals.after(verdicts)
         holds = after.held & ~proposals.held
-        trace.append(GuardTrace(guard.name, guard.reason, before, after.wanted, holds, failed, verdicts.limit))
+        spoken[g] = GuardTrace(guard.name, guard.reason, before, after.wanted, holds, failed, verdicts.limit)
         proposals = after
-    return tuple(trace), proposals
+    return Trace(guards, spoken, first, nobody), proposals
+
+
+def _asked(guards: Sequence[Guard], proposals: Proposals) -> list[tuple[int, Guard]]:
+    """Guards that may have something to say: those that ask for a field which is not silent."""
+    silent = proposals.silent
+    return [(g, guard) for g, guard in enumerate(guards) if not (asks := getattr(guard, "asks", None)) or asks - silent]
+
+
+def _asked_of(fleet: Fleet, guards: Sequence[Guard], proposals: Proposals) -> list[tuple[int, Guard]]:
+    """The same, kept for the fleet while guards and silence stay what they are, as they mostly do."""
+    first = fleet.once("asked guards", 0, lambda: (guards, proposals.silent, _asked(guards, proposals)))
+    return first[2] if first[0] is guards and first[1] is proposals.silent else _asked(guards, proposals)
 
 
 def _checked(guard: Guard, verdicts: Verdicts, proposals: Proposals) -> Verdicts:

@@ -64,7 +64,7 @@ class Journal:
     def decided(self, step: int, decisions: Decisions) -> None:
         at, seen = step - self._first, decisions.seen
         first_rows = self._fleet.row_start
-        acted = decisions.acted
+        acted = decisions.trace.changed
         self._counts["current"][:, at] = decisions.proposals.current
         self._counts["wanted"][:, at] = decisions.wanted
         self._counts["granted"][:, at] = decisions.granted
@@ -97,7 +97,7 @@ class Journal:
 def _failed_bits(decisions: Decisions) -> Ints:
     """[lane], bit g set where guard g raised."""
     bits = np.zeros(len(decisions), dtype=np.int64)
-    for g, step in decisions.acted:
+    for g, step in decisions.trace.changed:
         if anywhere(step.failed):
             bits |= step.failed.astype(np.int64) << g
     return bits

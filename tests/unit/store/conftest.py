@@ -12,13 +12,14 @@ import numpy as np
 import pytest
 
 from autoscaler.adapters.store import DecisionStore
-from autoscaler.domain.decision import SIZING_REASONS, Decisions, GuardTrace
+from autoscaler.domain.decision import SIZING_REASONS, Decisions
 from autoscaler.domain.fleet import Fleet
 from autoscaler.domain.forecast import ForesightAt
 from autoscaler.domain.proposals import Proposals
 from autoscaler.domain.reasons import Reason
 from autoscaler.domain.replicas import ReplicaStatus
 from autoscaler.domain.series import DataVerdict
+from autoscaler.domain.trace import GuardTrace, Trace
 from autoscaler.domain.workload import Demand, Lead, Mode, Target, Workload, WorkloadRef
 
 START_S = 1_800_000_000.0
@@ -147,7 +148,7 @@ def build(
         margin=over(n, margin, np.float64),
         sizing=over(n, SIZING_REASONS.index(sizing), np.int64),
         proposals=proposals,
-        trace=tuple(trace),
+        trace=Trace.told(trace),
         granted=over(n, granted, np.int64),
     )
 
