@@ -159,6 +159,8 @@ class MemoryCluster:
         if self._blind is not None:
             seen = np.where(self._blind, np.nan, seen)
         times_s = [now_s + k * self.settings.sync_s for k in range(max(1, self.step_s // self.settings.sync_s))]
+        if self._hpa.rests(times_s, seen, self.ready, self.desired, (self.hpa_min, self.hpa_max)):
+            return
         for k, at_s in enumerate(times_s):
             wanted = self._hpa.sync(
                 at_s, seen, self.ready, self.desired, min_replicas=self.hpa_min, max_replicas=self.hpa_max

@@ -29,14 +29,18 @@ class RecommendationRing:
 
     def extreme(self, now_s: float, newest: Floats) -> Floats:
         """The extreme of [lane] over the window and `newest`; older rows are forgotten."""
+        self.forget(now_s)
+        if not self._times:
+            return newest
+        return np.asarray(self._reduce(self._reduce.reduce(self._rows, axis=0), newest))
+
+    def forget(self, now_s: float) -> None:
+        """What is older than the window."""
         cutoff_s = now_s - self._window_s
         while self._times and (self._times[0] < cutoff_s or (not self._inclusive and self._times[0] == cutoff_s)):
             self._times.popleft()
             self._rows[self._oldest] = self._neutral
             self._oldest = (self._oldest + 1) % len(self._rows)
-        if not self._times:
-            return newest
-        return np.asarray(self._reduce(self._reduce.reduce(self._rows, axis=0), newest))
 
     def at(self, later_s: float, newest: Floats) -> Floats:
         """The extreme of [lane] as it will be at `later_s` if only `newest` is recorded until then."""

@@ -154,6 +154,35 @@ class HpaLanes:
         falling = wanted < cur
         return everywhere(still | falling) and everywhere(still | (self._highest.at(last_s, wanted) >= cur))
 
+    def rests(
+        self, times_s: Sequence[float], demand: Floats, ready: Ints, current: Ints, limits: tuple[Ints, Ints]
+    ) -> bool:
+        """Of a lone lane: whether no sync at these times would move it, all else standing still; then they are
+        remembered.
+
+        May say no where none would; never yes where one would. What is wanted is what there is, or a higher
+        recommendation keeps it until the last of them: what is granted lies between the two.
+        """
+        if self._lanes > 1 or self._behavior is None or self._last_s is None or times_s[0] < self._last_s:
+            return False
+        now, least, most = int(current[0]), int(limits[0][0]), int(limits[1][0])
+        if now <= 0 or not least <= now <= most:
+            return False
+        cur = np.asarray(current, dtype=np.float64)
+        wanted, usable = self._alone(demand, ready, cur)
+        asked = float(wanted[0])
+        if not usable[0] or asked > now:
+            return False
+        if asked < now and float(self._highest.at(times_s[-1], wanted)[0]) < now:
+            return False
+        self._highest.forget(times_s[0])
+        self._lowest.forget(times_s[0])
+        for at_s in times_s:
+            self._record(at_s, wanted, usable)
+        self._last_s = times_s[-1]
+        self._newest = _Newest(cur, wanted, usable, *(np.asarray(limit, dtype=np.float64) for limit in limits))
+        return True
+
     def rest(self, times_s: Sequence[float]) -> None:
         """Those syncs, remembered as if they had taken place."""
         if self._newest is None or not times_s:

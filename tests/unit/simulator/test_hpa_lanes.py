@@ -297,3 +297,28 @@ def test_an_hpa_on_target_rests_and_one_about_to_shrink_does_not() -> None:
     limits = {"min_replicas": np.array([10]), "max_replicas": np.array([99])}
     assert steady.sync(75.0, np.array([3.5]), ten, ten, **limits).tolist() == [10]
     assert steady.rests_until(9e9, everyone)
+
+
+@pytest.mark.parametrize("behavior", BEHAVIORS)
+def test_a_lone_lane_that_rests_is_what_four_syncs_would_have_made_of_it(behavior: Behavior | None) -> None:
+    """Minutes of a noisy load: where it says that it rests, the syncs of a twin move nothing, and both go on alike."""
+    rng, target = np.random.default_rng(11), LaneTarget(LaneMetric.UTILIZATION, np.array([45.0]), 70)
+    quick, plain = HpaLanes(target, behavior), HpaLanes(target, behavior)
+    limits, current, rested = (np.array([2]), np.array([60])), np.array([10]), 0
+    for minute in range(600):
+        demand = np.array([300 + 200 * math.sin(minute / 40) + 15 * rng.standard_normal()])
+        if rng.random() < 0.02:
+            demand[:] = np.nan
+        times_s = [60.0 * minute + 15 * k for k in range(4)]
+        ready, rests = current, quick.rests(times_s, demand, current, current, limits)
+        rested += rests
+        before = current
+        for at_s in times_s:
+            desired = plain.sync(at_s, demand, ready, current, min_replicas=limits[0], max_replicas=limits[1])
+            if not rests:
+                own = quick.sync(at_s, demand, ready, current, min_replicas=limits[0], max_replicas=limits[1])
+                np.testing.assert_array_equal(own, desired)
+            current = desired
+        assert not rests or current == before
+    assert (rested > 50) is (behavior is not None)
+    assert len(quick._highest._rows) <= 96
