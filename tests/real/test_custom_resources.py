@@ -43,7 +43,7 @@ def resources(control_plane) -> Resources:
 
 def name_of(row: tuple[Any, ...]) -> str:
     value = "gone" if row[2] is GONE else str(row[2])
-    return f"{row[0]}-{row[1]}-{value[:24]}-{zlib.crc32(str(row).encode()) % 1000}"
+    return f"{row[0]}-{row[1]}-{value[:24]}-{zlib.crc32(str((*row[:2], value, *row[3:])).encode()) % 1000}"
 
 
 def means_the_same(one: dict[str, Any], kept: dict[str, Any]) -> bool:
