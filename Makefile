@@ -12,7 +12,7 @@ JOBS ?= 2
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-metrics demo-real parts test e2e check lint types unit format bench bench-decisions bench-forecast bench-fleet clean lock
+.PHONY: help setup demo demo-metrics demo-real parts test e2e check lint types unit format bench bench-decisions bench-forecast bench-fleet soak clean lock
 
 help: ## Say what can be done here
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -89,6 +89,9 @@ bench-forecast: .venv/.synced ## Forecasts beside seasonal-naive, ETS, Theta and
 
 bench-fleet: .venv/.synced ## Forecasts of 10,000 workloads: seconds and memory, docs/benchmarks (about two minutes)
 	@$(BIN)/python -m tests.bench.bench_fleet $(BENCH_ARGS)
+
+soak: .venv/.synced parts ## Long runs on real servers: the leader killed twenty times (about five minutes)
+	@FORESAIL_KILLS=20 $(BIN)/pytest -q -s tests/real/test_operator_leading.py -k K11
 
 lock: $(UV) ## Renew uv.lock after a change of dependencies
 	@$(UV) lock --python $(PYTHON)

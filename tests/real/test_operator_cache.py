@@ -94,10 +94,9 @@ def test_K07_a_watch_that_went_silent_is_noticed_and_goes_on_where_it_was(plane,
     proxy.set(BLACK_HOLE, only=is_watch)
     create(plane, "b")
     wait_until(lambda: cache.doubt("default") is not None, "what we know is doubted", 20)
-    assert names(cache) == {"a"}
-    proxy.set(PASS)
+    proxy.set(PASS)  # by then a new list may have brought what the watch did not
     wait_until(lambda: names(cache) == {"a", "b"}, "the missed one is there", 40)
-    assert cache.doubt("default") is None
+    wait_until(lambda: cache.doubt("default") is None, "and nothing is doubted any more", 40)
 
 
 def test_K08_after_a_compaction_everything_is_listed_anew_and_no_delete_is_missed(plane, watching, fault_proxy):

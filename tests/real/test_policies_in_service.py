@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import sys
@@ -171,11 +172,15 @@ def test_import_reads_a_live_hpa_and_what_comes_out_is_decided_on_as_it_stands(a
         [*COMMAND, *words], cwd=started.folder, capture_output=True, text=True, timeout=60, check=True
     )
     assert "check the query against your source" in made.stderr
-    query = f'sum(load{{namespace="{acting.namespace}"}})'
-    assert query in made.stdout.replace('\\"', '"')
+    told = made.stdout.replace('\\"', '"')
+    of_target = re.search(r"sum\(load(\{.*?\})\)", told)
+    assert of_target is not None, told
+    assert of_target[1].startswith(f'{{namespace="{acting.namespace}",pod=~"web-'), "the target's pods alone"
     fleet_file(started.folder, acting.namespace, server.url)
     source = (started.folder / "fleet.yaml").read_text().partition("---")[0]
-    adapted = made.stdout.replace(f'{{namespace=\\"{acting.namespace}\\"}}', "").replace("mode: Advise", "mode: Act")
+    selector = of_target[1].replace('"', '\\"')
+    adapted = made.stdout.replace(selector, "").replace("mode: Advise", "mode: Act")
+    assert "sum(load)" in adapted
     (started.folder / "fleet.yaml").write_text(f"{source}---\n{adapted}")
     started.say("limits.yaml", limits="{replicas: {max: 25}}")
     said = started.once()
