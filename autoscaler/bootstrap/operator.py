@@ -85,14 +85,23 @@ class Operator:
             if decisions is not None and not self._campaigning:
                 self._campaigning = True
                 self.elector.start()  # who leads can decide: a process that is still learning keeps nobody waiting
-            if decisions is not None and self.teller is not None and self.elector.leads:
-                self.teller.tell(decisions, self.files)
         except Exception:
             self._failed = True
             log.exception("operator_tick_failed")
             return None
         self._failed = False
+        if decisions is not None:
+            self._tell(decisions)
         return decisions
+
+    def _tell(self, decisions: Decisions) -> None:
+        """What was decided stands whether or not it can be told: no reason for a restart."""
+        if self.teller is None or not self.elector.leads:
+            return
+        try:
+            self.teller.tell(decisions, self.files)
+        except Exception:
+            log.exception("operator_telling_failed")
 
     def _ready_to_begin(self) -> bool:
         if self.files.cache.synced:
