@@ -78,6 +78,7 @@ bench: .venv/.synced ## Measure what the docs claim (minutes)
 	@$(BIN)/python tests/bench/bench_decode.py
 	@$(BIN)/python tests/bench/bench_simulate.py
 	@$(BIN)/python tests/bench/bench_global_model.py
+	@$(BIN)/python -m tests.bench.bench_policies
 
 bench-decisions: .venv/.synced ## The scoreboard over recorded loads, docs/benchmarks (about an hour; BENCH_ARGS="--data DIR")
 	@$(BIN)/python -m tests.bench.decisions $(BENCH_ARGS)
