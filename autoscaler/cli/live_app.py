@@ -1,0 +1,119 @@
+"""Commands that decide, and those that look at what was decided: their options."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from autoscaler.cli import options
+from autoscaler.cli.record_app import DEFAULT_STORE, Store, When
+
+FleetPaths = Annotated[list[Path], typer.Argument(help="YAML files or folders with PredictiveAutoscalers.")]
+Output = Annotated[str, typer.Option("--output", "-o", help="table or json.")]
+Kubeconfig = Annotated[Path | None, typer.Option(help="Act in the cluster of this kubeconfig; without: simulated.")]
+Context = Annotated[str | None, typer.Option(help="Context of the kubeconfig (default: its current one).")]
+InCluster = Annotated[bool, typer.Option("--in-cluster", help="Act in the cluster that this process runs in.")]
+Installation = Annotated[str, typer.Option(help="Our name on the floors that we hold; one per Foresail of a cluster.")]
+Grid = Annotated[str | None, typer.Option(help="Grid of the demand (default: the sources' longest, or 60s).")]
+
+
+def run(
+    fleet: FleetPaths,
+    policies: options.Policies = None,
+    site: options.Site = None,
+    store: Store = DEFAULT_STORE,
+    step: Grid = None,
+    tick: Annotated[str, typer.Option(help="How often to decide.")] = "15s",
+    listen: Annotated[str, typer.Option(help="HOST:PORT of /metrics and /healthz, or 'off'.")] = "127.0.0.1:9464",
+    replay_from: Annotated[str | None, typer.Option(help="Run on a past clock from this moment on.")] = None,
+    speed: Annotated[float, typer.Option(help="With --replay-from: how much faster than time.")] = 1.0,
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
+    in_cluster: InCluster = False,
+    installation: Installation = "foresail",
+) -> None:
+    """Decide for a fleet until told to stop (SIGTERM or Ctrl-C)."""
+    from autoscaler.cli.run import RunOptions, cluster_of, run_service
+
+    cluster = cluster_of(kubeconfig, context, installation, in_cluster=in_cluster)
+    replay = (tick, listen, replay_from, speed)
+    run_service(RunOptions(tuple(fleet), store, step, *replay, cluster, tuple(policies or ()), site))
+
+
+def once(
+    fleet: FleetPaths,
+    policies: options.Policies = None,
+    site: options.Site = None,
+    store: Store = DEFAULT_STORE,
+    step: Grid = None,
+    at: Annotated[str | None, typer.Option(help="Decide as of this moment; 'newest' = end of the data.")] = None,
+    output: Output = "table",
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
+    in_cluster: InCluster = False,
+    installation: Installation = "foresail",
+) -> None:
+    """Decide once for a fleet, print the decisions and exit."""
+    from autoscaler.cli.run import cluster_of, decide_once
+
+    cluster = cluster_of(kubeconfig, context, installation, in_cluster=in_cluster)
+    decide_once(tuple(fleet), store, step, at, output, cluster, tuple(policies or ()), site)
+
+
+def explain(
+    workload: Annotated[str, typer.Argument(help="NAMESPACE/NAME, or NAME where it is the only one.")],
+    store: Store = DEFAULT_STORE,
+    at: When = None,
+    output: Output = "table",
+) -> None:
+    """Why this workload had this number at that time, in plain words."""
+    from autoscaler.cli.record import explain_workload
+
+    explain_workload(workload, store, at, output)
+
+
+def doctor(
+    fleet: FleetPaths,
+    step: Annotated[str, typer.Option(help="Grid of the demand history.")] = "60s",
+    output: Output = "table",
+    kubeconfig: Annotated[Path | None, typer.Option(help="Look at the cluster of this kubeconfig too.")] = None,
+    context: Context = None,
+    in_cluster: Annotated[bool, typer.Option("--in-cluster", help="Look at the cluster we run in too.")] = False,
+    installation: Installation = "foresail",
+) -> None:
+    """Look at the metrics sources, demands and Kubernetes of a fleet and say what is wrong; changes nothing."""
+    from autoscaler.cli.doctor import examine
+    from autoscaler.cli.run import cluster_of
+
+    examine(tuple(fleet), step, output, cluster_of(kubeconfig, context, installation, in_cluster=in_cluster))
+
+
+def release(
+    workloads: Annotated[list[str] | None, typer.Argument(help="NAMESPACE/NAME of PredictiveAutoscalers.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every floor that this installation holds.")] = False,
+    kubeconfig: Annotated[Path | None, typer.Option(help="Kubeconfig (default: as kubectl finds it).")] = None,
+    context: Context = None,
+    in_cluster: InCluster = False,
+    installation: Installation = "foresail",
+    output: Output = "table",
+) -> None:
+    """Give floors back to their owners, with or without a running service."""
+    from autoscaler.cli.release import release_floors
+
+    release_floors(
+        workloads or [], kubeconfig, context, installation, output, everything=everything, in_cluster=in_cluster
+    )
+
+
+def get(
+    workloads: Annotated[list[str] | None, typer.Argument(help="NAMESPACE/NAME or NAME; default: all.")] = None,
+    store: Store = DEFAULT_STORE,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Refresh in a terminal until Ctrl-C.")] = False,
+    output: Output = "table",
+) -> None:
+    """The workloads of a service at a glance: state, replicas, forecast, data, recent demand."""
+    from autoscaler.cli.get import get_workloads
+
+    get_workloads(workloads or [], store, watch=watch, output=output)
