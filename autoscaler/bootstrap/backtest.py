@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -17,10 +17,12 @@ from autoscaler.bootstrap.simulate import check_trace, derived_capacity, simulat
 from autoscaler.bootstrap.worlds import World, steps_of
 from autoscaler.domain.errors import Refused
 from autoscaler.domain.fleet import Fleet
+from autoscaler.domain.season import Season
 from autoscaler.domain.series import Panel, SeriesBatch
 from autoscaler.domain.workload import Actuation
-from autoscaler.forecasting.catalogue import serving_models
+from autoscaler.forecasting.catalogue import SEASONAL, serving_models
 from autoscaler.forecasting.contract import PeakForecaster
+from autoscaler.forecasting.local_seasons import by_season
 from autoscaler.forecasting.serving import PeakServer
 from autoscaler.learning.backtest.candidates import ENGINE, Alone, Candidate, Engine
 from autoscaler.learning.backtest.plan import DAY_S, LEVELS, Plan, levels_for, spacing
@@ -52,7 +54,8 @@ class Choice:
 class Terms:
     """leads_s: of the windows; the first is the one that sizes. warmup_s: None = two weeks, or a third of the record
     where that is less. scored_s: the newest part of the record that counts. capacity: demand per replica, None = from
-    the warm-up. decisions: whether sizing is simulated.
+    the warm-up. decisions: whether sizing is simulated. zone: IANA name of the zone whose days ours and the baseline
+    follow, None = UTC.
     """
 
     leads_s: tuple[float, ...]
@@ -62,6 +65,7 @@ class Terms:
     capacity: float | None = None
     decisions: bool = True
     effort: Effort = field(default_factory=Effort)
+    zone: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -147,7 +151,7 @@ def run_backtests(
         weight, before = len(members) / len(traces), len(found) / len(traces)
         tell = _part(progress, before, share * weight)
         batch = [traces[at] for at in members]
-        result = backtest(_panel(batch), plans[members[0]], _asked(choice, len(batch)), terms.effort, tell)
+        result = backtest(_panel(batch), plans[members[0]], _asked(choice, len(batch), terms.zone), terms.effort, tell)
         for row, trace in enumerate(batch):
             begin = before + weight * (share + (1 - share) * row / len(batch))
             tell = _part(progress, begin, weight * (1 - share) / len(batch))
@@ -156,13 +160,17 @@ def run_backtests(
     return tuple(found[at] for at in range(len(traces)))
 
 
-def _asked(choice: Choice, rows: int) -> Asked:
-    own: dict[str, PeakForecaster] = {BASELINE: baseline().model} | {model.name: model for model in serving_models()}
+def _asked(choice: Choice, rows: int, zone: str | None) -> Asked:
+    models = (baseline().model, *serving_models())
+    if zone is not None:
+        models = by_season(models, SEASONAL, (Season(zone),) * rows)
+    own: dict[str, PeakForecaster] = {BASELINE: models[0]} | {model.name: model for model in models[1:]}
     # the identity of `simulate`, so that both speak of the same refits
     load = typed_workload(1.0, lead_s=0.0, risk=0.005, actuation=Actuation.SCALE)
     keys = Fleet((load,)).row_keys() * rows
     candidates: tuple[Candidate, ...] = tuple(
-        Engine(serving_models(), keys) if name == ENGINE else Alone(own[name]) for name in choice.house
+        Engine(serving_models(), keys, zone=zone) if name == ENGINE else Alone(own[name])
+        for name in dict.fromkeys((*choice.house, BASELINE))  # by the same clock, asked for or not
     )
     return Asked(candidates, choice.references)
 
@@ -185,6 +193,8 @@ def _sized(trace: Trace, plan: Plan, terms: Terms, progress: Progress | None) ->
     except Refused as error:
         return {}, str(error)
     load = typed_workload(capacity, lead_s=terms.leads_s[0], risk=terms.risk, actuation=Actuation.SCALE)
+    if terms.zone is not None:
+        load = replace(load, time_zone=terms.zone)
     servers = {ENGINE: PeakServer(serving_models()), BASELINE: PeakServer((baseline().model,))}
     scores = {}
     for at, (name, server) in enumerate(servers.items()):

@@ -13,7 +13,7 @@ import numpy as np
 from autoscaler.bootstrap.backtest import DEFAULT_MODELS, SCORED_DAYS, Choice, Terms, chosen, plan_of, run_backtests
 from autoscaler.bootstrap.backtest_telling import report_of
 from autoscaler.cli.backtest_view import print_backtest, watched_backtest
-from autoscaler.cli.inputs import seconds, whole_seconds
+from autoscaler.cli.inputs import seconds, time_zone, whole_seconds
 from autoscaler.cli.recorded import recorded_demand
 from autoscaler.cli.simulate_view import show
 from autoscaler.domain.errors import Refused
@@ -55,6 +55,7 @@ class BacktestOptions:
     workers: int
     out: Path | None
     output: str
+    time_zone: str | None = None
 
 
 def run_backtest(options: BacktestOptions) -> None:
@@ -121,9 +122,12 @@ def _terms(options: BacktestOptions) -> tuple[Terms, list[str]]:
     if options.decisions and options.capacity is None:
         notes.append("capacity per replica from the warm-up: its 99.9th percentile needs 60 (type --capacity)")
     warmup_s = None if options.warmup is None else seconds("--warmup", options.warmup, most=math.inf)
+    zone = None if options.time_zone is None else time_zone("--time-zone", options.time_zone)
+    if zone is not None:
+        notes.append(f"days by the clock of {zone}; those of library models by UTC")
     terms = Terms(
         (lead_s, *horizons), risk, warmup_s, days * 86400.0, options.capacity, options.decisions,
-        Effort(workers=options.workers),
+        Effort(workers=options.workers), zone,
     )  # fmt: skip
     return terms, notes
 

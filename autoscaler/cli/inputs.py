@@ -64,3 +64,16 @@ def folder(option: str, path: Path) -> Path:
 def folder_of(option: str, path: Path) -> None:
     """The same for the folder that a file is to be in."""
     folder(option, path.parent)
+
+
+def time_zone(option: str, text: str) -> str:
+    """The name of an IANA zone."""
+    from pydantic_core import PydanticCustomError
+
+    from autoscaler.spec.when import zone_of
+
+    try:
+        return zone_of(text)
+    except PydanticCustomError as error:
+        remedy = (error.context or {}).get("remedy")
+        raise Refused(f"{option} {text!r} {error.message()}; {remedy}") from None

@@ -6,16 +6,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from pydantic_core import PydanticCustomError
-
 from autoscaler.bootstrap.outlook import Ask, kept_trace, outlook
-from autoscaler.cli.inputs import moment, whole_seconds
+from autoscaler.cli.inputs import moment, time_zone, whole_seconds
 from autoscaler.cli.outlook_view import drawn, print_outlook, told
 from autoscaler.cli.recorded import recorded_demand
 from autoscaler.cli.simulate_view import show
 from autoscaler.domain.errors import Refused
 from autoscaler.domain.series import step_at
-from autoscaler.spec.when import zone_of
 
 if TYPE_CHECKING:
     from autoscaler.adapters.traces import Trace
@@ -57,7 +54,7 @@ def run_outlook(options: OutlookOptions) -> None:
     if not 0 < options.hours <= 24:
         raise Refused(f"--hours {options.hours:g} must be above 0 and at most 24: nothing is said beyond a day")
     when = moment("--at", options.at)
-    zone = None if options.time_zone is None else _zone(options.time_zone)
+    zone = None if options.time_zone is None else time_zone("--time-zone", options.time_zone)
     trace = _trace(options)
     ask = Ask(options.hours, None, options.decompose, options.model, zone)
     found = outlook(trace, ask if when is None else replace(ask, origin=step_at(when, trace.step_s)))
@@ -67,14 +64,6 @@ def run_outlook(options: OutlookOptions) -> None:
         print_outlook(found, options.out)
     else:
         show(told(found), options.output)
-
-
-def _zone(text: str) -> str:
-    try:
-        return zone_of(text)
-    except PydanticCustomError as error:
-        remedy = (error.context or {}).get("remedy")
-        raise Refused(f"--time-zone {text!r} {error.message()}; {remedy}") from None
 
 
 def _trace(options: OutlookOptions) -> Trace:

@@ -198,6 +198,7 @@ def backtest(
     days: Annotated[float | None, typer.Option(help="Score the newest days (default: 14).")] = None,
     decisions: Annotated[bool, typer.Option(help="Simulate what sizing costs, for us and the baseline.")] = True,
     workers: Annotated[int, typer.Option(help="Processes for library models.")] = 1,
+    time_zone: Annotated[str | None, typer.Option(help="IANA zone whose clock days follow (default: UTC).")] = None,
     out: Annotated[Path | None, typer.Option(help="Place of the HTML file (default: backtest.html).")] = None,
     output: Annotated[str, typer.Option("--output", "-o", help="table, json, yaml or html.")] = "table",
 ) -> None:
@@ -208,6 +209,6 @@ def backtest(
         trace=trace, column=column, series=series, censored_column=censored_column, prometheus=prometheus, query=query,
         censored_query=censored_query, since=since, step=step, models=models, lead=lead, horizons=tuple(horizon or ()),
         capacity=capacity, risk=risk, warmup=warmup, days=days, decisions=decisions, workers=workers, out=out,
-        output=output,
+        output=output, time_zone=time_zone,
     )  # fmt: skip
     run_backtest(asked)

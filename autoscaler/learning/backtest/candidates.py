@@ -7,12 +7,13 @@ work is known here.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 import numpy as np
 
 from autoscaler.domain.forecast import LEVELS as SERVED
+from autoscaler.domain.season import Season
 from autoscaler.domain.series import Floats, Ints, Panel
 from autoscaler.forecasting.contract import PeakForecaster, observed_peaks
 from autoscaler.forecasting.serving import PeakServer, Rows
@@ -38,6 +39,7 @@ class Candidate(Protocol):
 @dataclass(frozen=True, slots=True)
 class Engine:
     """The serving engine. models: what it ranks. keys: [row], identities by which its refits are staggered.
+    zone: IANA name of the zone whose days the demands follow, None = UTC.
 
     The levels that it serves come from it as it is; levels beyond them from a second instance that is asked for those
     too, since what it learns may depend on the highest level asked.
@@ -46,6 +48,7 @@ class Engine:
     models: tuple[PeakForecaster, ...]
     keys: Sequence[str]
     name: str = ENGINE
+    zone: str | None = None
 
     def quantiles(self, panel: Panel, plan: Plan, lead: int, progress: Progress | None = None) -> Floats:
         beyond = tuple(level for level in plan.levels if level not in SERVED)
@@ -55,6 +58,8 @@ class Engine:
             servers.append((PeakServer(self.models, levels=asked), asked))
         scored = plan.scored()
         rows = Rows.punctual(self.keys, np.full(panel.rows, lead, dtype=np.int64))
+        if self.zone is not None:
+            rows = replace(rows, seasons=(Season(self.zone),) * panel.rows)
         out = np.full((panel.rows, len(scored), len(plan.levels)), np.nan)
         for at, origin in enumerate(scored.tolist()):
             step: Ints = np.array([origin], dtype=np.int64)

@@ -120,6 +120,7 @@ def test_a_library_that_is_not_there_is_said_loudly(foresail, load, monkeypatch)
         (("--query", "up"), "--query needs --prometheus URL"),
         (("--prometheus", "http://x"), "name the recorded demand"),
         (("--series", "all", "--since", "3d"), "--since and --trace are two sources"),
+        (("--time-zone", "CET"), "--time-zone 'CET' is not an IANA time zone"),
         (("--series", "nobody"), "no series 'nobody'"),
     ],
 )
@@ -137,6 +138,28 @@ def test_nothing_observed_is_refused(foresail, tmp_path):
     said = foresail("backtest", "--trace", "dark.csv")
     assert said.code == 2
     assert "dark" in said.err
+
+
+def test_F07_days_by_the_clock_of_their_users(foresail, tmp_path):
+    """Two days after summer time begins, what is an hour early by UTC is in time by the clock that people follow."""
+    ts = pd.date_range("2026-03-10", "2026-03-31", freq="30min", tz="UTC", inclusive="left")
+    local = ts.tz_convert("Europe/Berlin")
+    hour = local.hour + local.minute / 60
+    rng = np.random.default_rng(4)
+    value = np.where((hour >= 8) & (hour < 18), 400.0, 40.0) * rng.lognormal(0, 0.03, len(ts))
+    pd.DataFrame({"ts": ts.tz_localize(None), "value": value}).to_csv(tmp_path / "office.csv", index=False)
+    args = ("backtest", "--trace", "office.csv", *FAST, "--days", "2", "-o", "json")
+    losses = {}
+    for zone in ((), ("--time-zone", "Europe/Berlin")):
+        said = foresail(*args, *zone)
+        assert said.code == 0, said.err
+        found = json.loads(said.out)
+        losses[zone] = {row["model"]: row["quantileLoss"] for row in found["series"][0]["models"]}
+        assert any("Europe/Berlin" in note for note in found["notes"]) == bool(zone)
+    utc, berlin = losses.values()
+    for model in ("foresail", "seasonal-naive-day"):
+        assert berlin[model] < 0.8 * utc[model], (model, berlin[model], utc[model])
+    assert berlin["recent-mean"] == utc["recent-mean"]
 
 
 def test_no_source_is_exit_3(foresail):
