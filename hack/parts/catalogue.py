@@ -77,6 +77,7 @@ def dotted(version: Version) -> str:
 
 
 KEDA = "github.com/kedacore/keda/v2"
+HELM = "helm.sh/helm/v3"
 
 COMPONENTS: tuple[Component, ...] = (
     Component(
@@ -125,6 +126,14 @@ COMPONENTS: tuple[Component, ...] = (
         debian=DebianPackage("prometheus", {"prometheus": "usr/bin/prometheus", "promtool": "usr/bin/promtool"}),
     ),
     Component(
+        name="alertmanager",
+        version=(0, 31, 0),
+        binaries=(Binary("alertmanager", "github.com/prometheus/alertmanager/cmd/alertmanager"),),
+        accepted=Accepted((0, 27, 0), (1,)),  # v1 of its API went with 0.27
+        expected_s=60,
+        stamps={"github.com/prometheus/common/version.Version": "0.31.0"},
+    ),
+    Component(
         name="victoria-metrics",
         version=(1, 140, 0),
         binaries=(
@@ -147,6 +156,20 @@ COMPONENTS: tuple[Component, ...] = (
         expected_s=300,
         stamps={f"{KEDA}/version.Version": "2.20.2"},
         keep=Kept(KEDA, "config/crd/bases/*.yaml"),
+    ),
+    Component(
+        name="helm",
+        version=(3, 21, 4),
+        binaries=(Binary("helm", "helm.sh/helm/v3/cmd/helm", ("version", "--short")),),
+        accepted=Accepted((3, 15, 0), (4,)),
+        expected_s=90,
+        stamps={  # without the last four it renders and lints for Kubernetes 1.20, as helm's own releases do not
+            f"{HELM}/internal/version.version": "v3.21.4",
+            f"{HELM}/pkg/chartutil.k8sVersionMajor": "1",
+            f"{HELM}/pkg/chartutil.k8sVersionMinor": "36",
+            f"{HELM}/pkg/lint/rules.k8sVersionMajor": "1",
+            f"{HELM}/pkg/lint/rules.k8sVersionMinor": "36",
+        },
     ),
 )
 
