@@ -14,10 +14,11 @@ from typing import Any
 from autoscaler.domain.decision import Decision, DemandView
 from autoscaler.domain.errors import Problem
 from autoscaler.domain.notes import Condition
-from autoscaler.reporting.status_conditions import Answer, answers_of
+from autoscaler.reporting.status_conditions import Answer, answers_of, with_place
 
 Status = dict[str, Any]
 MOST_WORDS = 1024
+MOST_MESSAGE = 32768
 PEAK_MOVES, COUNT_MOVES = 0.10, 0.05
 """Shares by which a shown peak or count must move to be shown anew."""
 PEAK_PASSED = timedelta(minutes=30)
@@ -123,7 +124,7 @@ def dated(answers: Iterator[Answer], before: Mapping[str, Any], generation: int,
         known = old.get(one.kind)
         since = known["lastTransitionTime"] if known is not None and known["status"] == one.status else iso(now)
         made.append({
-            "type": one.kind, "status": one.status, "reason": one.reason, "message": one.message[:32768],
+            "type": one.kind, "status": one.status, "reason": one.reason, "message": with_place(one.message, one.reason, MOST_MESSAGE),
             "lastTransitionTime": since, "observedGeneration": generation,
         })  # fmt: skip
     return made

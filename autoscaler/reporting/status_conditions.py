@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from autoscaler.domain.decision import Decision, State
 from autoscaler.domain.errors import Problem
-from autoscaler.domain.ladder import Standing
+from autoscaler.domain.ladder import Rung, Standing, Why
 from autoscaler.domain.notes import Condition, Note
 from autoscaler.domain.reasons import Reason
 from autoscaler.domain.series import DataVerdict
-from autoscaler.domain.workload import Mode
+from autoscaler.domain.workload import Actuation, Mode
 
+PAGE: Final = "docs/reasons.md"
+"""Where each reason has its section; every message of a condition ends with the place of its own."""
 MOST_PROBLEMS = 5
 NO_TARGET = (
     Condition.TARGET_NOT_FOUND, Condition.TARGET_NOT_SCALABLE, Condition.FORBIDDEN, Condition.CLUSTER_UNREACHABLE,
@@ -22,6 +25,17 @@ RIVALS = (Condition.CONFLICT, Condition.RIVAL)
 ON_ACTING = (Condition.CAPPED_BY_HPA, Condition.FORBIDDEN, Condition.SAVING_NEEDS_HIGHER_TARGET)
 TRANSIENT = frozenset({Condition.CLUSTER_UNREACHABLE.value, "MetricsUnavailable", "Unreachable"})
 """Reasons for which Ready turns only after a while: a gap that mends itself is no news."""
+
+
+def place_of(reason: str) -> str:
+    """The section about a reason: its anchor is the reason in small letters, as GitHub makes it of a heading."""
+    return f"{PAGE}#{reason.lower()}"
+
+
+def with_place(message: str, reason: str, most: int) -> str:
+    """The message and where to read on, within `most` characters; the place is never what is cut off."""
+    end = f" ({place_of(reason)})"
+    return message[: most - len(end)] + end
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +130,11 @@ def _metrics(decision: Decision) -> Answer:
     worst = max((d.verdict for d in decision.demands), default=DataVerdict.OK)
     if worst == DataVerdict.OK:
         return Answer("MetricsAvailable", "True", "Answered", "every demand is fresh and usable")
-    code = "".join(part.capitalize() for part in worst.name.split("_"))
-    return Answer.that("MetricsAvailable", not _no_data(decision), code, _worst(decision))
+    return Answer.that("MetricsAvailable", not _no_data(decision), verdict_code(worst), _worst(decision))
+
+
+def verdict_code(verdict: DataVerdict) -> str:
+    return "".join(part.capitalize() for part in verdict.name.split("_"))
 
 
 def _forecast(decision: Decision) -> Answer:
@@ -174,3 +191,31 @@ def _paused(decision: Decision) -> Answer:
     if acting is None:
         return Answer("Paused", "False", "Running", "nobody stopped it")
     return Answer("Paused", "True", acting.reason.value, acting.words)
+
+
+_UNDECIDED: Final = frozenset({"Deciding", "InvalidSpec"})
+
+
+def _values(*those: Condition | Reason | Actuation) -> frozenset[str]:
+    return frozenset(each.value for each in those)
+
+
+REASONS: Final = {
+    "Ready": _UNDECIDED | {"Paused", "MetricsUnavailable", "InForce", "Unreachable"} | _values(*RIVALS, *NO_TARGET),
+    "MetricsAvailable": _UNDECIDED | {"Answered"} | {verdict_code(v) for v in DataVerdict if v},
+    "ForecastReady": _UNDECIDED
+    | {"Serving", "NoForecast"}
+    | {r.name.capitalize() for r in Rung}
+    | {w.code for w in Why},
+    "Acting": _UNDECIDED | {"Advise", "Yielded", "Paused", "TargetUnknown"} | _values(*ON_ACTING, *Actuation),
+    "Held": _UNDECIDED | {"Free"} | _values(*Reason),
+    "Fallback": _UNDECIDED | {"Seeing"} | _values(Reason.FALLBACK, Reason.FALLBACK_DECAYING),
+    "Conflict": _UNDECIDED | {"Alone"} | _values(*RIVALS),
+    "Paused": _UNDECIDED | {"Running"} | _values(Reason.PAUSED, Reason.OVERRIDDEN, Reason.SCALED_TO_ZERO),
+    "Reconciling": frozenset({"Deciding"}),
+    "Stalled": frozenset({"InvalidSpec"}),
+}
+"""Every reason that a condition of each kind can have; Ready also those of a GuardPolicy and of a MetricsSource."""
+
+EXPLAINED: Final = frozenset().union(*REASONS.values(), _values(*Condition))
+"""What docs/reasons.md has a section for: reasons of conditions, of decisions (`lastDecision.reason`), and notes."""

@@ -244,7 +244,7 @@ def test_policies_and_sources_tell_whether_they_are_in_force_and_for_how_many():
     world.tick()
     told = world.line.shared("GuardPolicy")[-1]
     assert [(c["type"], c["status"]) for c in told["conditions"]] == [("Ready", "False"), ("Stalled", "True")]
-    assert told["conditions"][1]["message"].endswith("The last valid form stays in force.")
+    assert "The last valid form stays in force. (docs/reasons.md" in told["conditions"][1]["message"]
     assert told["selected"] == 2
     world.offered.demand = None
     for _ in range(7):

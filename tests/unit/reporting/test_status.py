@@ -79,7 +79,8 @@ def test_K16_a_broken_spec_is_stalled_with_the_words_of_a_file_and_says_what_is_
     status = shown(decision(), wrong=(SLIP,))
     (stalled,) = [c for c in status["conditions"] if c["type"] == "Stalled"]
     assert stalled["reason"] == "InvalidSpec"
-    assert stalled["message"] == ("spec.replicas: min 5 is above max 2; raise max. The last valid form stays in force.")
+    said = "spec.replicas: min 5 is above max 2; raise max. The last valid form stays in force."
+    assert stalled["message"] == f"{said} (docs/reasons.md#invalidspec)"
     assert answer(status, "Ready") == ("False", "InvalidSpec")
     never = shown(None, wrong=(SLIP,))
     assert answer(never, "Stalled") == ("True", "InvalidSpec")
