@@ -124,7 +124,8 @@ def dated(answers: Iterator[Answer], before: Mapping[str, Any], generation: int,
         known = old.get(one.kind)
         since = known["lastTransitionTime"] if known is not None and known["status"] == one.status else iso(now)
         made.append({
-            "type": one.kind, "status": one.status, "reason": one.reason, "message": with_place(one.message, one.reason, MOST_MESSAGE),
+            "type": one.kind, "status": one.status, "reason": one.reason,
+            "message": with_place(one.message, one.reason, MOST_MESSAGE),
             "lastTransitionTime": since, "observedGeneration": generation,
         })  # fmt: skip
     return made
