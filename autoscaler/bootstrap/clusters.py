@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import socket
 import time
+import uuid
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -13,6 +15,7 @@ from autoscaler.adapters.kubernetes.faults import ApiFault
 from autoscaler.adapters.kubernetes.floors import Floors
 from autoscaler.adapters.kubernetes.reading import Kinds
 from autoscaler.adapters.kubernetes.release import Held, Released, held, release
+from autoscaler.adapters.kubernetes.takeover import Takeover
 from autoscaler.bootstrap.fleet_files import FleetFiles
 from autoscaler.bootstrap.settings import ClusterSettings, ServiceSettings
 from autoscaler.domain.errors import Refused
@@ -135,36 +138,60 @@ class FloorCaretaker:
         return found
 
 
-def release_now(
-    settings: ClusterSettings, workloads: Sequence[str], told: Callable[[Released], None]
-) -> tuple[list[Released], list[str]]:
-    """Hand back what the installation holds, all of it or of the named workloads (NAMESPACE/NAME, or NAME).
+@dataclass(frozen=True, slots=True)
+class ReleaseRequest:
+    """What is handed back: `workloads` (NAMESPACE/NAME, or NAME), or all that the installation holds.
 
-    Returns what was done, and the names for which nothing is held. Retryable when the cluster cannot be asked.
+    namespaces: look only there; none = in the whole cluster, or in those of the workloads where that is not allowed.
+    lease: namespace and name of the Lease to take from a running operator first, so that it raises nothing again.
     """
+
+    workloads: Sequence[str] = ()
+    namespaces: Sequence[str] = ()
+    lease: tuple[str, str] | None = None
+
+
+def release_now(
+    settings: ClusterSettings, request: ReleaseRequest, told: Callable[[Released], None]
+) -> tuple[list[Released], list[str]]:
+    """Returns what was done, and the names for which nothing is held. Retryable when the cluster cannot be asked."""
     connection = connect(settings)
     try:
-        kinds = Kinds(connection)
+        if request.lease is None:
+            return _released(connection, settings, request, told)
+        takeover = Takeover(connection, *request.lease, f"release_{socket.gethostname()}_{uuid.uuid4().hex[:12]}")
+        takeover.take()
+        whole = False
         try:
-            mine = held(connection, kinds, settings.installation)
-        except ApiFault as fault:
-            namespaces = sorted({w.partition("/")[0] for w in workloads if "/" in w})
-            if not fault.forbidden:
-                raise
-            if not namespaces or not all("/" in w for w in workloads):
-                way_out = (
-                    "name the workloads as NAMESPACE/NAME, or grant list on horizontalpodautoscalers in the cluster"
-                )
-                raise Refused(f"floors cannot be looked for in the whole cluster: {way_out} ({fault})") from fault
-            mine = held(connection, kinds, settings.installation, namespaces)  # rights in some namespaces are enough
-        if workloads:
-            chosen = [h for h in mine if any(_is(h.claim.workload, w) for w in workloads)]
-            missing = [w for w in workloads if not any(_is(h.claim.workload, w) for h in mine)]
-        else:
-            chosen, missing = mine, []
-        return release(Floors(connection, settings.installation), chosen, told), missing
+            done, missing = _released(connection, settings, request, told)
+            whole = not any(each.failed for each in done)
+        finally:
+            takeover.end(keep=whole)  # a floor that still stands still needs its operator
+        return done, missing
     finally:
         connection.close()
+
+
+def _released(
+    connection: Connection, settings: ClusterSettings, request: ReleaseRequest, told: Callable[[Released], None]
+) -> tuple[list[Released], list[str]]:
+    kinds, workloads = Kinds(connection), request.workloads
+    try:
+        mine = held(connection, kinds, settings.installation, request.namespaces)
+    except ApiFault as fault:
+        namespaces = sorted({w.partition("/")[0] for w in workloads if "/" in w})
+        if not fault.forbidden or request.namespaces:
+            raise
+        if not namespaces or not all("/" in w for w in workloads):
+            way_out = (
+                "name the workloads as NAMESPACE/NAME, say --namespace, "
+                "or grant list on horizontalpodautoscalers in the cluster"
+            )
+            raise Refused(f"floors cannot be looked for in the whole cluster: {way_out} ({fault})") from fault
+        mine = held(connection, kinds, settings.installation, namespaces)  # rights in some namespaces are enough
+    chosen = [h for h in mine if not workloads or any(_is(h.claim.workload, w) for w in workloads)]
+    missing = [w for w in workloads if not any(_is(h.claim.workload, w) for h in mine)]
+    return release(Floors(connection, settings.installation), chosen, told), missing
 
 
 def _is(full: str, named: str) -> bool:

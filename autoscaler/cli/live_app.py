@@ -97,14 +97,21 @@ def release(
     context: Context = None,
     in_cluster: InCluster = False,
     installation: Installation = "foresail",
+    namespace: Annotated[
+        list[str] | None, typer.Option(help="With --all: look only there, as rights in some namespaces allow (repeat).")
+    ] = None,
+    take_lease: Annotated[
+        str | None, typer.Option(help="NAMESPACE/NAME: take this Lease from a running operator first.")
+    ] = None,
     output: Output = "table",
 ) -> None:
     """Give floors back to their owners, with or without a running service."""
     from autoscaler.cli.release import release_floors
 
     release_floors(
-        workloads or [], kubeconfig, context, installation, output, everything=everything, in_cluster=in_cluster
-    )
+        workloads or [], kubeconfig, context, installation, output, everything=everything, in_cluster=in_cluster,
+        namespaces=namespace or (), take_lease=take_lease,
+    )  # fmt: skip
 
 
 def get(

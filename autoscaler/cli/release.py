@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from autoscaler.cli.inputs import output_kind
@@ -11,23 +12,27 @@ from autoscaler.domain.errors import Refused
 
 def release_floors(
     workloads: list[str], kubeconfig: Path | None, context: str | None, installation: str, output: str,
-    *, everything: bool, in_cluster: bool,
+    *, everything: bool, in_cluster: bool, namespaces: Sequence[str] = (), take_lease: str | None = None,
 ) -> None:  # fmt: skip
     """Exit code 1 when a floor could not be given back or a named workload holds none."""
-    from autoscaler.bootstrap.clusters import release_now
+    from autoscaler.bootstrap.clusters import ReleaseRequest, release_now
     from autoscaler.bootstrap.settings import ClusterSettings
 
     output_kind(output)
     if bool(workloads) == everything:
         raise Refused("name the workloads whose floors are to be given back (NAMESPACE/NAME), or say --all")
+    lease = None if take_lease is None else _lease(take_lease)
+    if namespaces and workloads:
+        raise Refused("--namespace goes with --all; workloads are named as NAMESPACE/NAME")
     settings = ClusterSettings(kubeconfig, context, in_cluster, installation)
     plain = output != "json"
-    done, missing = release_now(settings, workloads, lambda each: print(each.words) if plain else None)  # noqa: T201
+    request = ReleaseRequest(tuple(workloads), tuple(namespaces), lease)
+    done, missing = release_now(settings, request, lambda each: print(each.words) if plain else None)  # noqa: T201
     if plain:
         for name in missing:
             print(f"{name}: installation {installation!r} holds no floor for it")  # noqa: T201
         if everything and not done:
-            print(f"installation {installation!r} holds no floor in this cluster")  # noqa: T201
+            print(f"installation {installation!r} holds no floor in {' and '.join(namespaces) or 'this cluster'}")  # noqa: T201
     else:
         told = [
             {
@@ -39,3 +44,10 @@ def release_floors(
         print(json.dumps({"released": told, "notHeld": missing}, indent=2))  # noqa: T201
     if missing or any(each.failed for each in done):
         raise SystemExit(1)
+
+
+def _lease(text: str) -> tuple[str, str]:
+    namespace, _, name = text.partition("/")
+    if not namespace or not name or "/" in name:
+        raise Refused(f"--take-lease {text!r}: write NAMESPACE/NAME of the operator's Lease, as foresail/foresail")
+    return namespace, name

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from autoscaler.adapters.kubernetes.objects import GROUP
-from autoscaler.adapters.kubernetes.permissions import ACT_ON_HPA, OBSERVE, OPERATOR, OPERATOR_LEASE, scale_rule
+from autoscaler.adapters.kubernetes.permissions import ACT_ON_HPA, OBSERVE, OPERATOR, lease_rules, scale_rule
 from tests.real.controlplane import ControlPlane
 from tests.real.manifests import deployment, hpa
 from tests.real.rest import Refusal, Rest
@@ -194,7 +194,7 @@ def granted(plane: ControlPlane) -> None:
     for user in USERS:
         acting = (ACT_ON_HPA, scale_rule("apps", "deployments", act=True))
         plane.grant(user, [rule.as_rule() for rule in (*OBSERVE, *acting, *OPERATOR)])
-        plane.grant(user, [OPERATOR_LEASE.as_rule()], "default")
+        plane.grant(user, [rule.as_rule() for rule in lease_rules("foresail")], "default")
 
 
 @contextmanager

@@ -16,9 +16,12 @@ class Rule:
     group: str
     resource: str
     verbs: tuple[str, ...]
+    names: tuple[str, ...] = ()
+    """Of the only objects it is about; none = all of them."""
 
     def as_rule(self) -> dict[str, Any]:
-        return {"apiGroups": [self.group], "resources": [self.resource], "verbs": list(self.verbs)}
+        rule = {"apiGroups": [self.group], "resources": [self.resource], "verbs": list(self.verbs)}
+        return rule | ({"resourceNames": list(self.names)} if self.names else {})
 
     @property
     def words(self) -> str:
@@ -38,22 +41,47 @@ KEDA_OBSERVE = Rule("keda.sh", "scaledobjects", READ)
 ACT_ON_HPA = Rule("autoscaling", "horizontalpodautoscalers", ("patch",))
 ACT_ON_KEDA = Rule("keda.sh", "scaledobjects", ("patch",))
 
-OPERATOR = (
+OPERATOR_OBJECTS = (
     Rule("foresail.dev", "predictiveautoscalers", ("get", "list", "watch")),
     Rule("foresail.dev", "predictiveautoscalers/status", ("patch",)),
+)
+"""Of an operator, where its autoscalers are. The first needs get for a live look before a floor is handed back."""
+OPERATOR_CLUSTER = (
     Rule("foresail.dev", "guardpolicies", ("list", "watch")),
     Rule("foresail.dev", "guardpolicies/status", ("patch",)),
     Rule("foresail.dev", "metricssources", ("list", "watch")),
     Rule("foresail.dev", "metricssources/status", ("patch",)),
-    Rule("events.k8s.io", "events", ("create",)),
 )
-"""Of an operator, where its objects are. The first needs get for a live look before a floor is handed back."""
-OPERATOR_LEASE = Rule("coordination.k8s.io", "leases", ("get", "create", "update"))
-"""In the operator's own namespace."""
+"""Of an operator, over the whole cluster always: these kinds have no namespace."""
+OPERATOR_EVENTS = Rule("events.k8s.io", "events", ("create",))
+"""Of an operator, where its autoscalers are, and in `default`, where events about kinds without a namespace go."""
+OPERATOR = (*OPERATOR_OBJECTS, *OPERATOR_CLUSTER, OPERATOR_EVENTS)
+
+
+def lease_rules(name: str) -> tuple[Rule, ...]:
+    """Of an operator, in its own namespace. name: of its Lease; what is not there yet has no name to grant by."""
+    return (
+        Rule("coordination.k8s.io", "leases", ("create",)),
+        Rule("coordination.k8s.io", "leases", ("get", "update"), (name,)),
+    )
 
 
 def scale_rule(group: str, plural: str, *, act: bool) -> Rule:
     return Rule(group, f"{plural}/scale", ("get", "patch") if act else ("get",))
+
+
+WORKLOADS = ("deployments", "statefulsets", "replicasets")
+ROLES: dict[str, tuple[Rule, ...]] = {
+    "observe": (*OBSERVE, *(scale_rule("apps", plural, act=False) for plural in WORKLOADS), *OPERATOR_OBJECTS),
+    "observe-keda": (KEDA_OBSERVE,),
+    "act": (ACT_ON_HPA, *(Rule("apps", f"{plural}/scale", ("patch",)) for plural in WORKLOADS)),
+    "act-keda": (ACT_ON_KEDA,),
+    "cluster": OPERATOR_CLUSTER,
+    "events": (OPERATOR_EVENTS,),
+    "release": (Rule("autoscaling", "horizontalpodautoscalers", ("get", "list", "patch")),),
+    "release-keda": (Rule("keda.sh", "scaledobjects", ("get", "list", "patch")),),
+}
+"""What the chart grants, apart: whoever grants `observe` alone has an operator that cannot move anything."""
 
 
 def needed(load: Workload, plural: str, *, keda: bool) -> Iterable[Rule]:
@@ -78,3 +106,9 @@ def merged(rules: Iterable[Rule]) -> list[Rule]:
     for rule in rules:
         verbs.setdefault((rule.group, rule.resource), {}).update(dict.fromkeys(rule.verbs))
     return [Rule(group, resource, tuple(those)) for (group, resource), those in verbs.items()]
+
+
+def secret_rules(names: Iterable[str]) -> tuple[Rule, ...]:
+    """Of an operator, in its own namespace: the Secrets that MetricsSources name, each by its name and none else."""
+    named = tuple(sorted(set(names)))
+    return (Rule("", "secrets", ("get",), named),) if named else ()

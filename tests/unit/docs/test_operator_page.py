@@ -7,7 +7,7 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
-from autoscaler.adapters.kubernetes.permissions import OPERATOR, OPERATOR_LEASE
+from autoscaler.adapters.kubernetes.permissions import OPERATOR, lease_rules
 from autoscaler.adapters.operator_metrics import OperatorMetrics
 from autoscaler.reporting.happenings import REASONS
 from autoscaler.spec.crd_status import ConditionType
@@ -30,8 +30,11 @@ def test_every_condition_is_listed_and_no_other():
 
 
 def test_every_right_is_listed():
-    for rule in (*OPERATOR, OPERATOR_LEASE):
-        written = f"{{apiGroups: [{rule.group}], resources: [{rule.resource}], verbs: [{', '.join(rule.verbs)}]}}"
+    for rule in (*OPERATOR, *lease_rules("foresail")):
+        named = f", resourceNames: [{', '.join(rule.names)}]" if rule.names else ""
+        written = (
+            f"{{apiGroups: [{rule.group}], resources: [{rule.resource}], verbs: [{', '.join(rule.verbs)}]{named}}}"
+        )
         assert written in section("Rights")
 
 
