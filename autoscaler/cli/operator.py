@@ -34,12 +34,14 @@ class OperatorOptions:
     listen: str
     site: str | None
     policies: tuple[Path, ...] = ()
+    api: bool = True
 
 
 def run_operator(options: OperatorOptions) -> None:
     """Tick until SIGTERM or SIGINT, then let another lead and end with everything recorded."""
     from autoscaler.adapters.kubernetes.lease import LeaseSettings
     from autoscaler.bootstrap.operator import OperatorSettings, operator
+    from autoscaler.bootstrap.reading import Reading
     from autoscaler.bootstrap.schedule import Schedule, until_told
     from autoscaler.bootstrap.settings import ServiceSettings
     from autoscaler.web.app import WebServer, web_app
@@ -62,7 +64,8 @@ def run_operator(options: OperatorOptions) -> None:
     server = None
     try:
         if service.listen is not None:
-            app = web_app(running.telemetry.registry, running.health, lambda: running.ready)
+            reading = Reading(service.store) if options.api else None
+            app = web_app(running.telemetry.registry, running.health, lambda: running.ready, reading)
             server = WebServer(app, *service.listen)
             log.info("listening http://%s:%d/metrics, /healthz and /readyz", service.listen[0], server.port)
         news = News()

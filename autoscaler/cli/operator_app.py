@@ -37,6 +37,9 @@ def operator(
         typer.Option(help="File or folder of further GuardPolicies, as a mounted ConfigMap (repeat)."),
     ] = None,
     site: Annotated[str | None, typer.Option(help="Where this runs, for the selectors of policies.")] = None,
+    api: Annotated[
+        bool, typer.Option("--api/--no-api", help="Serve the read-only API of decisions beside /metrics.")
+    ] = True,
 ) -> None:
     """Decide for the PredictiveAutoscalers of a cluster; of several operators the holder of the Lease writes."""
     from autoscaler.cli.operator import OperatorOptions, run_operator
@@ -45,6 +48,6 @@ def operator(
         kubeconfig=kubeconfig, context=context, in_cluster=in_cluster, installation=installation,
         namespaces=tuple(namespace or ()), lease_namespace=lease_namespace, lease_name=lease_name or installation,
         lease_duration=lease_duration, identity=identity, store=store, step=step, tick=tick, listen=listen, site=site,
-        policies=tuple(policies or ()),
+        policies=tuple(policies or ()), api=api,
     )  # fmt: skip
     run_operator(options)

@@ -42,6 +42,7 @@ class RunOptions:
 
 def run_service(options: RunOptions) -> None:
     """Tick until SIGTERM or SIGINT, then end cleanly with everything recorded."""
+    from autoscaler.bootstrap.reading import Reading
     from autoscaler.bootstrap.schedule import Schedule, until_told
     from autoscaler.bootstrap.service import service
     from autoscaler.bootstrap.settings import ServiceSettings
@@ -69,7 +70,8 @@ def run_service(options: RunOptions) -> None:
     server = None
     try:
         if settings.listen is not None:
-            server = WebServer(web_app(running.telemetry.registry, running.health), *settings.listen)
+            app = web_app(running.telemetry.registry, running.health, reading=Reading(settings.store))
+            server = WebServer(app, *settings.listen)
             log.info("listening http://%s:%d/metrics and /healthz", settings.listen[0], server.port)
 
         news = News()

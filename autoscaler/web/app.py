@@ -11,21 +11,38 @@ from typing import Any
 import uvicorn
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from autoscaler.bootstrap.reading import Reading
 from autoscaler.domain.errors import Refused
+from autoscaler.web.reading import reading_routes
 
 START_S = 10.0
+SECURITY = {
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+"""On every answer: there are no pages here, so nothing in one may run, be framed, guessed at or kept."""
 
 
 def web_app(
-    registry: CollectorRegistry, health: Callable[[], Mapping[str, Any]], ready: Callable[[], bool] | None = None
+    registry: CollectorRegistry,
+    health: Callable[[], Mapping[str, Any]],
+    ready: Callable[[], bool] | None = None,
+    reading: Reading | None = None,
 ) -> Starlette:
     """Health answers {"ok": bool, …}; not ok is a 503, so that a kubelet or load balancer can read it.
 
-    ready: whether it could take over the work; None = as healthy as ready.
+    ready: whether it could take over the work; None = as healthy as ready. reading: the record, for the read-only API;
+    None = there is no such API.
     """
 
     def metrics(_: Request) -> Response:
@@ -39,7 +56,25 @@ def web_app(
         yes = bool(health()["ok"]) if ready is None else ready()
         return JSONResponse({"ready": yes}, status_code=200 if yes else 503)
 
-    return Starlette(routes=[Route("/metrics", metrics), Route("/healthz", healthz), Route("/readyz", readyz)])
+    routes = [Route("/metrics", metrics), Route("/healthz", healthz), Route("/readyz", readyz)]
+    if reading is not None:
+        routes += reading_routes(reading)
+    return Starlette(routes=routes, middleware=[Middleware(Secured)])
+
+
+class Secured:
+    """Puts the SECURITY headers on whatever is answered, errors too."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def sent(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(SECURITY)
+            await send(message)
+
+        await self.app(scope, receive, sent)
 
 
 class WebServer:
