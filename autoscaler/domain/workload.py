@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from autoscaler.domain.errors import Refused
 from autoscaler.domain.season import Exclusion, Season, comes_weekly
+from autoscaler.domain.signals import WATCHED, Signal, Watching
 
 if TYPE_CHECKING:
     from autoscaler.domain.policy import Guarded
@@ -196,7 +197,7 @@ class Workload:
     """One PredictiveAutoscaler, valid by construction. guarded: what guard policies add; None = none speaks of it.
 
     time_zone: IANA name of the zone whose wall clock the demand follows; None = UTC. excluded: what its owners take out
-    of learning and risk control.
+    of learning and risk control. signals: what is watched beside the demands; watching: how anomalies are looked for.
     """
 
     ref: WorkloadRef
@@ -216,6 +217,8 @@ class Workload:
     guarded: Guarded | None = None
     time_zone: str | None = None
     excluded: tuple[Exclusion, ...] = ()
+    signals: tuple[Signal, ...] = ()
+    watching: Watching = WATCHED
 
     def __post_init__(self) -> None:
         if not 1 <= self.min_replicas <= self.max_replicas:

@@ -41,6 +41,7 @@ from autoscaler.spec.scalars import (
     risk_of,
     whole_seconds,
 )
+from autoscaler.spec.signals import to_signal, to_watching
 from autoscaler.spec.sources import TlsSpec
 from autoscaler.spec.when import window_of
 
@@ -107,6 +108,8 @@ def to_workload(autoscaler: PredictiveAutoscaler) -> Workload:
         pause=to_pause(spec.pause) if spec.pause else None,
         time_zone=spec.time_zone,
         excluded=_excluded(spec.calibration),
+        signals=tuple(map(to_signal, spec.signals)),
+        watching=to_watching(spec.anomalies),
     )
 
 

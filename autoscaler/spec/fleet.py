@@ -202,8 +202,8 @@ def _target_of(candidate: _Candidate) -> tuple[str, ...] | None:
 
 def _check_sources(candidate: _Candidate, sources: dict[str, _Candidate], known: Sequence[str]) -> None:
     document = candidate.document
-    for index in document.items("spec", "demands"):
-        path = ("spec", "demands", index, "source")
+    asking = [("spec", part, k, "source") for part in ("demands", "signals") for k in document.items("spec", part)]
+    for path in asking:
         name = document.text(*path)
         if name is None or name in known:
             continue

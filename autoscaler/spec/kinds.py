@@ -16,6 +16,7 @@ from autoscaler.spec import scalars
 from autoscaler.spec.behavior import INT32_MAX, BehaviorSpec, Part
 from autoscaler.spec.metadata import API_VERSION, ClusterMetadata, Metadata, PauseSpec
 from autoscaler.spec.policy import GuardPolicy
+from autoscaler.spec.signals import AnomaliesSpec, Signals
 from autoscaler.spec.sources import MetricsSourceSpec
 from autoscaler.spec.when import WhenSpec, Zone
 
@@ -247,6 +248,16 @@ class PredictiveAutoscalerSpec(Part):
             [{"name": "requests", "source": "prod", "query": "web_requests", "capacity": {"perReplica": "45"}}],
         ],
     )
+    signals: Signals = Field(
+        default=(),
+        description="Metrics that are watched beside the demands, so that anomalies are found and explained.",
+        examples=[[{"name": "latency", "source": "prod", "query": "web_latency_p95", "kind": "Latency"}]],
+    )
+    anomalies: AnomaliesSpec | None = Field(
+        default=None,
+        description="How anomalies are looked for. Default: yes, at one false page a week.",
+        examples=[{"falsePagesPerWeek": 0.25}],
+    )
     objective: ObjectiveSpec = Field(
         default_factory=ObjectiveSpec,
         description='Accepted shortage. Default {risk: "0.5%"}.',
@@ -303,16 +314,17 @@ class PredictiveAutoscalerSpec(Part):
             raise scalars.slip(message, "write acknowledge: [NoReactiveBackup], or use actuation: HpaFloor")
         return given
 
-    @field_validator("demands")
+    @field_validator("demands", "signals")
     @classmethod
-    def _distinct_names(cls, demands: Demands) -> Demands:
+    def _distinct_names(cls, given: Demands | Signals, info: ValidationInfo) -> Demands | Signals:
+        what = "demand" if info.field_name == "demands" else "signal"
         seen: set[str] = set()
-        for index, demand in enumerate(demands):
-            if demand.name in seen:
-                message = "another demand of this object has the same name"
+        for index, each in enumerate(given):
+            if each.name in seen:
+                message = f"another {what} of this object has the same name"
                 raise scalars.slip(message, "give each its own", (index, "name"))
-            seen.add(demand.name)
-        return demands
+            seen.add(each.name)
+        return given
 
 
 class PredictiveAutoscaler(Part):
