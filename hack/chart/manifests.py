@@ -27,7 +27,7 @@ def manifests(chart: Path) -> str:
     helm = path_of("helm")
     if helm is None:
         raise RuntimeError("helm is not here; run: python3 hack/parts ensure helm")
-    command = [
+    command: list[str | Path] = [
         helm,
         "template",
         "foresail",
