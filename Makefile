@@ -6,13 +6,13 @@ PYTHON ?= python3
 UV_VERSION := 0.13.9
 UV := .tools/bin/uv
 BIN := .venv/bin
-PARTS := prometheus kubernetes etcd kwok victoria-metrics keda helm
+PARTS := prometheus kubernetes etcd kwok victoria-metrics keda helm alertmanager
 WORLD := prometheus promtool kubernetes etcd kwok
 JOBS ?= 2
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-metrics demo-real parts test e2e check lint types unit format bench bench-decisions bench-forecast bench-fleet soak clean lock
+.PHONY: help setup demo demo-metrics demo-real parts test e2e check lint types unit format bench bench-decisions bench-forecast bench-fleet soak chart clean lock
 
 help: ## Say what can be done here
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -93,6 +93,10 @@ bench-fleet: .venv/.synced ## Forecasts of 10,000 workloads: seconds and memory,
 
 soak: .venv/.synced parts ## Long runs on real servers: the leader killed twenty times (about five minutes)
 	@FORESAIL_KILLS=20 $(BIN)/pytest -q -s tests/real/test_operator_leading.py -k K11
+
+chart: .venv/.synced ## Write what is generated of the chart: values, schema, roles, table, plain manifests
+	@$(PYTHON) hack/parts ensure helm
+	@$(BIN)/python -m hack.chart
 
 lock: $(UV) ## Renew uv.lock after a change of dependencies
 	@$(UV) lock --python $(PYTHON)
