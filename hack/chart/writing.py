@@ -27,28 +27,26 @@ PAGE = f"""# Values of the chart
 """
 
 
-def fields(model: type[BaseModel], path: str = "") -> Iterator[tuple[str, str, Any, type[BaseModel] | None]]:
-    """Dotted name, meaning, default, and the model of a value that has values of its own."""
-    for name, field in model.model_fields.items():
-        default = field.get_default(call_default_factory=True)
-        nested = type(default) if isinstance(default, BaseModel) else None
-        yield f"{path}{field.alias or name}", field.description or "", default, nested
+def fields(part: BaseModel, path: str = "") -> Iterator[tuple[str, str, Any]]:
+    """Dotted name, meaning and default; the default of a value that has values of its own is a model again."""
+    for name, field in type(part).model_fields.items():
+        yield f"{path}{field.alias or name}", field.description or "", getattr(part, name)
 
 
 def values_yaml() -> str:
     lines = [f"# {HEAD}", ""]
-    _write(Values, "", lines)
+    _write(Values(), "", lines)
     return "\n".join(lines) + "\n"
 
 
-def _write(model: type[BaseModel], indent: str, lines: list[str]) -> None:
-    for name, meaning, default, nested in fields(model):
+def _write(part: BaseModel, indent: str, lines: list[str]) -> None:
+    for name, meaning, default in fields(part):
         if not indent and lines[-1]:
             lines.append("")
         lines.extend(f"{indent}# {line}" for line in textwrap.wrap(meaning, WIDTH - len(indent) - 2))
-        if nested is not None:
+        if isinstance(default, BaseModel):
             lines.append(f"{indent}{name}:")
-            _write(nested, f"{indent}  ", lines)
+            _write(default, f"{indent}  ", lines)
         else:
             lines.extend(f"{indent}{line}" for line in _yaml({name: default}).splitlines())
 
@@ -86,20 +84,22 @@ def _trim(schema: Any) -> None:
             _trim(each)
     for part in ("items", "anyOf", "additionalProperties"):
         _trim(schema.get(part))
+    if "patternProperties" in schema:
+        schema["additionalProperties"] = False
     schema.pop("title", None)
     if "$ref" in schema:
         schema.pop("default", None)
 
 
 def values_page() -> str:
-    return PAGE + "".join(_rows(Values, ""))
+    return PAGE + "".join(_rows(Values(), ""))
 
 
-def _rows(model: type[BaseModel], path: str) -> Iterator[str]:
-    for name, meaning, default, nested in fields(model, path):
-        if nested is not None:
+def _rows(part: BaseModel, path: str) -> Iterator[str]:
+    for name, meaning, default in fields(part, path):
+        if isinstance(default, BaseModel):
             yield f"| **`{name}`** | | {_cell(meaning)} |\n"
-            yield from _rows(nested, f"{name}.")
+            yield from _rows(default, f"{name}.")
         else:
             yield f"| `{name}` | `{_cell(json.dumps(default))}` | {_cell(meaning)} |\n"
 
