@@ -54,10 +54,10 @@ def root(
         raise typer.Exit
 
 
-def main() -> None:
-    """Run the command; errors of ours are one clear message on stderr, never a stack trace."""
+def main(called: str = "foresail") -> None:
+    """Run the command; errors of ours are one clear message on stderr, never a stack trace. called: in the usage."""
     try:
-        app()
+        app(prog_name=called)
     except Exception as error:
         from autoscaler.domain.errors import AutoscalerError, InvalidSpec, Retryable
 

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from autoscaler.cli import options
-from autoscaler.cli.record_app import DEFAULT_STORE, Store, When
+from autoscaler.cli import cluster_choice, options
+from autoscaler.cli.cluster_choice import DEFAULT_STORE, OPERATOR_NAMESPACE, OPERATOR_SERVICE, ClusterOptions
+from autoscaler.cli.record_app import Store, When
 
 FleetPaths = Annotated[list[Path], typer.Argument(help="YAML files or folders with PredictiveAutoscalers.")]
 Output = Annotated[str, typer.Option("--output", "-o", help="table or json.")]
@@ -64,14 +65,29 @@ def once(
 
 def explain(
     workload: Annotated[str, typer.Argument(help="NAMESPACE/NAME, or NAME where it is the only one.")],
-    store: Store = DEFAULT_STORE,
+    store: cluster_choice.MaybeStore = None,
     at: When = None,
     output: Output = "table",
+    kubeconfig: cluster_choice.Kubeconfig = None,
+    context: cluster_choice.Context = None,
+    in_cluster: cluster_choice.InCluster = False,
+    namespace: cluster_choice.Namespace = None,
+    operator_namespace: cluster_choice.OperatorNamespace = OPERATOR_NAMESPACE,
+    operator_service: cluster_choice.OperatorService = OPERATOR_SERVICE,
 ) -> None:
-    """Why this workload had this number at that time, in plain words."""
+    """Why this workload had this number at that time, in plain words; of a record on disk or of a cluster."""
+    cluster = ClusterOptions(
+        kubeconfig, context, in_cluster, namespace, operator_namespace=operator_namespace,
+        operator_service=operator_service,
+    )  # fmt: skip
+    if cluster.meant(store):
+        from autoscaler.cli.record_cluster import explain_from_cluster
+
+        explain_from_cluster(workload, cluster, at, output)
+        return
     from autoscaler.cli.record import explain_workload
 
-    explain_workload(workload, store, at, output)
+    explain_workload(workload, store or DEFAULT_STORE, at, output)
 
 
 def doctor(
@@ -116,11 +132,26 @@ def release(
 
 def get(
     workloads: Annotated[list[str] | None, typer.Argument(help="NAMESPACE/NAME or NAME; default: all.")] = None,
-    store: Store = DEFAULT_STORE,
+    store: cluster_choice.MaybeStore = None,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Refresh in a terminal until Ctrl-C.")] = False,
     output: Output = "table",
+    kubeconfig: cluster_choice.Kubeconfig = None,
+    context: cluster_choice.Context = None,
+    in_cluster: cluster_choice.InCluster = False,
+    namespace: cluster_choice.Namespace = None,
+    all_namespaces: cluster_choice.AllNamespaces = False,
+    operator_namespace: cluster_choice.OperatorNamespace = OPERATOR_NAMESPACE,
+    operator_service: cluster_choice.OperatorService = OPERATOR_SERVICE,
 ) -> None:
-    """The workloads of a service at a glance: state, replicas, forecast, data, recent demand."""
+    """Workloads at a glance, of a record on disk or of a cluster: state, replicas, forecast, recent demand."""
+    cluster = ClusterOptions(
+        kubeconfig, context, in_cluster, namespace, all_namespaces, operator_namespace, operator_service
+    )  # fmt: skip
+    if cluster.meant(store):
+        from autoscaler.cli.get_cluster import get_from_cluster
+
+        get_from_cluster(workloads or [], cluster, watch=watch, output=output)
+        return
     from autoscaler.cli.get import get_workloads
 
-    get_workloads(workloads or [], store, watch=watch, output=output)
+    get_workloads(workloads or [], store or DEFAULT_STORE, watch=watch, output=output)

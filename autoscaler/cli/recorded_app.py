@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from autoscaler.cli import options
-from autoscaler.cli.record_app import DEFAULT_STORE, Store, When
+from autoscaler.cli.cluster_choice import DEFAULT_STORE
+from autoscaler.cli.record_app import Store, When
 
 Context = Annotated[str | None, typer.Option(help="Context of the kubeconfig (default: its current one).")]
 

@@ -10,8 +10,12 @@ _PLAIN = "_.-=+*%#"
 UNKNOWN = "·"
 
 
-def sparkline(values: Sequence[float | None], width: int, *, plain: bool = False) -> str:
+def sparkline(
+    values: Sequence[float | None], width: int, *, plain: bool = False, top: float | None = None
+) -> str:  # fmt: skip
     """At most `width` characters, oldest left; heights from zero to the largest value, so that equal heights are equal.
+
+    top: what the full height stands for instead, so that several lines can be compared.
 
     Several values that share a character show their largest: a peak is never averaged away. None and NaN are
     unknown, shown as a dot and never as zero. plain: ASCII only.
@@ -19,7 +23,8 @@ def sparkline(values: Sequence[float | None], width: int, *, plain: bool = False
     if width < 1 or not values:
         return ""
     cells = [_largest(part) for part in _parts(values, min(width, len(values)))]
-    top = max((c for c in cells if c is not None), default=0.0)
+    largest = max((c for c in cells if c is not None), default=0.0)
+    top = largest if top is None else top
     ramp, gap = (_PLAIN, " ") if plain else (_BLOCKS, UNKNOWN)
     return "".join(gap if c is None else ramp[_height(c, top)] for c in cells)
 
