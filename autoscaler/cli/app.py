@@ -15,6 +15,7 @@ from autoscaler.cli.crds_app import crds
 from autoscaler.cli.import_app import import_app
 from autoscaler.cli.live_app import doctor, explain, get, once, release, run
 from autoscaler.cli.models_app import models_app
+from autoscaler.cli.notify_app import notify_app
 from autoscaler.cli.operator_app import operator
 from autoscaler.cli.order import InOrderOfUse
 from autoscaler.cli.outlook_app import outlook
@@ -33,6 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(models_app)
+app.add_typer(notify_app)
 app.add_typer(policy, name="policy")
 app.add_typer(import_app, name="import")
 
@@ -54,10 +56,16 @@ def root(
         raise typer.Exit
 
 
-def main(called: str = "foresail") -> None:
-    """Run the command; errors of ours are one clear message on stderr, never a stack trace. called: in the usage."""
+def main(called: str | None = None) -> None:
+    """Run the command; errors of ours are one clear message on stderr, never a stack trace.
+
+    called: its name in the usage; None = that of the program.
+    """
     try:
-        app(prog_name=called)
+        if called is None:
+            app()
+        else:
+            app(prog_name=called)
     except Exception as error:
         from autoscaler.domain.errors import AutoscalerError, InvalidSpec, Retryable
 

@@ -1,4 +1,4 @@
-"""The operator's read-only API as a user reaches it: through the API server's proxy of its Service, by his own rights."""
+"""The operator's read-only API as a user reaches it: by the API server's proxy of its Service, under his own rights."""
 
 from __future__ import annotations
 
