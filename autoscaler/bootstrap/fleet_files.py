@@ -11,6 +11,7 @@ from autoscaler.domain.errors import Problem
 from autoscaler.domain.fleet import Fleet
 from autoscaler.domain.workload import Workload, WorkloadRef
 from autoscaler.spec.compile import PrometheusSource, Recording, Source
+from autoscaler.spec.endpoints import allows
 from autoscaler.spec.fleet import PartialLoad
 from autoscaler.spec.kinds import PredictiveAutoscaler
 from autoscaler.spec.policy_merge import OwnPlaces
@@ -68,11 +69,11 @@ class FleetFiles:
     def _take_in(self, loaded: PartialLoad) -> None:
         """One reading takes effect at once."""
         self.policies = self.policies.after(loaded, self.policies_in)
-        self._autoscalers = self._standing(loaded)
         sources = {s.name: s for s in loaded.fleet.compiled_sources}
         lost = {r.name for r in loaded.refused if r.kind == "MetricsSource"}
         stay = {n: s for n, s in self.sources.items() if n not in sources and (loaded.unnamed or n in lost)}
         self.sources = stay | sources
+        self._autoscalers = self._standing(loaded)
         self.problems = (*loaded.problems, *loaded.knock_on)
         refused = {(r.namespace, r.name) for r in loaded.refused if r.kind == "PredictiveAutoscaler"}
         self.refused, self.unnamed = frozenset(WorkloadRef(*r) for r in refused), loaded.unnamed
@@ -94,7 +95,7 @@ class FleetFiles:
             self.fleet = Fleet(workloads)
 
     def _standing(self, loaded: PartialLoad) -> dict[WorkloadRef, Placed]:
-        """The valid ones, and of those that are refused the last valid form."""
+        """The valid ones, and of those that are refused the last valid form: but not from a source closed to it."""
         fleet = loaded.fleet
         valid = {
             WorkloadRef(a.metadata.namespace, a.metadata.name): (a, places)
@@ -104,9 +105,15 @@ class FleetFiles:
         kept = {
             ref: placed
             for ref, placed in self._autoscalers.items()
-            if ref not in valid and (loaded.unnamed or (ref.namespace, ref.name) in refused)
+            if ref not in valid
+            and (loaded.unnamed or (ref.namespace, ref.name) in refused)
+            and self._may_ask(ref, placed[0])
         }
         return kept | valid
+
+    def _may_ask(self, ref: WorkloadRef, autoscaler: PredictiveAutoscaler) -> bool:
+        named = (self.sources.get(d.source) for d in (*autoscaler.spec.demands, *autoscaler.spec.signals))
+        return all(source is None or allows(source.allowed, ref.namespace) for source in named)
 
 
 def stamps_of(paths: Sequence[Path]) -> list[tuple[str, int, int]]:

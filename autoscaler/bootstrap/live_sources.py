@@ -189,9 +189,11 @@ def in_words(source: Source) -> str:
         return f"file {source.path}"
     ways = [
         (source.bearer_token_file, "bearer token"),
+        (source.bearer_token_secret, f"bearer token in {source.bearer_token_secret}"),
         (source.basic_user, f"basic auth as {source.basic_user}"),
         (source.cert_file, "client certificate"),
-        (source.ca_file, "own CA"),
+        (source.cert_secret, "client certificate"),
+        (source.ca_file or source.ca_secret, "own CA"),
         (source.proxy, f"through {source.proxy}"),
         (source.headers, "headers " + " ".join(name for name, _ in source.headers)),
     ]

@@ -18,13 +18,17 @@ from autoscaler.adapters.operator_metrics import OperatorMetrics, WatchFacts
 from autoscaler.adapters.telemetry import Telemetry
 from autoscaler.bootstrap.clusters import CALL_S, connect
 from autoscaler.bootstrap.fleet_objects import FleetObjects
+from autoscaler.bootstrap.live_sources import ServerReader
 from autoscaler.bootstrap.operator_caretaker import LedCaretaker
 from autoscaler.bootstrap.operator_teller import StatusTeller
+from autoscaler.bootstrap.servers import open_server
 from autoscaler.bootstrap.service import OpenServer, Outside, Service, composed
 from autoscaler.bootstrap.settings import ServiceSettings
+from autoscaler.bootstrap.source_secrets import SourceSecrets
 from autoscaler.domain.decision import Decisions
 from autoscaler.domain.errors import Refused
 from autoscaler.ports.clock import Clock
+from autoscaler.spec.compile import PrometheusSource
 
 log = logging.getLogger("foresail")
 
@@ -67,11 +71,14 @@ class Operator:
     _waiting: bool = False
     _failed: bool = False
     _campaigning: bool = False
+    secrets: SourceSecrets | None = None
     _lifelines: list[Connection] = field(default_factory=list)
 
     def start(self) -> None:
         """Begin to read. It stands for the Lease with its first successful tick."""
         self.files.cache.start()
+        if self.secrets is not None:
+            self.secrets.start()
 
     def tick(self) -> Decisions | None:
         """One tick; None before the first full reading, and when the tick failed."""
@@ -147,6 +154,8 @@ class Operator:
         self.files.cache.stop()
         if self.service is not None:
             self.service.close()
+        if self.secrets is not None:
+            self.secrets.stop()
         for lifeline in (*self._lifelines, self.connection):
             lifeline.close()
 
@@ -180,12 +189,26 @@ def operator(settings: OperatorSettings, opener: OpenServer | None = None) -> Op
             raise Refused(f"--policies {path}: no such file or folder; check the path")
     files = FleetObjects((), cache=cache, site=settings.service.site, policies_in=settings.service.policies)
 
+    secrets = SourceSecrets(watch_line, settings.lease.namespace, files)
+
+    def open_with_secrets(source: PrometheusSource) -> ServerReader:
+        return open_server(source, settings.service.deadline_s, secrets)
+
     def make() -> Service:
         files.refresh()
-        return composed(settings.service, files, Outside(open_led, None, opener, telemetry))
+        return composed(settings.service, files, Outside(open_led, None, opener or open_with_secrets, telemetry))
 
     metrics = OperatorMetrics(telemetry.registry)
     teller = StatusTeller(Reporter(connection, settings.lease.identity), elector, metrics)
     return Operator(
-        settings, connection, files, elector, make, telemetry, metrics, teller, _lifelines=[lease_line, watch_line]
+        settings,
+        connection,
+        files,
+        elector,
+        make,
+        telemetry,
+        metrics,
+        teller,
+        secrets=secrets,
+        _lifelines=[lease_line, watch_line],
     )

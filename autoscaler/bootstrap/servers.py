@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
 
 from autoscaler.adapters.prometheus.client import PrometheusClient
 from autoscaler.adapters.prometheus.faults import QueryFault
 from autoscaler.adapters.prometheus.health import SourceHealth
 from autoscaler.adapters.prometheus.reader import PrometheusReader
-from autoscaler.adapters.prometheus.settings import PrometheusSettings
+from autoscaler.adapters.prometheus.settings import PrometheusSettings, Secret
+from autoscaler.domain.errors import Refused
 from autoscaler.domain.series import SeriesBatch
 from autoscaler.domain.workload import Demand
 from autoscaler.ports.metrics import MetricsReader
-from autoscaler.spec.compile import PrometheusSource
+from autoscaler.spec.compile import PrometheusSource, SecretKey
 
 GREETING_S = 3.0
 SHARE_OF_DEADLINE = 0.8
@@ -49,8 +52,30 @@ class LiveServer:
                 reader.close()
 
 
-def settings_of(source: PrometheusSource, most_s: float | None = None) -> PrometheusSettings:
-    """most_s: longest wait for one answer, whatever the source says."""
+class Secrets(Protocol):
+    """Where texts of Secrets are kept. Refused, with the reason, when one cannot be had."""
+
+    def secret(self, named: SecretKey) -> Secret: ...
+
+    def file(self, named: SecretKey) -> Path: ...
+
+
+def settings_of(
+    source: PrometheusSource, most_s: float | None = None, secrets: Secrets | None = None
+) -> PrometheusSettings:
+    """most_s: longest wait for one answer, whatever the source says. secrets: None = there is no cluster to ask.
+
+    Refused when the source names a Secret that cannot be had.
+    """
+    if source.secrets and secrets is None:
+        raise Refused(
+            f"{source.secrets[0]}: Secrets are read by the operator alone; a file names files, as bearerTokenFile"
+        )
+
+    def file(path: Path | None, named: SecretKey | None) -> Path | None:
+        return path if named is None or secrets is None else secrets.file(named)
+
+    text = source.bearer_token_secret or source.basic_password_secret
     usual = PrometheusSettings(source.name, source.url).replica_labels
     return PrometheusSettings(
         name=source.name,
@@ -59,9 +84,10 @@ def settings_of(source: PrometheusSource, most_s: float | None = None) -> Promet
         bearer_token_file=source.bearer_token_file,
         basic_user=source.basic_user,
         basic_password_file=source.basic_password_file,
-        ca_file=source.ca_file,
-        cert_file=source.cert_file,
-        key_file=source.key_file,
+        secret=None if text is None or secrets is None else secrets.secret(text),
+        ca_file=file(source.ca_file, source.ca_secret),
+        cert_file=file(source.cert_file, source.cert_secret),
+        key_file=file(source.key_file, source.key_secret),
         proxy=source.proxy,
         timeout_s=source.timeout_s if most_s is None else min(source.timeout_s, most_s),
         stale_after_s=source.stale_after_s,
@@ -70,9 +96,9 @@ def settings_of(source: PrometheusSource, most_s: float | None = None) -> Promet
     )
 
 
-def open_server(source: PrometheusSource, deadline_s: float) -> LiveServer:
+def open_server(source: PrometheusSource, deadline_s: float, secrets: Secrets | None = None) -> LiveServer:
     """deadline_s: of the load that its queries are part of."""
-    settings = settings_of(source, deadline_s * SHARE_OF_DEADLINE)
+    settings = settings_of(source, deadline_s * SHARE_OF_DEADLINE, secrets)
     client = PrometheusClient(settings)
     return LiveServer(client, PrometheusReader(settings, client), PrometheusReader(settings, client))
 

@@ -42,7 +42,7 @@ from autoscaler.spec.scalars import (
     whole_seconds,
 )
 from autoscaler.spec.signals import to_signal, to_watching
-from autoscaler.spec.sources import TlsSpec
+from autoscaler.spec.sources import SecretKeySpec, TlsSpec
 from autoscaler.spec.when import window_of
 
 DEFAULT_RISK = "0.5%"
@@ -60,12 +60,25 @@ class Recording:
     name: str
     path: Path
     step_s: int | None
+    allowed: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SecretKey:
+    """A key of a Secret in the operator's own namespace."""
+
+    name: str
+    key: str
+
+    def __str__(self) -> str:
+        return f"key {self.key} of Secret {self.name}"
 
 
 @dataclass(frozen=True, slots=True)
 class PrometheusSource:
     """A MetricsSource that is a server with the Prometheus API. Paths are as the process can open them.
 
+    allowed: patterns of namespaces whose workloads may name it; None = all.
     url: without a slash at its end. headers, params: pairs of name and value. replica_labels: those in which two
     copies of one series may differ; None = the usual ones.
     """
@@ -84,6 +97,20 @@ class PrometheusSource:
     proxy: str | None = None
     params: tuple[tuple[str, str], ...] = ()
     replica_labels: tuple[str, ...] | None = None
+    allowed: tuple[str, ...] | None = None
+    bearer_token_secret: SecretKey | None = None
+    basic_password_secret: SecretKey | None = None
+    ca_secret: SecretKey | None = None
+    cert_secret: SecretKey | None = None
+    key_secret: SecretKey | None = None
+
+    @property
+    def secrets(self) -> tuple[SecretKey, ...]:
+        """All that it names."""
+        named = (
+            self.bearer_token_secret, self.basic_password_secret, self.ca_secret, self.cert_secret, self.key_secret
+        )  # fmt: skip
+        return tuple(s for s in named if s is not None)
 
 
 Source = Recording | PrometheusSource
@@ -123,7 +150,8 @@ def to_source(source: MetricsSource, folder: Path) -> Source:
     """`folder` is where the source's own document lies; a relative path starts there."""
     name, file, server = source.metadata.name, source.spec.file, source.spec.prometheus
     if file is not None:
-        return Recording(name, folder / file.path, None if file.step is None else whole_seconds(file.step))
+        step_s = None if file.step is None else whole_seconds(file.step)
+        return Recording(name, folder / file.path, step_s, source.spec.allowed_namespaces)
     if server is None:
         raise ValueError(f"MetricsSource {name} has neither file nor prometheus")
 
@@ -146,7 +174,17 @@ def to_source(source: MetricsSource, folder: Path) -> Source:
         proxy=None if server.proxy is None else proxy_of(server.proxy),
         params=tuple(sorted(server.params.items())),
         replica_labels=server.replica_labels,
+        allowed=source.spec.allowed_namespaces,
+        bearer_token_secret=_secret(server.bearer_token_secret),
+        basic_password_secret=None if basic is None else _secret(basic.password_secret),
+        ca_secret=_secret(tls.ca_secret),
+        cert_secret=_secret(tls.cert_secret),
+        key_secret=_secret(tls.key_secret),
     )
+
+
+def _secret(named: SecretKeySpec | None) -> SecretKey | None:
+    return None if named is None else SecretKey(named.name, named.key)
 
 
 def _demand(demand: DemandSpec) -> Demand:

@@ -70,10 +70,21 @@ AUTOSCALER: dict[type[Part], Between] = {
 }  # fmt: skip
 
 _SOURCE_NEEDS = "needs exactly one of file and prometheus"
+_LENDS = " || ".join(
+    there(f"prometheus.{path}")
+    for path in ("bearerTokenSecret", "basicAuth.passwordSecret", "tls.caSecret", "tls.certSecret")
+)
 SOURCE: dict[type[Part], Between] = {
     sources.MetricsSourceSpec: Between(
-        ("_exactly_one",),
+        ("_exactly_one", "_lent_to_somebody"),
         (
+            Rule(
+                f"has(self.allowedNamespaces) || !({_LENDS})",
+                "has to be said for a source with a Secret, as who names it asks with our credentials: write "
+                'allowedNamespaces: [shop, "team-a-*"], or ["*"] for all',
+                ".allowedNamespaces",
+                ("allowedNamespaces", "prometheus"),
+            ),
             Rule("has(self.file) || has(self.prometheus)", f"{_SOURCE_NEEDS}, and has none"),
             Rule("!(has(self.file) && has(self.prometheus))", f"{_SOURCE_NEEDS}: write a MetricsSource for each"),
         ),
@@ -87,6 +98,11 @@ SOURCE: dict[type[Part], Between] = {
                 reads=("basicAuth", "bearerTokenFile"),
             ),
             Rule(
+                f"!has(self.bearerTokenSecret) || !(has(self.basicAuth) || {text('bearerTokenFile')})",
+                "takes one of bearerTokenSecret, bearerTokenFile and basicAuth: remove the others",
+                reads=("basicAuth", "bearerTokenFile", "bearerTokenSecret"),
+            ),
+            Rule(
                 "!has(self.tls) || self.url.lowerAscii().startsWith('https:')",
                 "has no meaning for an http URL: write https:// in url, or remove tls",
                 ".tls",
@@ -94,11 +110,27 @@ SOURCE: dict[type[Part], Between] = {
             ),
         ),
     ),
-    sources.TlsSpec: Between(
-        ("_checked_always",),
-        (Rule(f"{text('certFile')} == {text('keyFile')}", "certFile and keyFile go together: name both, or neither"),),
+    sources.BasicAuthSpec: Between(
+        ("_one_password",),
+        (
+            Rule(
+                f"{text('passwordFile')} != has(self.passwordSecret)",
+                "needs exactly one of passwordFile and passwordSecret: {name: ..., key: ...}",
+            ),
+        ),
     ),
-}
+    sources.TlsSpec: Between(
+        ("_checked_always", "_one_place_each"),
+        (
+            Rule(f"{text('certFile')} == {text('keyFile')}", "certFile and keyFile go together: name both, or neither"),
+            Rule("has(self.certSecret) == has(self.keySecret)",
+                 "certSecret and keySecret go together: name both, or neither"),
+            Rule(f"!({text('caFile')} && has(self.caSecret))", "takes either caFile or caSecret: remove one of them"),
+            Rule(f"!({text('certFile')} && has(self.certSecret))",
+                 "takes either certFile or certSecret: remove one of them"),
+        ),
+    ),
+}  # fmt: skip
 """No way to leave certificates unchecked exists: what asks for one is an unknown field."""
 
 

@@ -203,6 +203,14 @@ GRAMMARS: dict[Callable[..., Any], Grammar] = {
         2048,
     ),
     _validator(endpoints.SecretFile): Grammar((_NO_URL, _LINE, _NOT_SECRET), 4096),
+    _validator(endpoints.SecretKey): Grammar(
+        (matching("[-._a-zA-Z0-9]{1,253}", 'not a key of a Secret, for example "token"'),), 253
+    ),
+    _validator(endpoints.NamespacePattern): Grammar(
+        (matching("[a-z0-9*]([-a-z0-9*]{0,61}[a-z0-9*])?",
+                  'not the name of a namespace, nor one with * in it, for example "team-a-*"'),),
+        63,
+    ),
     _validator(endpoints.LabelName): Grammar(
         (matching("[a-zA-Z_][a-zA-Z0-9_]{0,127}", 'not the name of a label, for example "prometheus_replica"'),), 128
     ),

@@ -18,6 +18,8 @@ MAX_TIMEOUT_S = 120.0
 _HOST = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9._]{0,252})|[0-9A-Fa-f:.]{2,45}", re.ASCII)
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}", re.ASCII)
 _HEADER_VALUE = re.compile(r"[\x21-\x7e]([\x20-\x7e]{0,1022}[\x21-\x7e])?", re.ASCII)
+_SECRET_KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}", re.ASCII)
+_NAMESPACE_PATTERN = re.compile(r"[a-z0-9*]([-a-z0-9*]{0,61}[a-z0-9*])?", re.ASCII)
 _LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]{0,127}", re.ASCII)
 _PARAM = re.compile(r"[A-Za-z_][A-Za-z0-9_.\[\]-]{0,63}", re.ASCII)
 SECRET_WORD = re.compile(
@@ -115,6 +117,25 @@ def _file(text: str) -> str:
     return text
 
 
+def _secret_key(text: str) -> str:
+    if not _SECRET_KEY.fullmatch(text):
+        raise slip("is not a key of a Secret: letters, digits, -, _ and .", 'for example "token"', secret=True)
+    return text
+
+
+def _namespace_pattern(text: str) -> str:
+    if not _NAMESPACE_PATTERN.fullmatch(text):
+        raise slip("is not the name of a namespace, nor one with * in it", 'for example "shop", or "team-a-*"')
+    return text
+
+
+def allows(patterns: tuple[str, ...] | None, namespace: str) -> bool:
+    """Whether one of the patterns fits; None fits all."""
+    if patterns is None:
+        return True
+    return any(re.fullmatch(re.escape(p).replace(r"\*", "[-a-z0-9]*"), namespace) for p in patterns)
+
+
 def _label_name(text: str) -> str:
     if not _LABEL_NAME.fullmatch(text):
         raise slip("is not the name of a label", 'for example "prometheus_replica"')
@@ -130,5 +151,7 @@ def _timeout(text: str) -> str:
 Url = Annotated[str, AfterValidator(lambda text: (url_of(text), text)[1])]
 ProxyUrl = Annotated[str, AfterValidator(lambda text: (proxy_of(text), text)[1])]
 SecretFile = Annotated[str, AfterValidator(_file)]
+SecretKey = Annotated[str, AfterValidator(_secret_key)]
+NamespacePattern = Annotated[str, AfterValidator(_namespace_pattern)]
 LabelName = Annotated[str, AfterValidator(_label_name)]
 Timeout = Annotated[str, AfterValidator(_timeout)]

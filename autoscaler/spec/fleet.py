@@ -17,6 +17,7 @@ from autoscaler.domain.errors import Problem
 from autoscaler.domain.workload import Workload
 from autoscaler.spec.compile import PrometheusSource, Recording, Source, to_source
 from autoscaler.spec.complaints import complaints, problem_at
+from autoscaler.spec.endpoints import allows
 from autoscaler.spec.kinds import API_VERSION, KINDS, GuardPolicy, Kind, MetricsSource, PredictiveAutoscaler
 from autoscaler.spec.nodes import Document, Table, plain
 from autoscaler.spec.policy_match import Matcher, PlacedPolicy
@@ -215,6 +216,23 @@ def _check_sources(candidate: _Candidate, sources: dict[str, _Candidate], known:
         elif source.problems:
             message = f"the MetricsSource at {source.place} is itself refused"
             candidate.knock_on.append(problem_at(document, path, message, value=shown(name), remedy="mend that one"))
+        elif isinstance(source.model, MetricsSource) and candidate.ref is not None:
+            candidate.problems += _not_allowed(candidate, path, source.model, sources)
+
+
+def _not_allowed(
+    candidate: _Candidate, path: tuple[str | int, ...], source: MetricsSource, sources: Mapping[str, _Candidate]
+) -> Iterable[Problem]:
+    """Whoever runs the source says for whom it is."""
+    namespace = candidate.ref.namespace if candidate.ref else ""
+    if allows(source.spec.allowed_namespaces, namespace):
+        return
+    name, others = source.metadata.name, (c.model for c in sources.values() if isinstance(c.model, MetricsSource))
+    for_it = sorted(m.metadata.name for m in others if allows(m.spec.allowed_namespaces, namespace))
+    instead = f"name one that is ({', '.join(for_it[:5])}), or " if for_it else ""
+    remedy = f"{instead}ask whoever runs {name} to add {namespace} to its allowedNamespaces"
+    message = f"this MetricsSource is not for namespace {namespace}"
+    yield problem_at(candidate.document, path, message, value=shown(name), remedy=remedy)
 
 
 def _gather(candidates: Sequence[_Candidate]) -> PartialLoad:

@@ -40,14 +40,34 @@ class FileSpec(Part):
     )
 
 
+class SecretKeySpec(Part):
+    """A key of a Secret in the operator's own namespace; read again once a minute, and when it is refused."""
+
+    name: scalars.Subdomain = Field(description="Name of the Secret.", examples=["prod-metrics"])
+    key: endpoints.SecretKey = Field(description="Key in its data.", examples=["token"])
+
+
 class BasicAuthSpec(Part):
-    """A user and the file with their password, which is read again when the server refuses it."""
+    """A user, and where their password is; it is read again when the server refuses it."""
 
     username: scalars.OneLine = Field(description="The user's name.", examples=["foresail"])
-    password_file: endpoints.SecretFile = Field(
-        description="Path of the file that holds the password; relative to the folder of this document.",
+    password_file: endpoints.SecretFile | None = Field(
+        default=None,
+        description="Path of the file that holds the password; relative to the folder of this document. In files only.",
         examples=["/etc/foresail/prod/password"],
     )
+    password_secret: SecretKeySpec | None = Field(
+        default=None,
+        description="The Secret that holds the password, instead of passwordFile.",
+        examples=[{"name": "prod-metrics", "key": "password"}],
+    )
+
+    @model_validator(mode="after")
+    def _one_password(self) -> BasicAuthSpec:
+        if (self.password_file is None) == (self.password_secret is None):
+            message = "needs exactly one of passwordFile and passwordSecret"
+            raise scalars.slip(message, "an object in a cluster takes passwordSecret: {name: ..., key: ...}")
+        return self
 
 
 class TlsSpec(Part):
@@ -55,22 +75,52 @@ class TlsSpec(Part):
 
     ca_file: endpoints.SecretFile | None = Field(
         default=None,
-        description="Path of the CA's certificate (PEM). Default: the CAs that this machine trusts.",
+        description="Path of the CA's certificate (PEM). Default: the CAs that this machine trusts. In files only.",
         examples=["/etc/foresail/prod/ca.crt"],
     )
     cert_file: endpoints.SecretFile | None = Field(
         default=None,
-        description="Path of our client certificate (PEM), for a server that asks for one; goes with keyFile.",
+        description="Path of our client certificate (PEM), for a server that asks for it; with keyFile. In files only.",
         examples=["/etc/foresail/prod/tls.crt"],
     )
     key_file: endpoints.SecretFile | None = Field(
-        default=None, description="Path of the key of certFile (PEM).", examples=["/etc/foresail/prod/tls.key"]
+        default=None,
+        description="Path of the key of certFile (PEM). In files only.",
+        examples=["/etc/foresail/prod/tls.key"],
+    )
+
+    ca_secret: SecretKeySpec | None = Field(
+        default=None,
+        description="The Secret with the CA's certificate, instead of caFile.",
+        examples=[{"name": "prod-metrics", "key": "ca.crt"}],
+    )
+    cert_secret: SecretKeySpec | None = Field(
+        default=None,
+        description="The Secret with our client certificate, instead of certFile; goes with keySecret.",
+        examples=[{"name": "prod-metrics", "key": "tls.crt"}],
+    )
+    key_secret: SecretKeySpec | None = Field(
+        default=None,
+        description="The Secret with the key of certSecret.",
+        examples=[{"name": "prod-metrics", "key": "tls.key"}],
     )
 
     @model_validator(mode="before")
     @classmethod
     def _checked_always(cls, data: Any) -> Any:
         return refuse_skipping(data)
+
+    @model_validator(mode="after")
+    def _one_place_each(self) -> TlsSpec:
+        if self.ca_file is not None and self.ca_secret is not None:
+            raise scalars.slip("takes either caFile or caSecret, not both", "remove one of them")
+        if self.cert_secret is not None and self.cert_file is not None:
+            raise scalars.slip("takes either certFile or certSecret, not both", "remove one of them")
+        if (self.cert_file is None) != (self.key_file is None):
+            raise scalars.slip("certFile and keyFile go together", "name both, or neither")
+        if (self.cert_secret is None) != (self.key_secret is None):
+            raise scalars.slip("certSecret and keySecret go together", "name both, or neither")
+        return self
 
 
 Texts = Annotated[dict[str, str], Field(max_length=64), BeforeValidator(without_nulls)]
@@ -103,8 +153,15 @@ class PrometheusSpec(Part):
     )
     bearer_token_file: endpoints.SecretFile | None = Field(
         default=None,
-        description="Path of the file with a bearer token; read again when refused. Relative to this document.",
+        description=(
+            "Path of the file with a bearer token; read again when refused. Relative to this document. In files only."
+        ),
         examples=["/var/run/secrets/kubernetes.io/serviceaccount/token"],
+    )
+    bearer_token_secret: SecretKeySpec | None = Field(
+        default=None,
+        description="The Secret with a bearer token, instead of bearerTokenFile.",
+        examples=[{"name": "prod-metrics", "key": "token"}],
     )
     basic_auth: BasicAuthSpec | None = Field(
         default=None,
@@ -142,14 +199,28 @@ class PrometheusSpec(Part):
     def _fits_together(self) -> PrometheusSpec:
         if self.basic_auth is not None and self.bearer_token_file is not None:
             raise scalars.slip("takes either bearerTokenFile or basicAuth, not both", "remove one of them")
+        if self.bearer_token_secret is not None and (self.basic_auth or self.bearer_token_file):
+            message = "takes one of bearerTokenSecret, bearerTokenFile and basicAuth"
+            raise scalars.slip(message, "remove the others")
         if self.tls is None:
             return self
         if not self.url.lower().startswith("https:"):
             message = "has no meaning for an http URL"
             raise scalars.slip(message, "write https:// in url, or remove tls", ("tls",), of_key=True)
-        if (self.tls.cert_file is None) != (self.tls.key_file is None):
-            raise scalars.slip("certFile and keyFile go together", "name both, or neither", ("tls",))
         return self
+
+    @property
+    def lends(self) -> bool:
+        """Whether it goes in with a Secret: then who may name it has to be said."""
+        basic, tls = self.basic_auth, self.tls
+        return bool(
+            self.bearer_token_secret
+            or (basic and basic.password_secret)
+            or (tls and (tls.ca_secret or tls.cert_secret))
+        )
+
+
+Allowed = Annotated[tuple[endpoints.NamespacePattern, ...], Field(strict=False, min_length=1, max_length=256)]
 
 
 class MetricsSourceSpec(Part):
@@ -165,6 +236,22 @@ class MetricsSourceSpec(Part):
         description="Ask a server that speaks the Prometheus API; a demand's query is PromQL.",
         examples=[{"url": "http://prometheus.monitoring:9090"}],
     )
+    allowed_namespaces: Allowed | None = Field(
+        default=None,
+        description=(
+            "Namespaces whose PredictiveAutoscalers may name this source; * stands for any letters. Required with a "
+            "Secret. Default: all, for whoever reaches the server may ask it without us too."
+        ),
+        examples=[["shop", "team-a-*"]],
+    )
+
+    @model_validator(mode="after")
+    def _lent_to_somebody(self) -> MetricsSourceSpec:
+        if self.prometheus is not None and self.prometheus.lends and self.allowed_namespaces is None:
+            message = "has to be said for a source with a Secret: who names it asks with our credentials"
+            remedy = 'write allowedNamespaces: [shop, "team-a-*"], or ["*"] for all'
+            raise scalars.slip(message, remedy, ("allowedNamespaces",), of_key=True)
+        return self
 
     @model_validator(mode="after")
     def _exactly_one(self) -> MetricsSourceSpec:

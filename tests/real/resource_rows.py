@@ -7,6 +7,7 @@ from typing import Any
 from tests.real.resources import ANOMALY, DATES, GONE, ONCE, STEP, WEEKLY
 
 PA, MS, GP = "PredictiveAutoscaler", "MetricsSource", "GuardPolicy"
+SECRET = {"name": "prod-metrics", "key": "token"}
 BAD_ONCE = {"once": {"from": "2027-01-04T00:00:00Z", "until": "2026-12-20T00:00:00Z"}}
 LONG_ONCE = {"once": {"from": "2026-01-01T00:00:00Z", "until": "2027-06-01T00:00:00Z"}}
 CONDITION = "spec.limits.conditions"
@@ -100,6 +101,14 @@ BAD: list[Row] = [
     (MS, "spec.prometheus.params", {"query": "up"}, "spec.prometheus.params", "we set ourselves"),
     (MS, "spec.prometheus.params", {"api_key": "x"}, "spec.prometheus.params", "looks like a credential"),
     (MS, "spec.prometheus.replicaLabels", ["a-b"], "spec.prometheus.replicaLabels[0]", "name of a label"),
+    (MS, "spec.allowedNamespaces", ["Shop"], "spec.allowedNamespaces[0]", "name of a namespace"),
+    (MS, "spec.allowedNamespaces", [], "spec.allowedNamespaces", "at least 1"),
+    (MS, "spec.prometheus.tls.caSecret", SECRET, "spec.prometheus.tls", "either caFile or caSecret"),
+    (MS, "spec.prometheus.tls.certSecret", SECRET, "spec.prometheus.tls", "certSecret and keySecret go together"),
+    (MS, "spec.prometheus.bearerTokenSecret", SECRET, "spec.prometheus", "one of bearerTokenSecret"),
+    (MS, "spec.prometheus.basicAuth.passwordSecret", SECRET, "spec.prometheus.basicAuth", "exactly one of"),
+    (MS, "spec", {"prometheus": {"url": "http://p", "bearerTokenSecret": SECRET}},
+     "spec.allowedNamespaces", "Secret"),
     (MS, "spec.prometheus.proxy", "http://proxy/path", "spec.prometheus.proxy", "scheme, a host and a port"),
     ("a file", "spec.file.path", "https://x.test/a.csv", "spec.file.path", "local file"),
     ("a file", "spec.file.path", "/etc/passwd", "spec.file.path", "neither a CSV nor"),
@@ -198,6 +207,9 @@ GOOD: list[Change] = [
     (MS, "spec.prometheus.headers", GONE),
     (MS, "spec.prometheus.headers", {"X-A": None}),
     (MS, "spec.prometheus.timeout", "2m"),
+    (MS, "spec.allowedNamespaces", ["*"]),
+    (MS, "spec.prometheus.basicAuth", {"username": "u", "passwordSecret": SECRET}),
+    (MS, "spec.prometheus.tls", {"caSecret": SECRET, "certSecret": SECRET, "keySecret": SECRET}),
     ("a file", "spec.file.step", GONE),
     ("a file", "spec.file.path", "demand/web.CSV.GZ"),
     (GP, "spec.selector.matchExpressions", GONE),

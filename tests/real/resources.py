@@ -59,6 +59,7 @@ SPECS: dict[str, dict[str, Any]] = {
         "pause": {"direction": "Down", "owner": "mia", "reason": "load test", "until": "2026-03-01T06:00:00Z"},
     },
     "MetricsSource": {
+        "allowedNamespaces": ["shop", "team-a-*"],
         "prometheus": {
             "url": "https://prometheus.example.com:9090/tenant",
             "timeout": "5s",

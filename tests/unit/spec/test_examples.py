@@ -84,6 +84,12 @@ CASE = {
 }
 BESIDE: dict[tuple[str, str], dict[str, object] | None] = {
     ("PredictiveAutoscalerSpec", "actuation"): {"acknowledge": ["NoReactiveBackup"]},
+    ("BasicAuthSpec", "username"): {"passwordFile": "/etc/p"},
+    ("TlsSpec", "cert_file"): {"keyFile": "/etc/k"},
+    ("TlsSpec", "key_file"): {"certFile": "/etc/c"},
+    ("TlsSpec", "cert_secret"): {"keySecret": {"name": "prod", "key": "tls.key"}},
+    ("TlsSpec", "key_secret"): {"certSecret": {"name": "prod", "key": "tls.crt"}},
+    ("MetricsSourceSpec", "allowed_namespaces"): {"file": {"path": "web.csv"}},
     ("ScheduleSpec", "name"): {"min": 2},
     ("EventSpec", "name"): {"uplift": 1.5},
     ("UpLimits", "may_cause_shortage"): {"selectPolicy": "Disabled"},
