@@ -13,6 +13,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from tests.real.parts import require_part
+from tests.real.rest import Rest
 
 CHART = Path(__file__).parents[2] / "charts" / "foresail"
 Thing = dict[str, Any]
@@ -67,3 +68,25 @@ def the(found: Sequence[Thing], kind: str, ending: str = "") -> Thing:
 
 def is_hook(thing: Thing) -> bool:
     return "helm.sh/hook" in (thing["metadata"].get("annotations") or {})
+
+
+COLLECTIONS = {
+    "ServiceAccount": "/api/v1/{in_}serviceaccounts", "Secret": "/api/v1/{in_}secrets",
+    "ConfigMap": "/api/v1/{in_}configmaps", "Service": "/api/v1/{in_}services",
+    **{kind: f"/apis/rbac.authorization.k8s.io/v1/{{in_}}{kind.lower()}s"
+       for kind in ("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")},
+}  # fmt: skip
+ACCESS = ("ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")
+
+
+def create(admin: Rest, thing: Thing) -> None:
+    namespace = thing["metadata"].get("namespace")
+    inside = f"namespaces/{namespace}/" if namespace else ""
+    admin.create(COLLECTIONS[thing["kind"]].format(in_=inside), thing)
+
+
+def grant(admin: Rest, found: Sequence[Thing], *, hooks: bool = False) -> None:
+    """The accounts and rights among what was rendered, and nothing else of it."""
+    for thing in found:
+        if thing["kind"] in ACCESS and is_hook(thing) == hooks:
+            create(admin, thing)

@@ -1,5 +1,5 @@
-"""`foresail operator` as it runs in a cluster: several processes, each a user of its own, so that the audit log tells
-them apart, with the rights that the product asks for and no more."""
+"""`foresail operator` as it runs in a cluster: processes with a service account each, so that the audit log
+tells them apart, with exactly the rights that the chart grants."""
 
 from __future__ import annotations
 
@@ -13,19 +13,24 @@ from pathlib import Path
 from typing import Any
 
 from autoscaler.adapters.kubernetes.objects import GROUP
-from autoscaler.adapters.kubernetes.permissions import ACT_ON_HPA, OBSERVE, OPERATOR, lease_rules, scale_rule
 from tests.real.controlplane import ControlPlane
+from tests.real.helming import Helm, grant
 from tests.real.manifests import deployment, hpa
 from tests.real.rest import Refusal, Rest
 from tests.real.servers import free_port, wait_until
 from tests.real.web import fetch
 
-USERS = ("operator-0", "operator-1", "operator-2")
+HOME = "default"
+"""Where the accounts and the Lease are."""
+NAMES = ("operator-0", "operator-1", "operator-2")
+USERS = tuple(f"system:serviceaccount:{HOME}:{name}" for name in NAMES)
+"""As the audit log has them."""
+TOKEN_S = 4 * 3600
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 HEAD = {"apiVersion": "foresail.dev/v1alpha1"}
 HPAS = "/apis/autoscaling/v2/namespaces/{}/horizontalpodautoscalers"
 DEPLOYMENTS = "/apis/apps/v1/namespaces/{}/deployments"
-LEASE = "/apis/coordination.k8s.io/v1/namespaces/default/leases/foresail"
+LEASE = f"/apis/coordination.k8s.io/v1/namespaces/{HOME}/leases/foresail"
 FAST = {"scaleUp": {"policies": [{"type": "Percent", "value": 1000, "periodSeconds": 15}]}}
 
 
@@ -85,14 +90,17 @@ class Operators:
         self.admin = self.plane.rest()
 
     def start(self, which: int = 0, *more: str, url: str | None = None) -> None:
-        user = USERS[which]
+        name, user = NAMES[which], USERS[which]
         self.ports[which] = free_port()
         here = self.folder / user
         here.mkdir(exist_ok=True)
+        token = here / "token"
+        token.write_text(self.plane.service_account_token(HOME, name, TOKEN_S))
+        kubeconfig = self.plane.kubeconfig_for(token, url)
         command = [
-            sys.executable, "-m", "autoscaler", "operator", "--kubeconfig", str(self.plane.kubeconfig(user, url)),
-            "--tick", "1s", "--step", "10s", "--listen", f"127.0.0.1:{self.ports[which]}", "--identity", user,
-            "--lease-duration", f"{self.lease_s}s", *more,
+            sys.executable, "-m", "autoscaler", "operator", "--kubeconfig", str(kubeconfig),
+            "--tick", "1s", "--step", "10s", "--listen", f"127.0.0.1:{self.ports[which]}", "--identity", name,
+            "--lease-namespace", HOME, "--lease-duration", f"{self.lease_s}s", *more,
         ]  # fmt: skip
         with (here / "log").open("ab") as log:
             self.running[which] = subprocess.Popen(command, cwd=here, stdout=log, stderr=log)
@@ -135,7 +143,7 @@ class Operators:
             holder = str(self.admin.get(LEASE)["spec"].get("holderIdentity") or "")
         except Refusal:
             return None
-        return next((k for k, user in enumerate(USERS) if holder.startswith(f"{user}_")), None)
+        return next((k for k, name in enumerate(NAMES) if holder.startswith(f"{name}_")), None)
 
     def until_leader(self, within_s: float = 30.0) -> int:
         """A running process that says of itself that it leads, and has decided."""
@@ -189,12 +197,13 @@ class Operators:
         return [e for e in found if e["regarding"].get("kind") == "PredictiveAutoscaler"]
 
 
-def granted(plane: ControlPlane) -> None:
-    """What an acting operator needs, to each of the three."""
-    for user in USERS:
-        acting = (ACT_ON_HPA, scale_rule("apps", "deployments", act=True))
-        plane.grant(user, [rule.as_rule() for rule in (*OBSERVE, *acting, *OPERATOR)])
-        plane.grant(user, [rule.as_rule() for rule in lease_rules("foresail")], "default")
+def granted(plane: ControlPlane, values: Mapping[str, Any] | None = None) -> None:
+    """To each of the three, what the chart grants with these values: by default what an acting operator needs."""
+    home = plane.folder / "helm"
+    home.mkdir(exist_ok=True)
+    for name in NAMES:
+        own = {"fullnameOverride": name, "permissions": {"userRoles": False}}
+        grant(plane.rest(), Helm(home).render(own | dict(values or {}), namespace=HOME))
 
 
 @contextmanager

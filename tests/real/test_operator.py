@@ -41,7 +41,7 @@ def kubectl(some: Operators, namespace: str, *words: str) -> str:
 
 @pytest.fixture(scope="module")
 def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
-    one = ControlPlane(tmp_path_factory.mktemp("operated"), Settings(users=USERS, hpa_sync="250ms"))
+    one = ControlPlane(tmp_path_factory.mktemp("operated"), Settings(hpa_sync="250ms"))
     one.start()
     install(one.rest(), [crd(kind) for kind in RESOURCES])
     granted(one)

@@ -28,7 +28,7 @@ KILLS = int(os.environ.get("FORESAIL_KILLS", "6"))
 
 @pytest.fixture
 def some(tmp_path: Path, prometheus: Any) -> Iterator[Operators]:
-    plane = ControlPlane(tmp_path / "plane", Settings(users=USERS, hpa_sync="1s"))
+    plane = ControlPlane(tmp_path / "plane", Settings(hpa_sync="1s"))
     plane.start()
     try:
         admin = plane.rest()
