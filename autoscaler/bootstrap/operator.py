@@ -16,6 +16,7 @@ from autoscaler.adapters.kubernetes.telling import Reporter
 from autoscaler.adapters.kubernetes.watching import QUIET_S
 from autoscaler.adapters.operator_metrics import OperatorMetrics, WatchFacts
 from autoscaler.adapters.telemetry import Telemetry
+from autoscaler.bootstrap.alert_making import must_be_usable
 from autoscaler.bootstrap.clusters import CALL_S, connect
 from autoscaler.bootstrap.fleet_objects import FleetObjects
 from autoscaler.bootstrap.live_sources import ServerReader
@@ -168,6 +169,7 @@ def operator(settings: OperatorSettings, opener: OpenServer | None = None) -> Op
     named = settings.service.cluster
     if named is None:
         raise Refused("an operator needs a cluster: --in-cluster, or --kubeconfig FILE")
+    must_be_usable(settings.service.alerts)
     connection = connect(named, min(CALL_S, settings.service.deadline_s))
     access = Access(named.kubeconfig, named.context, named.in_cluster)
     lease_line = Connection(access, min(CALL_S, settings.lease.deadline_s * LEASE_CALL_SHARE))
@@ -196,7 +198,8 @@ def operator(settings: OperatorSettings, opener: OpenServer | None = None) -> Op
 
     def make() -> Service:
         files.refresh()
-        return composed(settings.service, files, Outside(open_led, None, opener or open_with_secrets, telemetry))
+        outside = Outside(open_led, None, opener or open_with_secrets, telemetry, lambda: elector.leads)
+        return composed(settings.service, files, outside)
 
     metrics = OperatorMetrics(telemetry.registry)
     teller = StatusTeller(Reporter(connection, settings.lease.identity), elector, metrics)

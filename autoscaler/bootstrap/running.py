@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from autoscaler.adapters.store import DecisionStore
 from autoscaler.adapters.telemetry import SourceFacts, Telemetry
+from autoscaler.bootstrap.alerts import AlertDesk, Beside
 from autoscaler.bootstrap.capacities import LearnedCapacityKeeper
 from autoscaler.bootstrap.cold_start import ColdStart
 from autoscaler.bootstrap.engine_state_keeper import EngineStateKeeper
@@ -56,6 +57,7 @@ class Service:
     memory: EngineStateKeeper | None = None
     cold_start: ColdStart | None = None
     capacities: LearnedCapacityKeeper | None = None
+    alerts: AlertDesk | None = None
     telemetry: Telemetry = field(default_factory=Telemetry)
     last_tick: datetime | None = None
     last_error: str | None = None
@@ -72,6 +74,8 @@ class Service:
         self._reminders = PauseReminders(self.settings.reminders, self.telemetry.reminders)
         self._announce()
         self._follow_models(self.clock.now())
+        if self.alerts is not None:
+            self.alerts.begin(self.clock.now().timestamp())
         if self.memory is not None:
             now, fleet = self.clock.now(), self.files.fleet
             self.pipeline.state = self.memory.restore(fleet, now).state
@@ -101,10 +105,14 @@ class Service:
             self._tell(decisions)
             if self._reminders is not None:
                 self._reminders.look(decisions.fleet, decisions.now_s)
+            if self.alerts is not None:
+                self.alerts.look(decisions, self._beside())
         except Exception as error:
             self.last_error = f"{type(error).__name__}: {error}"
             self.telemetry.ticks.labels("failed").inc()
             log.exception("tick_failed at=%s", now.isoformat())
+            if self.alerts is not None:
+                self.alerts.failed(now.timestamp(), self.last_error)
             return None
         self.last_tick, self.last_error, self._last_ok_s = now, None, time.monotonic()
         self.telemetry.ticks.labels("ok").inc()
@@ -164,6 +172,8 @@ class Service:
         }
 
     def close(self) -> None:
+        if self.alerts is not None:
+            self.alerts.close()
         self.past.stop()
         if self.capacities is not None:
             self.capacities.close()
@@ -230,6 +240,10 @@ class Service:
         progress = self.past.progress
         self.telemetry.backfill_left.set(0 if progress is None else progress.chunks_left)
         self.telemetry.backfill_failing.set(0 if progress is None else progress.rows_failing)
+
+    def _beside(self) -> Beside:
+        pauses = {} if self._reminders is None else self._reminders.pauses
+        return Beside(self._source_facts(), self.metrics.errors, pauses)
 
     def _source_facts(self) -> list[SourceFacts]:
         files = self.metrics.files

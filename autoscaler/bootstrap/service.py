@@ -11,6 +11,7 @@ from autoscaler.adapters.clock import ReplayClock, SystemClock
 from autoscaler.adapters.sources import Sources
 from autoscaler.adapters.store import DecisionStore
 from autoscaler.adapters.telemetry import Telemetry
+from autoscaler.bootstrap.alert_making import Telling, desk_of
 from autoscaler.bootstrap.capacities import LearnedCapacityKeeper, WithNotes
 from autoscaler.bootstrap.cold_start import ColdStart
 from autoscaler.bootstrap.engine_state_keeper import EngineStateKeeper
@@ -61,12 +62,16 @@ def service(settings: ServiceSettings, clock: Clock | None = None, opener: OpenS
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """What a service is composed over. cluster: None from it = a simulated one; the others: None = the usual."""
+    """What a service is composed over. cluster: None from it = a simulated one; the others: None = the usual.
+
+    leads: whether this process is the one that tells on-call.
+    """
 
     cluster: OpenCluster
     clock: Clock | None = None
     opener: OpenServer | None = None
     telemetry: Telemetry | None = None
+    leads: Callable[[], bool] = lambda: True
 
 
 def composed(settings: ServiceSettings, files: FleetFiles, outside: Outside) -> Service:
@@ -93,6 +98,8 @@ def composed(settings: ServiceSettings, files: FleetFiles, outside: Outside) -> 
         made.telemetry = outside.telemetry
     made.capacities = capacities
     made.cold_start = ColdStart.beside(settings.store)
+    if settings.beside:  # a single decision is looked at by who asked for it
+        made.alerts = desk_of(settings, Telling(made.telemetry, chosen, outside.leads))
     if settings.state_every_s is not None:
         made.memory = EngineStateKeeper(settings.state_folder, settings.step_s, interval_s=settings.state_every_s)
     try:

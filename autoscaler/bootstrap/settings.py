@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from autoscaler.bootstrap.alert_settings import AlertSettings
 from autoscaler.intake.backfill_progress import BackfillLimits
 
 TICK_SHARE = 0.6
@@ -41,7 +42,7 @@ class ServiceSettings:
     the ticks, from our own store and a back-fill; False: every tick asks for all it needs, however long that takes.
     cluster: where replicas are read and written; None = a simulated cluster. state_every_s: seconds of machine time
     between two savings of what the loop has learned; None = it is neither saved nor restored. policies: further files
-    and folders, of GuardPolicies. site: where we run, for their selectors.
+    and folders, of GuardPolicies. site: where we run, for their selectors. alerts: where they go.
     """
 
     fleet: tuple[Path, ...]
@@ -58,6 +59,7 @@ class ServiceSettings:
     state_every_s: float | None = 60.0
     policies: tuple[Path, ...] = ()
     site: str | None = None
+    alerts: AlertSettings = field(default_factory=AlertSettings)
 
     @property
     def real_tick_s(self) -> float:

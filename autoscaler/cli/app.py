@@ -16,6 +16,7 @@ from autoscaler.cli.import_app import import_app
 from autoscaler.cli.live_app import doctor, explain, get, once, release, run
 from autoscaler.cli.models_app import models_app
 from autoscaler.cli.notify_app import notify_app
+from autoscaler.cli.notify_app import notify_app
 from autoscaler.cli.operator_app import operator
 from autoscaler.cli.order import InOrderOfUse
 from autoscaler.cli.outlook_app import outlook
@@ -34,6 +35,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(models_app)
+app.add_typer(notify_app)
 app.add_typer(notify_app)
 app.add_typer(policy, name="policy")
 app.add_typer(import_app, name="import")

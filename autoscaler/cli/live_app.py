@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from autoscaler.cli import cluster_choice, options
+from autoscaler.cli import alert_options, cluster_choice, options
 from autoscaler.cli.cluster_choice import DEFAULT_STORE, OPERATOR_NAMESPACE, OPERATOR_SERVICE, ClusterOptions
 from autoscaler.cli.record_app import Store, When
 
@@ -34,13 +34,25 @@ def run(
     context: Context = None,
     in_cluster: InCluster = False,
     installation: Installation = "foresail",
+    alertmanager: alert_options.Alertmanagers = None,
+    alert_resend: alert_options.Resend = alert_options.RESEND,
+    alertmanager_token_file: alert_options.TokenFile = None,
+    alertmanager_user: alert_options.User = None,
+    alertmanager_password_file: alert_options.PasswordFile = None,
+    alertmanager_ca_file: alert_options.CaFile = None,
+    alertmanager_cert_file: alert_options.CertFile = None,
+    alertmanager_key_file: alert_options.KeyFile = None,
 ) -> None:
     """Decide for a fleet until told to stop (SIGTERM or Ctrl-C)."""
     from autoscaler.cli.run import RunOptions, cluster_of, run_service
 
     cluster = cluster_of(kubeconfig, context, installation, in_cluster=in_cluster)
     replay = (tick, listen, replay_from, speed)
-    run_service(RunOptions(tuple(fleet), store, step, *replay, cluster, tuple(policies or ()), site))
+    alerts = alert_options.AlertOptions(
+        tuple(alertmanager or ()), alert_resend, alertmanager_token_file, alertmanager_user,
+        alertmanager_password_file, alertmanager_ca_file, alertmanager_cert_file, alertmanager_key_file,
+    )  # fmt: skip
+    run_service(RunOptions(tuple(fleet), store, step, *replay, cluster, tuple(policies or ()), site, alerts))
 
 
 def once(

@@ -6,9 +6,10 @@ import logging
 import socket
 import threading
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from autoscaler.cli.alert_options import AlertOptions
 from autoscaler.cli.inputs import seconds, whole_seconds
 from autoscaler.cli.run import News, address, cluster_of, log_to_stderr
 from autoscaler.domain.errors import Refused
@@ -35,6 +36,7 @@ class OperatorOptions:
     site: str | None
     policies: tuple[Path, ...] = ()
     api: bool = True
+    alerts: AlertOptions = field(default_factory=AlertOptions)
 
 
 def run_operator(options: OperatorOptions) -> None:
@@ -52,7 +54,7 @@ def run_operator(options: OperatorOptions) -> None:
     service = ServiceSettings(
         fleet=(), store=options.store, step_s=whole_seconds("--step", options.step),
         tick_s=seconds("--tick", options.tick, least=0.1), listen=address(options.listen), cluster=cluster,
-        policies=options.policies, site=options.site,
+        policies=options.policies, site=options.site, alerts=options.alerts.settings,
     )  # fmt: skip
     lease = LeaseSettings.lasting(
         options.lease_namespace or _own_namespace(), options.lease_name,

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from autoscaler.cli import alert_options
+
 
 def operator(
     kubeconfig: Annotated[Path | None, typer.Option(help="The cluster of this kubeconfig.")] = None,
@@ -40,14 +42,26 @@ def operator(
     api: Annotated[
         bool, typer.Option("--api/--no-api", help="Serve the read-only API of decisions beside /metrics.")
     ] = True,
+    alertmanager: alert_options.Alertmanagers = None,
+    alert_resend: alert_options.Resend = alert_options.RESEND,
+    alertmanager_token_file: alert_options.TokenFile = None,
+    alertmanager_user: alert_options.User = None,
+    alertmanager_password_file: alert_options.PasswordFile = None,
+    alertmanager_ca_file: alert_options.CaFile = None,
+    alertmanager_cert_file: alert_options.CertFile = None,
+    alertmanager_key_file: alert_options.KeyFile = None,
 ) -> None:
     """Decide for the PredictiveAutoscalers of a cluster; of several operators the holder of the Lease writes."""
     from autoscaler.cli.operator import OperatorOptions, run_operator
 
+    alerts = alert_options.AlertOptions(
+        tuple(alertmanager or ()), alert_resend, alertmanager_token_file, alertmanager_user,
+        alertmanager_password_file, alertmanager_ca_file, alertmanager_cert_file, alertmanager_key_file,
+    )  # fmt: skip
     options = OperatorOptions(
         kubeconfig=kubeconfig, context=context, in_cluster=in_cluster, installation=installation,
         namespaces=tuple(namespace or ()), lease_namespace=lease_namespace, lease_name=lease_name or installation,
         lease_duration=lease_duration, identity=identity, store=store, step=step, tick=tick, listen=listen, site=site,
-        policies=tuple(policies or ()), api=api,
+        policies=tuple(policies or ()), api=api, alerts=alerts,
     )  # fmt: skip
     run_operator(options)

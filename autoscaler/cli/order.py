@@ -10,7 +10,7 @@ from typer.core import TyperGroup
 ORDER: Final = (
     "demo", "advise", "report", "simulate", "doctor",
     "run", "operator", "once", "get", "explain", "history", "export", "release",
-    "policy", "import", "crds",
+    "policy", "import", "crds", "notify",
     "capacity", "outlook", "backtest", "train", "models",
 )  # fmt: skip
 

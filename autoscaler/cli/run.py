@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from autoscaler.cli.alert_options import AlertOptions
 from autoscaler.cli.inputs import moment, output_kind, seconds, whole_seconds
 from autoscaler.domain.errors import Refused
 
@@ -38,6 +39,7 @@ class RunOptions:
     cluster: ClusterSettings | None = None
     policies: tuple[Path, ...] = ()
     site: str | None = None
+    alerts: AlertOptions = field(default_factory=AlertOptions)
 
 
 def run_service(options: RunOptions) -> None:
@@ -63,6 +65,7 @@ def run_service(options: RunOptions) -> None:
         cluster=options.cluster,
         policies=options.policies,
         site=options.site,
+        alerts=options.alerts.settings,
     )
     log_to_stderr()
     running = service(settings)

@@ -20,10 +20,10 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-HEAD = "0001"
+HEAD = "0002"
 """Revision that this code writes and reads."""
 
-KNOWN_REVISIONS = (HEAD,)
+KNOWN_REVISIONS = ("0001", HEAD)
 VERSION_TABLE = "alembic_version"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -66,6 +66,32 @@ payload = Table(
     metadata,
     Column("run_id", _BIG, ForeignKey("run.id", name="payload_run", ondelete="CASCADE"), primary_key=True),
     Column("body", LargeBinary, nullable=False),
+)
+
+# One row per alert that ever began; body: its newest form as JSON.
+alert = Table(
+    "alert",
+    metadata,
+    Column("id", _BIG, primary_key=True),
+    Column("key", Text, nullable=False),
+    Column("starts_at", BigInteger, nullable=False),
+    Column("resolved_at", BigInteger),
+    Column("body", Text, nullable=False),
+    UniqueConstraint("key", "starts_at", name="alert_key_starts"),
+    Index("alert_resolved", "resolved_at"),
+)
+
+# What waits for a destination, in the order of id; body: the alert as it was at that change.
+notice = Table(
+    "notice",
+    metadata,
+    Column("id", _BIG, primary_key=True),
+    Column("destination", Text, nullable=False),
+    Column("severity", Integer, nullable=False),
+    Column("queued_at", BigInteger, nullable=False),
+    Column("body", Text, nullable=False),
+    Index("notice_destination", "destination", "id"),
+    sqlite_autoincrement=True,
 )
 
 

@@ -1,0 +1,1 @@
+"""Telling on-call: destinations of alerts, and the threads that bring alerts there."""

@@ -1,0 +1,157 @@
+"""One HTTP endpoint that takes alerts: bounded in time and size, credentials out of files, no redirects.
+
+Proxies and a .netrc of the environment have no say in where our credentials go.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from http.cookiejar import DefaultCookiePolicy
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+import requests
+import urllib3
+
+from autoscaler.adapters.prometheus import troubles
+from autoscaler.adapters.prometheus.credentials import Credentials
+from autoscaler.adapters.prometheus.faults import QueryFault, one_line, without_secrets
+from autoscaler.adapters.prometheus.settings import PrometheusSettings
+from autoscaler.domain.errors import Refused
+from autoscaler.domain.series import DataVerdict
+from autoscaler.ports.alerts import Delivery, Outcome
+
+MOST_ANSWER: Final = 1 << 20
+_PIECE: Final = 1 << 14
+_BUSY: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
+_CONTENT: Final = frozenset({400, 413, 422})
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointSettings:
+    """Where alerts go and who we are there. Secrets are named by file, never held. ca_file: whom to trust in place of
+    the
+    public CAs. cert_file, key_file: our own certificate. timeout_s: for one exchange, connecting and reading together.
+    """
+
+    url: str
+    bearer_token_file: Path | None = None
+    basic_user: str | None = None
+    basic_password_file: Path | None = None
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+    timeout_s: float = 10.0
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.timeout_s) and self.timeout_s > 0):
+            raise ValueError(f"{self.name}: a timeout is a positive number of seconds, not {self.timeout_s!r}")
+        self.as_source()
+
+    @property
+    def name(self) -> str:
+        """Host, port and path: no scheme, and no secret, for the URL may hold none."""
+        parts = urlsplit(self.url)
+        return f"{parts.netloc}{parts.path.rstrip('/')}"
+
+    def as_source(self) -> PrometheusSettings:
+        """The same in the form that the reading of credentials knows; ValueError for what cannot be used."""
+        return PrometheusSettings(
+            self.name or "the alerts' destination", self.url, bearer_token_file=self.bearer_token_file,
+            basic_user=self.basic_user, basic_password_file=self.basic_password_file, ca_file=self.ca_file,
+            cert_file=self.cert_file, key_file=self.key_file, timeout_s=self.timeout_s,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """delivery: how it went. body: what an accepting endpoint answered, else empty."""
+
+    delivery: Delivery
+    body: bytes = b""
+
+
+class Endpoint:
+    """Used by one thread at a time. Nothing that the outside does leaves as an exception."""
+
+    def __init__(self, settings: EndpointSettings, clock: Callable[[], float] = time.monotonic) -> None:
+        self.settings = settings
+        self._clock = clock
+        self._session = session = requests.Session()
+        session.trust_env = False
+        session.headers.update({"User-Agent": "foresail"})
+        session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        for file, what in (
+            (settings.ca_file, "CA file"), (settings.cert_file, "certificate"), (settings.key_file, "key"),
+        ):  # fmt: skip
+            if file is not None and not file.is_file():
+                raise Refused(f"{settings.name}: the {what} {file} is not there; check the path")
+        session.verify = str(settings.ca_file) if settings.ca_file else True
+        if settings.cert_file:
+            pair = (str(settings.cert_file), str(settings.key_file))
+            session.cert = pair if settings.key_file else str(settings.cert_file)
+        self._credentials = Credentials(settings.as_source())
+
+    def call(self, verb: str, path: str, body: bytes | None = None, params: Mapping[str, str] | None = None) -> Answer:
+        """One exchange; after a 401 once more with the credentials read anew."""
+        deadline_s = self._clock() + self.settings.timeout_s
+        url = self.settings.url.rstrip("/") + path
+        try:
+            status, headers, said, sent = self._once(verb, url, body, params, deadline_s)
+            if status == 401 and self._credentials.renewed(sent):
+                status, headers, said, _ = self._once(verb, url, body, params, deadline_s)
+        except QueryFault as unread:  # credentials
+            return Answer(Delivery(Outcome.SHUT, unread.note))
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            fault = troubles.from_error(error, self.settings.timeout_s)
+            later = fault.verdict is not DataVerdict.REFUSED
+            return Answer(Delivery(Outcome.LATER if later else Outcome.SHUT, fault.note))
+        if 200 <= status < 300:
+            return Answer(Delivery(Outcome.DELIVERED), said)
+        return Answer(self._not_taken(status, headers, said))
+
+    def close(self) -> None:
+        self._session.close()
+
+    def _not_taken(self, status: int, headers: Mapping[str, str], said: bytes) -> Delivery:
+        text = without_secrets(one_line(said[:4096].decode("utf-8", "replace")), self._credentials.secrets())
+        words = f"HTTP {status}: {text}" if text else f"HTTP {status}"
+        if status in _BUSY or status > 504:
+            return Delivery(Outcome.LATER, words, troubles.retry_after_s(headers))
+        if status in _CONTENT:
+            return Delivery(Outcome.REFUSED, words)
+        if 300 <= status < 400:
+            words = f"HTTP {status}: it redirects, and credentials do not follow; name the place itself"
+        return Delivery(Outcome.SHUT, words)
+
+    def _once(
+        self, verb: str, url: str, body: bytes | None, params: Mapping[str, str] | None, deadline_s: float
+    ) -> tuple[int, Mapping[str, str], bytes, str | bytes | None]:
+        left_s = max(0.001, deadline_s - self._clock())
+        headers = {"Content-Type": "application/json"} if body is not None else {}
+        response = self._session.request(
+            verb, url, data=body, params=params, headers=headers, auth=self._credentials, timeout=left_s, stream=True,
+            allow_redirects=False,
+        )  # fmt: skip
+        try:
+            said = bytearray()
+            raw = response.raw
+            while len(said) <= MOST_ANSWER:
+                left_s = deadline_s - self._clock()
+                if left_s <= 0:
+                    raise TimeoutError
+                sock = getattr(getattr(raw, "connection", None), "sock", None)
+                if sock is not None:
+                    sock.settimeout(left_s)  # a socket's own timeout starts anew with every byte
+                piece = raw.read1(_PIECE, decode_content=True)
+                if not piece:
+                    break
+                said += piece
+            sent = response.request.headers.get("Authorization")
+            return response.status_code, response.headers, bytes(said), sent
+        finally:
+            response.close()

@@ -1,0 +1,85 @@
+"""Makes the desk of alerts of a service, and its destinations, from settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from autoscaler.adapters.alert_metrics import AlertMetrics
+from autoscaler.adapters.alerting.courier import Courier
+from autoscaler.adapters.store.outbox import StoredOutbox
+from autoscaler.adapters.telemetry import Telemetry
+from autoscaler.bootstrap.alert_book import AlertBook
+from autoscaler.bootstrap.alerts import AlertDesk
+from autoscaler.bootstrap.settings import ServiceSettings
+from autoscaler.domain.alert_text import MOST_LABEL, plain
+from autoscaler.domain.errors import Refused
+from autoscaler.ports.alerts import Notifier
+from autoscaler.ports.clock import Clock
+
+if TYPE_CHECKING:
+    from autoscaler.adapters.alerting.alertmanager import Alertmanager
+    from autoscaler.bootstrap.alert_settings import AlertSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """leads: whether this process tells; of several operators only the leader."""
+
+    telemetry: Telemetry
+    clock: Clock
+    leads: Callable[[], bool] = lambda: True
+
+
+def desk_of(settings: ServiceSettings, telling: Telling) -> AlertDesk:
+    """A desk that has not begun. Without destinations alerts are recorded and counted all the same.
+
+    Refused where a destination cannot be used as it is named, or where a replay would wake people for the past.
+    """
+    if settings.alerts.alertmanagers and settings.replay_from is not None:
+        raise Refused("--alertmanager with --replay-from: alerts of the past would wake people; leave one of them out")
+    notifiers: Sequence[Notifier] = alertmanagers(settings.alerts)
+    metrics = AlertMetrics(telling.telemetry.registry)
+    outbox = StoredOutbox(settings.store)
+    courier = Courier(outbox, notifiers, metrics, lambda: telling.clock.now().timestamp())
+    return AlertDesk(
+        AlertBook(common_labels(settings)), courier, metrics, outbox, telling.leads, real=settings.cluster is not None
+    )
+
+
+def common_labels(settings: ServiceSettings) -> dict[str, str]:
+    """On every alert: which Foresail it is of. Never a pod or host: the next process goes on with the same ones."""
+    named = {"sender": "foresail", "site": settings.site or ""}
+    if settings.cluster is not None:
+        named["installation"] = settings.cluster.installation
+    return {name: plain(value, MOST_LABEL) for name, value in named.items() if value}
+
+
+def alertmanagers(settings: AlertSettings) -> list[Alertmanager]:
+    """One destination for each URL. The client is loaded with the first one. Refused, with the option, otherwise."""
+    if not settings.alertmanagers:
+        return []
+    from autoscaler.adapters.alerting.alertmanager import Alertmanager
+    from autoscaler.adapters.alerting.endpoint import EndpointSettings
+
+    found: dict[str, Alertmanager] = {}
+    for url in settings.alertmanagers:
+        try:
+            endpoint = EndpointSettings(
+                url, settings.token_file, settings.user, settings.password_file, settings.ca_file, settings.cert_file,
+                settings.key_file,
+            )  # fmt: skip
+            made = Alertmanager(endpoint, settings.repeat_s)
+        except ValueError as error:
+            raise Refused(f"--alertmanager {url}: {error}") from None
+        if made.name in found:
+            raise Refused(f"--alertmanager {url}: it is named twice; leave one out")
+        found[made.name] = made
+    return list(found.values())
+
+
+def must_be_usable(settings: AlertSettings) -> None:
+    """Refused at once for what would be refused later, when a service is made of it."""
+    for one in alertmanagers(settings):
+        one.close()
