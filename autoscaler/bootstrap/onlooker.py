@@ -76,6 +76,17 @@ class Onlooker:
                 raise Refused(_missing(ref, [name for space, name in known if space == ref.namespace]))
         return [known[ref.namespace, ref.name] for ref in refs]
 
+    def thing(self, ref: WorkloadRef) -> dict[str, Any]:
+        """One object, as it is now. Refused where it is not there."""
+        try:
+            found: dict[str, Any] = self.connection.get(autoscaler_path(ref.namespace, ref.name))
+        except ApiFault as fault:
+            if fault.status != 404:
+                raise
+            there = [t["metadata"]["name"] for t in self.items(autoscaler_path(ref.namespace))]
+            raise Refused(_missing(ref, there)) from fault
+        return found
+
     def items(self, path: str) -> list[dict[str, Any]]:
         try:
             return self.connection.items(path)
@@ -84,6 +95,8 @@ class Onlooker:
                 raise Refused(
                     f"the cluster does not know foresail.dev/v1alpha1: `foresail crds` makes its definitions ({fault})"
                 ) from fault
+            if fault.forbidden:
+                raise Refused(f"{fault.said}; name a namespace that you may read with -n") from fault
             raise
 
     def _recent(self, namespaces: set[str]) -> dict[tuple[str, str], Mapping[str, Any]]:

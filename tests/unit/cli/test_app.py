@@ -37,6 +37,8 @@ COMMANDS = (
     "export",
     "get",
     "doctor",
+    "pause",
+    "resume",
     "release",
     "train",
     "capacity",
