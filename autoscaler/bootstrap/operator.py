@@ -181,7 +181,7 @@ def operator(settings: OperatorSettings, opener: OpenServer | None = None) -> Op
 
     def open_led(_: ServiceSettings, clock: Clock, namespaces: Iterable[str]) -> tuple[LedCluster, LedCaretaker]:
         def made() -> KubernetesCluster:
-            return KubernetesCluster(connection, named.installation, clock)
+            return KubernetesCluster(connection, named.installation, clock, settings.service.speed)
 
         led = LedCluster(made, elector, cache.doubt)
         return led, LedCaretaker(made(), namespaces=set(namespaces), cache=cache, term=elector)

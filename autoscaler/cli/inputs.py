@@ -9,6 +9,8 @@ from pathlib import Path
 from autoscaler.domain.errors import Refused
 from autoscaler.spec.scalars import MAX_DURATION_S, span_s
 
+MAX_SPEED = 86400.0
+
 
 def moment(option: str, text: str | None) -> datetime | None:
     """An aware datetime from RFC 3339 text; None stays None."""
@@ -41,6 +43,15 @@ def whole_seconds(option: str, text: str) -> int:
     if value != int(value):
         raise Refused(f"{option} {text!r} must be whole seconds")
     return int(value)
+
+
+def hurried(speed: float, replay_from: str | None) -> float:
+    """How much faster than time a service runs; only a past clock can be hurried."""
+    if not 0 < speed <= MAX_SPEED:
+        raise Refused(f"--speed {speed:g} must be positive and at most {MAX_SPEED:g}, a day in a second")
+    if speed != 1 and replay_from is None:
+        raise Refused("--speed needs --replay-from: live time cannot be hurried")
+    return speed
 
 
 def output_kind(text: str) -> str:

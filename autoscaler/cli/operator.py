@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from autoscaler.cli.alert_options import AlertOptions
-from autoscaler.cli.inputs import seconds, whole_seconds
+from autoscaler.cli.inputs import hurried, moment, seconds, whole_seconds
 from autoscaler.cli.run import News, address, cluster_of, log_to_stderr
 from autoscaler.domain.errors import Refused
 
@@ -34,6 +34,8 @@ class OperatorOptions:
     tick: str
     listen: str
     site: str | None
+    replay_from: str | None = None
+    speed: float = 1.0
     policies: tuple[Path, ...] = ()
     api: bool = True
     alerts: AlertOptions = field(default_factory=AlertOptions)
@@ -54,6 +56,7 @@ def run_operator(options: OperatorOptions) -> None:
     service = ServiceSettings(
         fleet=(), store=options.store, step_s=whole_seconds("--step", options.step),
         tick_s=seconds("--tick", options.tick, least=0.1), listen=address(options.listen), cluster=cluster,
+        replay_from=moment("--replay-from", options.replay_from), speed=hurried(options.speed, options.replay_from),
         policies=options.policies, site=options.site, alerts=options.alerts.settings,
     )  # fmt: skip
     lease = LeaseSettings.lasting(

@@ -31,6 +31,10 @@ def operator(
     store: Annotated[Path, typer.Option(help="File of the decision record.")] = Path("foresail.db"),
     step: Annotated[str, typer.Option(help="Grid of the demand.")] = "60s",
     tick: Annotated[str, typer.Option(help="Time between decisions.")] = "15s",
+    replay_from: Annotated[
+        str | None, typer.Option(help="Run on a past clock from this moment on; for demonstrations and proofs.")
+    ] = None,
+    speed: Annotated[float, typer.Option(help="With --replay-from: how much faster than time.")] = 1.0,
     listen: Annotated[
         str, typer.Option(help="HOST:PORT of /metrics, /healthz and /readyz, or off.")
     ] = "127.0.0.1:9464",
@@ -62,6 +66,7 @@ def operator(
         kubeconfig=kubeconfig, context=context, in_cluster=in_cluster, installation=installation,
         namespaces=tuple(namespace or ()), lease_namespace=lease_namespace, lease_name=lease_name or installation,
         lease_duration=lease_duration, identity=identity, store=store, step=step, tick=tick, listen=listen, site=site,
+        replay_from=replay_from, speed=speed,
         policies=tuple(policies or ()), api=api, alerts=alerts,
     )  # fmt: skip
     run_operator(options)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autoscaler.cli.alert_options import AlertOptions
-from autoscaler.cli.inputs import moment, output_kind, seconds, whole_seconds
+from autoscaler.cli.inputs import hurried, moment, output_kind, seconds, whole_seconds
 from autoscaler.domain.errors import Refused
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from autoscaler.domain.workload import WorkloadRef
 
 log = logging.getLogger("foresail")
-MAX_SPEED = 86400.0
 OLD_S = 3600.0
 TWIN_NOTE = "replicas are those of a simulated cluster: name one with --kubeconfig or --in-cluster"
 
@@ -50,10 +49,6 @@ def run_service(options: RunOptions) -> None:
     from autoscaler.bootstrap.settings import ServiceSettings
     from autoscaler.web.app import WebServer, web_app
 
-    if not 0 < options.speed <= MAX_SPEED:
-        raise Refused(f"--speed {options.speed:g} must be positive and at most {MAX_SPEED:g}, a day in a second")
-    if options.speed != 1 and options.replay_from is None:
-        raise Refused("--speed needs --replay-from: live time cannot be hurried")
     settings = ServiceSettings(
         fleet=options.fleet,
         store=options.store,
@@ -61,7 +56,7 @@ def run_service(options: RunOptions) -> None:
         tick_s=seconds("--tick", options.tick, least=0.1),
         listen=address(options.listen),
         replay_from=moment("--replay-from", options.replay_from),
-        speed=options.speed,
+        speed=hurried(options.speed, options.replay_from),
         cluster=options.cluster,
         policies=options.policies,
         site=options.site,

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from autoscaler.cli.inputs import folder, moment, output_kind, seconds, whole_seconds
+from autoscaler.cli.inputs import folder, hurried, moment, output_kind, seconds, whole_seconds
 from autoscaler.domain.errors import Refused
 
 
@@ -33,6 +33,15 @@ def test_a_limit_is_told_as_a_limit():
 def test_fractions_of_a_second_are_no_grid():
     with pytest.raises(Refused, match="whole seconds"):
         whole_seconds("--step", "1500ms")
+
+
+def test_only_a_past_clock_can_be_hurried():
+    assert hurried(15.0, "1998-06-25T12:15:00Z") == 15.0
+    assert hurried(1.0, None) == 1.0
+    with pytest.raises(Refused, match="--speed needs --replay-from"):
+        hurried(15.0, None)
+    with pytest.raises(Refused, match="--speed nan must be positive"):
+        hurried(math.nan, "1998-06-25T12:15:00Z")
 
 
 def test_moments_keep_their_offset():
