@@ -53,10 +53,10 @@ class Whom:
 
     @property
     def policy_name(self) -> str:
-        """A namespace has no dot in its name, so that no two of these are one."""
+        """Parts between dots, each as long as one may be; a namespace has no dot, so that no two of these are one."""
         if not self.namespace:
             return EVERYTHING
-        full = f"{PREFIX}-{self.namespace}.{self.name}" if self.name else f"{PREFIX}-ns-{self.namespace}"
+        full = f"{PREFIX}.{self.namespace}.{self.name}" if self.name else f"{PREFIX}-ns.{self.namespace}"
         if len(full) <= MOST_NAME:
             return full
         return f"{full[: MOST_NAME - 9].rstrip('-.')}.{hashlib.sha256(full.encode()).hexdigest()[:8]}"

@@ -30,7 +30,7 @@ def test_D12_the_kill_switch_without_a_cluster_is_a_file_that_run_takes(foresail
 
 def test_names_and_namespaces_become_selectors(foresail):
     made = json.loads(foresail("pause", "shop/web", "shop/api", *WHY, *MIA, "--for", "2h", "-o", "json").out)
-    assert [m["metadata"]["name"] for m in made] == ["foresail-pause-shop.web", "foresail-pause-shop.api"]
+    assert [m["metadata"]["name"] for m in made] == ["foresail-pause.shop.web", "foresail-pause.shop.api"]
     assert made[0]["spec"]["selector"] == {"names": ["shop/web"]}
     assert "acknowledge" not in made[0]["spec"]
     (made,) = json.loads(foresail("pause", "-n", "shop", *WHY, *MIA, "--open-ended", "-o", "json").out)
