@@ -1,0 +1,272 @@
+"""Why a workload is abnormal, by stated rules over the kinds of its metrics.
+
+Pure: what the detectors say comes in, what was usual, and which kind each row is; cause and rule of each step come
+out. Data comes first: of values that are not believed nothing else is concluded. Then, of rows that contribute to an
+event:
+
+- demand far above what is usual at this hour (ATTACK_RATIO) and above all that was ever seen, while what used to rise
+  with it does not, or steeper than it ever was: a suspected attack. A flash crowd of real callers raises its
+  companions (other demands, saturation); where none is watched, nothing can confirm it and the bar is higher. Metrics
+  cannot tell intent.
+- errors that grow far more than demand does: retries of something that fails; not demand to scale for alone.
+- errors or latency up at usual or falling demand: it fails; load that falls then is no reason to shrink.
+- saturation up at usual demand: capacity.
+- else what demand does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autoscaler.detection.usual import Reached
+from autoscaler.domain.anomaly import CAUSES, Cause
+from autoscaler.domain.incident import Rule
+from autoscaler.domain.series import Bools, Codes, Floats, Ints
+from autoscaler.domain.signals import KIND_CODE, SignalKind
+from autoscaler.domain.verdict import DataFault, Verdicts
+
+ODD = 2.0
+"""Surprise of a row that counts as evidence: one step in a hundred on ordinary days, inside an event."""
+OUTSIDE = 1.1
+"""So far outside the range of this hour on the last seven days a value counts as high or low, as long as it lasts."""
+ATTACK_RATIO, ATTACK_BEYOND = 3.0, 1.5
+"""Times what is typical at this hour, and times the highest of two weeks. With nothing to confirm it: the next two."""
+LONE_RATIO, LONE_BEYOND = 5.0, 3.0
+STEEPER = 3.0
+MOVED = 1.3
+"""A companion at so many times what is typical has moved too."""
+RETRY_RATIO = 2.0
+"""Errors grow so many times more than demand."""
+LEAST_DAYS = 3
+"""Days that must be known before anything can be called beyond all that was usual."""
+LEAST_SEVERITY = 0.1
+DATA_SEVERITY = 0.7
+
+_SENSOR = DataFault.GAP | DataFault.STUCK
+_WRONG = DataFault.UNIT_CHANGE | DataFault.COUNTER_RESET | DataFault.DUPLICATED
+_NEWS = (
+    (Cause.SENSOR_LOSS, DataFault.GAP, Rule.SENSOR_GONE),
+    (Cause.SENSOR_LOSS, DataFault.STUCK, Rule.SENSOR_STUCK),
+    (Cause.DATA_FAULT, DataFault.DUPLICATED, Rule.TWICE_THE_SAME),
+    (Cause.DATA_FAULT, DataFault.COUNTER_RESET, Rule.COUNTER_FELL),
+    (Cause.DATA_FAULT, DataFault.UNIT_CHANGE, Rule.OTHER_UNIT),
+)
+_BIT = {cause: np.uint8(cause.bit) for cause in CAUSES}
+_EVENT_BITS = np.uint8(sum(_BIT[c] for c in CAUSES if c not in {Cause.SENSOR_LOSS, Cause.DATA_FAULT}))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Metrics:
+    """kind: [row], code of SignalKind. start: [group], its first row; rows of a group are side by side, none is empty.
+
+    same: [row], asked for by another row too, so that equal numbers are no news.
+    """
+
+    kind: Codes
+    start: Ints
+    same: Bools
+
+    def of(self, *kinds: SignalKind) -> Bools:
+        """[row, 1]."""
+        return np.isin(self.kind, [KIND_CODE[k] for k in kinds])[:, None]
+
+    def any(self, rows: Bools) -> Bools:
+        """[group, step] of [row, step]."""
+        return np.asarray(np.logical_or.reduceat(rows, self.start, axis=0))
+
+    def most(self, rows: Floats) -> Floats:
+        """[group, step] of [row, step]; NaN only where all are."""
+        return np.asarray(np.fmax.reduceat(rows, self.start, axis=0))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Causes:
+    """All [group, step]. bits: of Cause, those that bind a gate; news: those that do not, as of a signal's data.
+
+    rule: code of Rule, the one that decides. event: something is abnormal. severity: 0 … 1. masked: [row, step], values
+    of demands of which nothing may be learned.
+    """
+
+    bits: Codes
+    news: Codes
+    rule: Codes
+    event: Bools
+    severity: Floats
+    masked: Bools
+
+
+@dataclass(slots=True)
+class CauseMemory:
+    """What goes on from block to block: cause and rule of the event that is on. All [group]."""
+
+    bits: Codes
+    rule: Codes
+
+    @staticmethod
+    def fresh(groups: int) -> CauseMemory:
+        return CauseMemory(np.zeros(groups, dtype=np.uint8), np.zeros(groups, dtype=np.uint8))
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        return {"bits": self.bits, "rule": self.rule}
+
+    def restore(self, saved: Mapping[str, NDArray[Any]], here: Ints, there: Ints) -> None:
+        self.bits[here], self.rule[here] = saved["bits"][there], saved["rule"][there]
+
+
+def explained(found: Verdicts, metrics: Metrics, reached: Reached, memory: CauseMemory) -> Causes:
+    """Causes of consecutive steps; `memory` goes on. found, reached: of the same rows and steps."""
+    demand = metrics.of(SignalKind.DEMAND)
+    faults = found.rows.faults & np.where(metrics.same, ~np.uint8(DataFault.DUPLICATED), np.uint8(255))[:, None]
+    bits, news, rule = _of_data(faults, metrics, demand)
+    paging = found.groups.paging
+    named, named_rule = _of_events(found, metrics, reached)
+    doubted = (bits & ~_EVENT_BITS) != 0
+    sure = paging & ~doubted
+    carried, carried_rule = _carried(sure, paging, np.where(sure, named, 0), named_rule, memory)
+    bits |= np.where(doubted, np.uint8(0), carried)
+    rule = np.where(rule == 0, carried_rule, rule).astype(np.uint8)
+    rule = np.where(paging & (rule == 0), np.uint8(Rule.UNEXPLAINED), rule).astype(np.uint8)
+    event = paging | (bits != 0) | (news != 0)
+    severity = np.where(paging, np.maximum(found.groups.severity, LEAST_SEVERITY), 0.0)
+    severity = np.where(doubted | (news != 0), np.maximum(severity, DATA_SEVERITY), severity)
+    attacked = np.repeat((bits & _BIT[Cause.SUSPECTED_ATTACK]) != 0, _lengths(metrics), axis=0)
+    wrong = (faults & np.uint8(_SENSOR | _WRONG)) != 0
+    return Causes(bits, news, rule, event, severity, demand & (wrong | attacked))
+
+
+def event_rows(event: Bools, metrics: Metrics) -> Bools:
+    """[row, step] of [group, step]."""
+    return np.repeat(event, _lengths(metrics), axis=0)
+
+
+def _lengths(metrics: Metrics) -> Ints:
+    return np.diff(np.append(metrics.start, len(metrics.kind)))
+
+
+def _of_data(faults: Codes, metrics: Metrics, demand: Bools) -> tuple[Codes, Codes, Codes]:
+    """Causes that bind, causes that are only news, and the rule, of faults of the data; all [group, step]."""
+    shape = (len(metrics.start), faults.shape[1])
+    bits, news, rule = (np.zeros(shape, dtype=np.uint8) for _ in range(3))
+    if not faults.any():
+        return bits, news, rule
+    for cause, fault, why in _NEWS:
+        has = (faults & np.uint8(fault)) != 0
+        binds, tells = metrics.any(has & demand), metrics.any(has & ~demand)
+        bits |= np.where(binds, _BIT[cause], np.uint8(0))
+        news |= np.where(tells & ~binds, _BIT[cause], np.uint8(0))
+        rule = np.where(binds | tells & (rule == 0), np.uint8(why), rule).astype(np.uint8)
+    return bits, news, rule
+
+
+def _of_events(found: Verdicts, metrics: Metrics, reached: Reached) -> tuple[Codes, Codes]:
+    """What the rules say at each step, as if there were an event: bits of Cause and the rule; [group, step]."""
+    rows = found.rows
+    typical = np.where(np.isnan(reached.typical), rows.expected, reached.typical)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ratio = np.where(typical > 0, rows.observed / typical, np.nan)
+        odd = rows.surprise >= ODD
+        high = (rows.observed > OUTSIDE * reached.most) | (odd & (rows.observed > np.fmax(rows.expected, typical)))
+        low = (rows.observed < reached.least / OUTSIDE) | (odd & (rows.observed < np.fmin(rows.expected, typical)))
+        beyond = rows.observed / reached.highest[:, None]
+        steep = reached.climb / reached.steepest[:, None]
+    demand = metrics.of(SignalKind.DEMAND)
+    errors, latency = metrics.of(SignalKind.ERRORS), metrics.of(SignalKind.LATENCY)
+    saturation = metrics.of(SignalKind.SATURATION)
+    more, less = metrics.any(high & demand), metrics.any(low & demand)
+    failing, slow = metrics.any(high & errors), metrics.any(high & latency)
+    full = metrics.any(high & saturation)
+    known = (reached.known_days >= LEAST_DAYS)[:, None]
+    lone, climbs = _attacks(_Heights(ratio, beyond, steep, high & demand), metrics, known)
+    errors_by = metrics.most(np.where(errors & high, ratio, np.nan))
+    demand_by = np.fmax(metrics.most(np.where(demand, ratio, np.nan)), 1.0)
+    with np.errstate(invalid="ignore"):
+        retries = more & failing & (errors_by >= RETRY_RATIO * demand_by)
+    confirmed = _has_companions(metrics)[:, None]
+    choices = (  # the last that holds decides
+        (metrics.any(odd & demand), Cause.DEMAND, Rule.OTHER_SHAPE),
+        (less, Cause.DEMAND, Rule.LESS_DEMAND),
+        (more, Cause.DEMAND, Rule.MORE_DEMAND),
+        (full & ~more, Cause.CAPACITY, Rule.SATURATED),
+        (slow & ~more, Cause.LATENCY_ERRORS, Rule.SLOW),
+        (failing & ~more, Cause.LATENCY_ERRORS, Rule.FAILING),
+        ((failing | slow) & less & ~more, Cause.LATENCY_ERRORS, Rule.FAILING_WITH_LESS),
+        (climbs, Cause.SUSPECTED_ATTACK, Rule.STEEP),
+        (lone & ~confirmed, Cause.SUSPECTED_ATTACK, Rule.BEYOND_ALL),
+        (lone & confirmed, Cause.SUSPECTED_ATTACK, Rule.ALONE),
+        (retries, Cause.LATENCY_ERRORS, Rule.RETRIES),
+    )
+    bits, rule = (np.zeros(more.shape, dtype=np.uint8) for _ in range(2))
+    for holds, cause, why in choices:
+        bits = np.where(holds, _BIT[cause], bits).astype(np.uint8)
+        rule = np.where(holds, np.uint8(why), rule).astype(np.uint8)
+    more_errors = more & (failing | slow) & (bits == _BIT[Cause.DEMAND])
+    bits |= np.where(more_errors, _BIT[Cause.LATENCY_ERRORS], np.uint8(0))
+    return bits, rule
+
+
+def _has_companions(metrics: Metrics) -> Bools:
+    """[group], whether something is watched that rises with demand: a second demand, or saturation."""
+    of_kind = metrics.of(SignalKind.DEMAND, SignalKind.SATURATION)[:, 0]
+    return np.add.reduceat(of_kind.astype(np.int64), metrics.start) > 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Heights:
+    """[row, step]: times what is typical, times the highest, climb over the steepest; and demand that is high."""
+
+    ratio: Floats
+    beyond: Floats
+    steep: Floats
+    high: Bools
+
+
+def _attacks(at: _Heights, metrics: Metrics, known: Bools) -> tuple[Bools, Bools]:
+    """Demand that stands alone, and demand that climbs too steeply; [group, step]. known: [row, 1], of enough days."""
+    companions = _has_companions(metrics)
+    wide = np.repeat(companions, _lengths(metrics))[:, None]
+    least, beyond_all = np.where(wide, ATTACK_RATIO, LONE_RATIO), np.where(wide, ATTACK_BEYOND, LONE_BEYOND)
+    with np.errstate(invalid="ignore"):
+        far = at.high & known & (at.ratio >= least) & (at.beyond >= beyond_all)
+        steep = (at.ratio >= ATTACK_RATIO) & (at.beyond >= ATTACK_BEYOND) & (at.steep >= STEEPER)
+        climbing = at.high & known & steep
+        moved = metrics.of(SignalKind.DEMAND, SignalKind.SATURATION) & (at.ratio >= MOVED)
+    with_it = np.add.reduceat((moved & ~far & ~climbing).astype(np.int64), metrics.start, axis=0)
+    of_far = np.add.reduceat(far.astype(np.int64), metrics.start, axis=0)
+    all_far = of_far == np.add.reduceat(metrics.of(SignalKind.DEMAND).astype(np.int64), metrics.start, axis=0)
+    several = companions[:, None] & all_far & (of_far > 1)
+    alone = (of_far > 0) & (with_it == 0) & ~several
+    climbs = metrics.any(climbing) & (with_it == 0) & ~several
+    return alone, climbs
+
+
+def _carried(sure: Bools, paging: Bools, bits: Codes, rules: Codes, memory: CauseMemory) -> tuple[Codes, Codes]:
+    """An event keeps the last cause that was found for it, as pages outlast the steps that made them.
+
+    A suspected attack stays suspected until the event is over.
+    """
+    steps = np.arange(1, paging.shape[1] + 1)
+    found = sure & (bits != 0)
+    begun = np.maximum.accumulate(np.where(paging, 0, steps), axis=1)  # the last step without an event, 0 = before
+    told = np.maximum.accumulate(np.where(found, steps, 0), axis=1)
+    attack = _BIT[Cause.SUSPECTED_ATTACK]
+    suspected = np.maximum.accumulate(np.where(found & ((bits & attack) != 0), steps, 0), axis=1)
+    wide_bits = np.concatenate((memory.bits[:, None], bits), axis=1)
+    wide_rule = np.concatenate((memory.rule[:, None], rules), axis=1)
+    before = begun == 0
+    at = np.where(told > begun, told, 0)
+    there = paging & ((told > begun) | before)
+    out = np.where(there, np.take_along_axis(wide_bits, at, axis=1), 0).astype(np.uint8)
+    why = np.where(there, np.take_along_axis(wide_rule, at, axis=1), 0).astype(np.uint8)
+    was = before & ((memory.bits & attack) != 0)[:, None]
+    keeps = paging & ((suspected > begun) | was)
+    since = np.where(suspected > begun, suspected, 0)
+    why = np.where(keeps & ((out & attack) == 0), np.take_along_axis(wide_rule, since, axis=1), why).astype(np.uint8)
+    out = np.where(keeps, attack | (out & _BIT[Cause.LATENCY_ERRORS]), out).astype(np.uint8)
+    if paging.shape[1]:
+        memory.bits, memory.rule = out[:, -1].copy(), why[:, -1].copy()
+    return out, why
