@@ -71,6 +71,9 @@ class Permissions(Part):
     targets: list[ScaleTarget] = Field(
         [], description="Further kinds with a scale subresource that may be targets: `{apiGroup, resource}`."
     )
+    secrets: list[Name] = Field(
+        [], description="Secrets of the release's namespace that MetricsSources name; each is granted by its name."
+    )
     user_roles: bool = Field(
         True, description="ClusterRoles for people, aggregated to view, edit and admin; and two for SREs and platform."
     )
@@ -93,7 +96,9 @@ PolicyFile = Annotated[str, StringConstraints(pattern=r"^[-._a-zA-Z0-9]+\.ya?ml$
 
 class Policies(Part):
     files: dict[PolicyFile, str] = Field(
-        {}, description="GuardPolicies as files: name (`limits.yaml`) to YAML text; mounted and followed while it runs."
+        {},
+        description="Name (`limits.yaml`) to YAML text of GuardPolicies, and of MetricsSources that go in with "
+        "files of the pod; mounted, and followed while it runs.",
     )
     existing_config_map: MaybeName = Field("", description="A ConfigMap of such files that you keep yourself.")
 
@@ -246,7 +251,7 @@ class Values(Part):
         description="MetricsSource objects: `{name, labels, spec}`; made once the definitions are served (see NOTES).",
     )
     secret_mounts: list[SecretMount] = Field(
-        [], description="Secrets as files, for the credentials that a MetricsSource names: `{name, mountPath, items}`."
+        [], description="Secrets as files, for MetricsSources among `policies.files`: `{name, mountPath, items}`."
     )
     store: Store = Field(Store(), description="Where the record, the kept demand and the learned margins are.")
     release_on_uninstall: ReleaseOnUninstall = Field(ReleaseOnUninstall(), description="The pre-delete hook.")

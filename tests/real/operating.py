@@ -94,7 +94,7 @@ class Operators:
         self.ports[which] = free_port()
         here = self.folder / user
         here.mkdir(exist_ok=True)
-        token = here / "token"
+        token = self.folder / f"{name}.token"  # a colon in a path would end it: KUBECONFIG is a list
         token.write_text(self.plane.service_account_token(HOME, name, TOKEN_S))
         kubeconfig = self.plane.kubeconfig_for(token, url)
         command = [
