@@ -112,7 +112,8 @@ class FleetFiles:
         return kept | valid
 
     def _may_ask(self, ref: WorkloadRef, autoscaler: PredictiveAutoscaler) -> bool:
-        named = (self.sources.get(d.source) for d in (*autoscaler.spec.demands, *autoscaler.spec.signals))
+        asked = [d.source for d in autoscaler.spec.demands] + [s.source for s in autoscaler.spec.signals]
+        named = (self.sources.get(name) for name in asked)
         return all(source is None or allows(source.allowed, ref.namespace) for source in named)
 
 

@@ -44,6 +44,8 @@ RETRY_RATIO = 2.0
 """Errors grow so many times more than demand."""
 LEAST_DAYS = 3
 """Days that must be known before anything can be called beyond all that was usual."""
+CALM_S = 900
+"""After the last alarm an event goes on so long."""
 LEAST_SEVERITY = 0.1
 DATA_SEVERITY = 0.7
 
@@ -102,28 +104,46 @@ class Causes:
 
 @dataclass(slots=True)
 class CauseMemory:
-    """What goes on from block to block: cause and rule of the event that is on. All [group]."""
+    """What goes on from block to block, all [group]: cause and rule of the event that is on, step of the last alarm."""
 
     bits: Codes
     rule: Codes
+    alarmed: Ints
 
     @staticmethod
     def fresh(groups: int) -> CauseMemory:
-        return CauseMemory(np.zeros(groups, dtype=np.uint8), np.zeros(groups, dtype=np.uint8))
+        none = np.full(groups, -(1 << 40), dtype=np.int64)
+        return CauseMemory(np.zeros(groups, dtype=np.uint8), np.zeros(groups, dtype=np.uint8), none)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        return {"bits": self.bits, "rule": self.rule}
+        return {"bits": self.bits, "rule": self.rule, "alarmed": self.alarmed}
 
     def restore(self, saved: Mapping[str, NDArray[Any]], here: Ints, there: Ints) -> None:
-        self.bits[here], self.rule[here] = saved["bits"][there], saved["rule"][there]
+        for name, array in self.arrays().items():
+            array[here] = saved[name][there]
+
+    def lasting(self, found: Verdicts, accepted: Floats) -> Bools:
+        """[group, step], where an alarm is on or was within CALM_S. accepted: [group], false pages a week; 0 = never.
+
+        The engine's own page lasts until hours are quiet, so that one event is one page; a gate must not.
+        """
+        steps = found.first_step + np.arange(found.steps)
+        alarm = (found.groups.rate_per_week <= accepted[:, None]) & (accepted > 0)[:, None]
+        last = np.maximum.accumulate(np.where(alarm, steps, self.alarmed[:, None]), axis=1)
+        if found.steps:
+            self.alarmed = last[:, -1].copy()
+        return np.asarray(steps - last < max(1, CALM_S // found.step_s))
 
 
-def explained(found: Verdicts, metrics: Metrics, reached: Reached, memory: CauseMemory) -> Causes:
-    """Causes of consecutive steps; `memory` goes on. found, reached: of the same rows and steps."""
+def explained(found: Verdicts, metrics: Metrics, reached: Reached, memory: CauseMemory, accepted: Floats) -> Causes:
+    """Causes of consecutive steps; `memory` goes on. found, reached: of the same rows and steps.
+
+    accepted: [group], false pages a week.
+    """
     demand = metrics.of(SignalKind.DEMAND)
     faults = found.rows.faults & np.where(metrics.same, ~np.uint8(DataFault.DUPLICATED), np.uint8(255))[:, None]
     bits, news, rule = _of_data(faults, metrics, demand)
-    paging = found.groups.paging
+    paging = memory.lasting(found, accepted)
     named, named_rule = _of_events(found, metrics, reached)
     doubted = (bits & ~_EVENT_BITS) != 0
     sure = paging & ~doubted

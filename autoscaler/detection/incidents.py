@@ -28,8 +28,8 @@ MANY, MANY_SHARE = 3, 0.2
 TOGETHER_S = 600
 RESOLVE_S, LEAST_QUIET = 900, 3
 """So long, and so many steps, nothing was abnormal: it is over."""
-REOPEN_S = 1800
-"""The same workload within it is the same incident again."""
+REOPEN_S = 6 * 3600
+"""The same workload within it is the same incident again: the budget of false pages counts one for such a stretch."""
 UPDATE_S, WORSE = 300, 0.2
 """An update is news at most so often, unless the cause changed."""
 TRAIL_BEFORE, TRAIL_AFTER, TRAIL_ROWS = 60, 240, 3
@@ -114,7 +114,7 @@ class IncidentBook:
         fresh: list[int] = []
         for group in on:
             name = self.names.groups[group]
-            known = self._of.get(name) or self._lately(name, seen, group, column)
+            known = self._of.get(name) or self._lately(name)
             if known is None:
                 fresh.append(group)
             else:
@@ -138,11 +138,11 @@ class IncidentBook:
             cause=cause if changes else before.cause, rule=rule if changes else before.rule,
             evidence=evidence or before.evidence, gates=before.gates or _gates(seen, group, column),
         )  # fmt: skip
-        self._of |= dict.fromkeys(one.groups, before.id)
+        self._of[self.names.groups[group]] = before.id
         due = (step - one.told_at) * self.step_s >= UPDATE_S and worse >= one.told_severity + WORSE
         if changes or due or not before.open:
             one.told_at, one.told_severity = step, one.incident.severity
-            yield News(Happening.UPDATED if before.open else Happening.OPENED, one.incident)
+            yield News(Happening.UPDATED, one.incident)
 
     def _begins(self, fresh: Sequence[int], seen: Seen, column: int) -> Iterator[News]:
         if not fresh:
@@ -230,12 +230,10 @@ class IncidentBook:
             elif not one.incident.open and step - one.last_on >= forget:
                 del self.standing[one.incident.id]
 
-    def _lately(self, name: str, seen: Seen, group: int, column: int) -> str | None:
-        """The incident of this workload that was resolved a short while ago, if it is the same cause again."""
-        cause, _ = _cause_of(seen, group, column)
+    def _lately(self, name: str) -> str | None:
+        """The incident of this workload alone that was resolved a short while ago."""
         for key, one in self.standing.items():
-            if not one.incident.open and name in one.groups and one.incident.cause in {cause, None}:
-                one.groups = [name, *(g for g in one.groups if g != name)]
+            if not one.incident.open and one.groups == [name]:
                 return key
         return None
 

@@ -52,8 +52,8 @@ class Usual:
     rows: int
     _high: Floats = field(init=False)
     _steep: Floats = field(init=False)
-    _most: Floats = field(init=False)
-    _least: Floats = field(init=False)
+    _most: NDArray[np.float32] = field(init=False)
+    _least: NDArray[np.float32] = field(init=False)
     _recent: Floats = field(init=False)
     _day: int = -1
     _next: int = -1
@@ -80,7 +80,7 @@ class Usual:
             climb=climb,
             most=_around(self._most[:, :-1], slots, np.fmax),
             least=_around(self._least[:, :-1], slots, np.fmin),
-            typical=_median((self._most[:, :-1] + self._least[:, :-1]) / 2, slots),
+            typical=_median((self._most[:, :-1] + self._least[:, :-1]) / np.float32(2), slots),
         )
 
     def learn(self, first_step: int, values: Floats, left_out: Bools) -> None:
@@ -102,21 +102,19 @@ class Usual:
     def arrays(self) -> dict[str, NDArray[Any]]:
         """First axis the row; about 4 kB each."""
         stamp = np.tile(np.array([self._day, self._next], dtype=np.int64), (self.rows, 1))
-        kept = {"high": self._high, "steep": self._steep, "recent": self._recent}
-        told: dict[str, NDArray[Any]] = {name: array.astype(np.float32) for name, array in kept.items()}
-        return told | {"most": self._most, "least": self._least, "stamp": stamp}
+        return {name: array.astype(np.float32) for name, array in self._kept.items()} | {"stamp": stamp}
+
+    @property
+    def _kept(self) -> dict[str, NDArray[Any]]:
+        return {
+            "high": self._high, "steep": self._steep, "recent": self._recent, "most": self._most, "least": self._least
+        }  # fmt: skip
 
     def restore(self, saved: Mapping[str, NDArray[Any]], here: Ints, there: Ints) -> None:
         """Rows `there` of what was saved become rows `here`; ValueError when it is of another grid."""
         if not len(here):
             return
-        mine = {
-            "high": self._high,
-            "steep": self._steep,
-            "recent": self._recent,
-            "most": self._most,
-            "least": self._least,
-        }
+        mine = self._kept
         if any(saved[name].shape[1:] != array.shape[1:] for name, array in mine.items()):
             raise ValueError("what was usual was kept on another grid")
         self._day, self._next = (int(n) for n in saved["stamp"][there[0]])
@@ -128,7 +126,7 @@ class Usual:
         gone = day - self._day if self._day >= 0 else KEPT_DAYS + 1
         if gone <= 0:
             return
-        for kept in (self._high, self._steep, self._most, self._least):
+        for kept in (self._kept[name] for name in ("high", "steep", "most", "least")):
             shift = min(gone, kept.shape[1])
             kept[:, : kept.shape[1] - shift] = kept[:, shift:].copy()
             kept[:, kept.shape[1] - shift :] = np.nan
@@ -174,7 +172,7 @@ def _around(days: NDArray[np.float32], slots: Ints, pick: np.ufunc) -> Floats:
     return np.asarray(wide[:, slots], dtype=np.float64)
 
 
-def _median(days: NDArray[np.float32], slots: Ints) -> Floats:
+def _median(days: NDArray[np.floating[Any]], slots: Ints) -> Floats:
     """[row, step], of the days that are known; NaN where none is."""
     used = np.unique(slots)
     ordered = np.sort(days[:, :, used], axis=1)  # NaN comes last

@@ -16,7 +16,7 @@ from autoscaler.spec import scalars
 from autoscaler.spec.behavior import INT32_MAX, BehaviorSpec, Part
 from autoscaler.spec.metadata import API_VERSION, ClusterMetadata, Metadata, PauseSpec
 from autoscaler.spec.policy import GuardPolicy
-from autoscaler.spec.signals import AnomaliesSpec, Signals
+from autoscaler.spec.signals import AnomaliesSpec, Signals, SignalSpec
 from autoscaler.spec.sources import MetricsSourceSpec
 from autoscaler.spec.when import WhenSpec, Zone
 
@@ -185,6 +185,7 @@ class LeadSpec(Part):
 
 
 Demands = Annotated[tuple[DemandSpec, ...], Field(strict=False, min_length=1, max_length=8)]
+Named = tuple[DemandSpec | SignalSpec, ...]
 Acknowledgements = Annotated[tuple[Literal["NoReactiveBackup"], ...], Field(strict=False, max_length=8)]
 
 
@@ -316,7 +317,7 @@ class PredictiveAutoscalerSpec(Part):
 
     @field_validator("demands", "signals")
     @classmethod
-    def _distinct_names(cls, given: Demands | Signals, info: ValidationInfo) -> Demands | Signals:
+    def _distinct_names(cls, given: Named, info: ValidationInfo) -> Named:
         what = "demand" if info.field_name == "demands" else "signal"
         seen: set[str] = set()
         for index, each in enumerate(given):

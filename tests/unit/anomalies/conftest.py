@@ -77,7 +77,9 @@ class Story:
         reached = Reached(
             self.highest, self.steepest, self.known_days, self.climb[:, cut], usual * 1.05, usual * 0.95, usual
         )
-        causes = explained(found, self.metrics, reached, memory or CauseMemory.fresh(self.workloads))
+        causes = explained(
+            found, self.metrics, reached, memory or CauseMemory.fresh(self.workloads), np.ones(self.workloads)
+        )
         return Seen(found, causes, reached, self.metrics)
 
 

@@ -50,7 +50,7 @@ def test_each_class_by_its_rule(story, kinds, times, cause, why) -> None:
     seen = told.seen()
     assert causes(seen, 30) == cause
     assert rule(seen, 30) is why
-    assert causes(seen, 19) == causes(seen, 40) == set()
+    assert causes(seen, 19) == causes(seen, 56) == set()
     assert seen.causes.severity[0, 30] == pytest.approx(0.8)
     assert seen.causes.severity[0, 10] == 0
 
@@ -116,12 +116,12 @@ def test_a_page_keeps_its_cause_when_the_steps_that_made_it_are_gone(story) -> N
 
 def test_a_suspected_attack_stays_suspected_until_its_event_is_over(story) -> None:
     told = story(FULL)
-    told.event(20, 40, d0=6.0)
-    told.event(30, 40, d0=2.0, s3=2.0)
+    told.event(10, 30, d0=6.0)
+    told.event(20, 30, d0=2.0, s3=2.0)
     seen = told.seen()
-    assert causes(seen, 39) == {Cause.SUSPECTED_ATTACK}
-    assert causes(seen, 45) == set()
-    assert seen.causes.masked[0, 20:40].all()
+    assert causes(seen, 29) == {Cause.SUSPECTED_ATTACK}
+    assert causes(seen, 50) == set()
+    assert seen.causes.masked[0, 10:30].all()
 
 
 def test_an_event_that_no_rule_explains_is_one_all_the_same(story) -> None:
