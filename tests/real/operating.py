@@ -202,7 +202,7 @@ def granted(plane: ControlPlane, values: Mapping[str, Any] | None = None) -> Non
     home = plane.folder / "helm"
     home.mkdir(exist_ok=True)
     for name in NAMES:
-        own = {"fullnameOverride": name, "permissions": {"userRoles": False}}
+        own = {"fullnameOverride": name, "permissions": {"userRoles": False}, "crds": {"install": False}}
         grant(plane.rest(), Helm(home).render(own | dict(values or {}), namespace=HOME))
 
 
