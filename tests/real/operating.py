@@ -90,11 +90,11 @@ class Operators:
         self.admin = self.plane.rest()
 
     def start(self, which: int = 0, *more: str, url: str | None = None) -> None:
-        name, user = NAMES[which], USERS[which]
+        name = NAMES[which]
         self.ports[which] = free_port()
-        here = self.folder / user
+        here = self.folder / name
         here.mkdir(exist_ok=True)
-        token = self.folder / f"{name}.token"  # a colon in a path would end it: KUBECONFIG is a list
+        token = here / "token"
         token.write_text(self.plane.service_account_token(HOME, name, TOKEN_S))
         kubeconfig = self.plane.kubeconfig_for(token, url)
         command = [
@@ -122,7 +122,7 @@ class Operators:
         self.running[which].send_signal(signal.SIGCONT)
 
     def log(self, which: int = 0) -> str:
-        return (self.folder / USERS[which] / "log").read_text()
+        return (self.folder / NAMES[which] / "log").read_text()
 
     def health(self, which: int = 0) -> dict[str, Any]:
         told: dict[str, Any] = fetch(f"http://127.0.0.1:{self.ports[which]}/healthz", timeout_s=2.0).json()
