@@ -26,7 +26,7 @@ from autoscaler.domain.series import Floats, Ints
 from autoscaler.domain.verdict import Verdicts
 
 Arrays = Mapping[str, NDArray[Any]]
-"""State: names to arrays whose first axis is the row. Only float32, int64, uint8 and bool: what artefacts may hold."""
+"""State: names to arrays whose first axis is the row, of the types that artefacts hold (no float16, no objects)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,7 +1,7 @@
 """What detection says of series and of the workloads they belong to, step by step. Causes and incidents come later.
 
-Two tracks from the same scores. Page track: how rarely something this odd comes (`rate_per_week`), and pages that follow
-from the workload's budget, one per event. Severity track: how bad it looks, 0 to 1, for dashboards; it never pages.
+Two tracks from the same scores. Page track: how rarely something this odd comes (`rate_per_week`), and pages that come
+of the budget, one per event. Severity track: how bad it looks, 0 to 1, for dashboards; it never pages.
 Rows are series, one metric of one workload each; groups are workloads, each of one or more rows.
 """
 

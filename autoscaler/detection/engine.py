@@ -1,0 +1,236 @@
+"""The engine of detection: scores, calibration, pages and faults of data, over all rows of a fleet at once.
+
+A day's tables (how high scores go, how often surprises come) are renewed at the start of each day of absolute steps and
+stand for that day, so that a block and its single steps give the same verdicts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autoscaler.detection import calibration, faults, fitting, memory, paging, scoring
+from autoscaler.detection.contract import Arrays, Block, Detector, Watched
+from autoscaler.detection.grouping import Grouping
+from autoscaler.domain.series import Bools, Codes, Floats
+from autoscaler.domain.verdict import GroupVerdicts, RowVerdicts, Verdicts
+
+DAY_S: Final = 86400
+LONGEST_S: Final = 35 * DAY_S
+"""Of steps that were skipped, more are not lived through: everything remembered is older then."""
+
+
+@dataclass(slots=True)
+class DetectionEngine:
+    """Implements contract.Engine.
+
+    watched: rows, groups and budgets. step_s: seconds of a step; a day is a whole number of them.
+    plugged: further detectors, whose scores count as much as each of the page track's own three.
+    Raises ValueError for a step that does not divide a day, and for a group without rows.
+    """
+
+    watched: Watched
+    step_s: int
+    plugged: Sequence[Detector] = ()
+    _rows: memory.Rows = field(init=False)
+    _grouping: Grouping = field(init=False)
+    _states: list[Arrays | None] = field(init=False)
+
+    def __post_init__(self) -> None:
+        if self.step_s < 1 or DAY_S % self.step_s:
+            raise ValueError(f"steps of {self.step_s} s do not make up a day: use one that divides {DAY_S}")
+        self._grouping = Grouping.of(self.watched.group, self.watched.groups)
+        self._forget()
+
+    @property
+    def day(self) -> int:
+        """Steps of a day."""
+        return DAY_S // self.step_s
+
+    def relive(self, history: Block) -> Verdicts:
+        """From nothing through kept history, fitted at each day's start as it would have been live."""
+        self._check(history)
+        self._forget()
+        told: list[Verdicts] = []
+        back = fitting.HISTORY_S // self.step_s
+        for first, end in self._days(history.first_step, history.end_step):
+            if first > history.first_step:
+                past = history.cut(max(history.first_step, first - back), first)
+                self.adopt(memory.keyed(self.watched.keys, fitting.fit(past.values, self.day, self._rows)))
+                for k, detector in enumerate(self.plugged):
+                    self._states[k] = detector.fit(past)
+            told.append(self.observe(history.cut(first, end)))
+        return joined(told) if told else self.observe(history)
+
+    def observe(self, block: Block) -> Verdicts:
+        """Verdicts of the next steps; see contract.Engine."""
+        self._check(block)
+        due = int(self._rows["next"].max(initial=memory.NEVER))
+        if block.first_step < due:
+            raise ValueError(f"step {block.first_step} has been seen: the next one is {due}")
+        if memory.NEVER < due < block.first_step:
+            self._skip(due, block.first_step)
+        days = list(self._days(block.first_step, block.end_step))
+        return joined([self._observe(block.cut(first, end)) for first, end in days]) if days else self._observe(block)
+
+    def adopt(self, fitted: Arrays) -> None:
+        """Take over what fitting.fit has learned of rows, named as by memory.keyed; other rows keep what they have."""
+        ours, theirs = memory.matched(self.watched.keys, fitted)
+        memory.adopted(self._rows, fitted, ours, theirs)
+
+    def plug(self, number: int, state: Arrays) -> None:
+        """Take over what plugged detector `number` has learned of all rows, in their order."""
+        self._states[number] = state
+
+    def arrays(self) -> Arrays:
+        """All that is remembered of rows, keys included, but what plugged detectors have learned: fit those again."""
+        return memory.keyed(self.watched.keys, self._rows)
+
+    def restore(self, arrays: Arrays) -> None:
+        """Take over what `arrays` gave; rows are matched by key. Raises ValueError for arrays of another shape."""
+        ours, theirs = memory.matched(self.watched.keys, arrays)
+        for name, mine in self._rows.items():
+            given = arrays.get(name)
+            if given is None or given.shape[1:] != mine.shape[1:]:
+                shape = None if given is None else given.shape[1:]
+                raise ValueError(
+                    f"{name} of {shape}, expected {mine.shape[1:]}: kept at other steps, or by another version"
+                )
+            mine[ours] = given[theirs]
+
+    def _forget(self) -> None:
+        self._rows = memory.empty(len(self.watched.keys), self.day, len(self.plugged))
+        self._states = [None] * len(self.plugged)
+
+    def _check(self, block: Block) -> None:
+        if block.step_s != self.step_s or block.values.shape[0] != len(self.watched.keys):
+            shape = f"{block.values.shape[0]} rows at {block.step_s} s"
+            raise ValueError(f"a block of {shape}; watched are {len(self.watched.keys)} at {self.step_s} s")
+
+    def _days(self, first: int, end: int) -> Iterator[tuple[int, int]]:
+        """Spans of [first, end) that lie within one day each."""
+        starts = range(first - first % self.day + self.day, end, self.day)
+        return pairwise([first, *starts, end]) if end > first else iter(())
+
+    def _skip(self, due: int, first: int) -> None:
+        due = max(due, first - LONGEST_S // self.step_s)
+        for start, end in self._days(due, first):
+            self._observe(Block(self.step_s, start, np.full((len(self.watched.keys), end - start), np.nan)))
+
+    def _observe(self, block: Block) -> Verdicts:
+        """Steps of one day."""
+        rows, new = self._rows, block.end_step - block.first_step
+        if block.first_step % self.day == 0:
+            self._renew()
+        relative, past = memory.remember(rows, block.values)
+        seen = scoring.look(rows, relative, block.expected, new, self.day)
+        scores = self._with_plugged(seen.scores, block)
+        surprised = calibration.surprise(rows["table"], scores)
+        both = self._tracks(surprised)
+        surprise = scoring.averaged(rows["recent"][:, 0], both[:, 0], memory.SMOOTHED)
+        raw = scoring.averaged(rows["recent"][:, 1], both[:, 1], memory.SMOOTHED_SEVERITY)
+        severity = np.where(np.isnan(raw), 0.0, (1 - 10.0 ** (-np.nan_to_num(raw) / 2)) ** 2)
+        groups, paging_rows = self._groups(surprise, severity, block.first_step)
+        found = self._faults(block.values, seen)
+        self._keep(block, both, scores, groups, paging_rows)
+        rows["past"] = past
+        told = self._told(block.values, seen, surprise, severity, found)
+        return Verdicts(self.step_s, block.first_step, self.watched.group, told, groups)
+
+    def _with_plugged(self, scores: Floats, block: Block) -> Floats:
+        more = []
+        for k, detector in enumerate(self.plugged):
+            state = self._states[k]
+            if state is None:
+                more.append(np.full(block.values.shape, np.nan))
+            else:
+                found, self._states[k] = detector.score(state, block)
+                more.append(found)
+        return np.concatenate([scores, np.stack(more, axis=1)], axis=1) if more else scores
+
+    def _tracks(self, surprised: Floats) -> NDArray[np.float32]:
+        """[row, 2, step], the means over members for pages and for severity."""
+        own, more = surprised[:, : len(memory.MEMBERS)], surprised[:, len(memory.MEMBERS) :]
+        page = _known_mean(np.concatenate([own[:, : memory.PAGE_MEMBERS], more], axis=1))
+        return np.stack([page, _known_mean(surprised)], axis=1).astype(np.float32)
+
+    def _groups(self, surprise: Floats, severity: Floats, first_step: int) -> tuple[GroupVerdicts, Bools]:
+        """The groups' verdicts, and [row, step], whether its group's page is on."""
+        rows, first = self._rows, self._grouping.first
+        combined, top = self._grouping.combined(surprise)
+        tail = paging.Tail(rows["edge"][first], rows["excess"][first], rows["ready"][first])
+        rate = tail.rate(combined)
+        alarm = rate <= self.watched.false_pages_per_week[:, None]
+        quiet = paging.QUIET_S // self.step_s
+        on, page, last = paging.events(alarm, rows["alarmed"][first], first_step, quiet)
+        rows["alarmed"][first] = last
+        found = GroupVerdicts(combined, rate, on, page, self._grouping.mean_of_top(severity), top)
+        return found, on[self.watched.group]
+
+    def _faults(self, values: Floats, seen: scoring.Looked) -> Codes:
+        state = {name.removeprefix("fault."): a for name, a in self._rows.items() if name.startswith("fault.")}
+        what = faults.Seen(
+            values, seen.z, seen.yesterday, seen.short, seen.middle, seen.middle_yesterday, self._rows["moved"]
+        )
+        found = faults.judge(state, what, self.step_s)
+        self._rows.update({f"fault.{name}": array for name, array in state.items()})
+        return found
+
+    def _told(
+        self, values: Floats, seen: scoring.Looked, surprise: Floats, severity: Floats, found: Codes
+    ) -> RowVerdicts:
+        width, centre = self._rows["width"][:, None], self._rows["centre"][:, None]
+        expected = seen.expected * width + centre
+        half = self._rows["noise"].astype(np.float64)[:, None] * width
+        return RowVerdicts(surprise, severity, found, values.copy(), expected, expected - half, expected + half)
+
+    def _keep(
+        self, block: Block, both: NDArray[np.float32], scores: Floats, groups: GroupVerdicts, paging_rows: Bools
+    ) -> None:
+        """What the next steps need of these. While a page is on, scores and surprises count up to its threshold."""
+        rows, first = self._rows, self._grouping.first
+        budget = self.watched.false_pages_per_week
+        tail = paging.Tail(rows["edge"][first], rows["excess"][first], rows["ready"][first])
+        most = tail.surprise_at(budget)
+        limit = calibration.score_at(rows["table"], most[self.watched.group])
+        clipped = np.where(paging_rows[:, None, :], np.minimum(scores, limit[:, :, None]), scores)
+        stretches = calibration.Stretches(calibration.stretch_steps(self.step_s), calibration.SLOTS)
+        stretches.put(rows["ring"], clipped, block.first_step)
+        surprises = np.where(groups.paging, np.minimum(groups.surprise, most[:, None]), groups.surprise)
+        maxima = rows["maxima"][first]
+        calibration.Stretches(paging.QUIET_S // self.step_s, paging.BLOCKS).put(maxima, surprises, block.first_step)
+        rows["maxima"][first] = maxima
+        joined_recent = np.concatenate([rows["recent"], both], axis=2)
+        rows["recent"] = joined_recent[:, :, joined_recent.shape[2] - rows["recent"].shape[2] :]
+        rows["next"][:] = block.end_step
+
+    def _renew(self) -> None:
+        rows, first = self._rows, self._grouping.first
+        rows["table"] = calibration.learned(rows["ring"])
+        tail = paging.Tail.of(rows["maxima"][first])
+        rows["edge"][first], rows["excess"][first], rows["ready"][first] = tail.edge, tail.excess, tail.ready
+
+
+def _known_mean(values: Floats) -> Floats:
+    """[row, step], mean over members of what is known."""
+    known = ~np.isnan(values)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(known, values, 0.0).sum(axis=1) / known.sum(axis=1)
+
+
+def joined(parts: Sequence[Verdicts]) -> Verdicts:
+    """Verdicts of consecutive spans as one; at least one."""
+    if len(parts) == 1:
+        return parts[0]
+
+    def along(name: str, of: str, axis: int = 1) -> NDArray[Any]:
+        return np.concatenate([getattr(getattr(part, of), name) for part in parts], axis=axis)
+
+    rows = RowVerdicts(*(along(name, "rows") for name in RowVerdicts.__dataclass_fields__))
+    groups = GroupVerdicts(*(along(name, "groups") for name in GroupVerdicts.__dataclass_fields__))
+    return Verdicts(parts[0].step_s, parts[0].first_step, parts[0].group, rows, groups)
