@@ -33,12 +33,7 @@ class Telling:
 
 
 def desk_of(settings: ServiceSettings, telling: Telling) -> AlertDesk:
-    """A desk that has not begun. Without destinations alerts are recorded and counted all the same.
-
-    Refused where a destination cannot be used as it is named, or where a replay would wake people for the past.
-    """
-    if settings.alerts.alertmanagers and settings.replay_from is not None:
-        raise Refused("--alertmanager with --replay-from: alerts of the past would wake people; leave one of them out")
+    """A desk that has not begun. Without destinations alerts are recorded and counted all the same."""
     notifiers: Sequence[Notifier] = alertmanagers(settings.alerts)
     metrics = AlertMetrics(telling.telemetry.registry)
     outbox = StoredOutbox(settings.store)
@@ -79,7 +74,9 @@ def alertmanagers(settings: AlertSettings) -> list[Alertmanager]:
     return list(found.values())
 
 
-def must_be_usable(settings: AlertSettings) -> None:
-    """Refused at once for what would be refused later, when a service is made of it."""
-    for one in alertmanagers(settings):
+def must_be_usable(settings: ServiceSettings) -> None:
+    """Refused where a destination cannot be used as it is named, or where a replay would wake people for the past."""
+    if settings.alerts.alertmanagers and settings.replay_from is not None:
+        raise Refused("--alertmanager with --replay-from: alerts of the past would wake people; leave one of them out")
+    for one in alertmanagers(settings.alerts):
         one.close()

@@ -169,7 +169,7 @@ def operator(settings: OperatorSettings, opener: OpenServer | None = None) -> Op
     named = settings.service.cluster
     if named is None:
         raise Refused("an operator needs a cluster: --in-cluster, or --kubeconfig FILE")
-    must_be_usable(settings.service.alerts)
+    must_be_usable(settings.service)
     connection = connect(named, min(CALL_S, settings.service.deadline_s))
     access = Access(named.kubeconfig, named.context, named.in_cluster)
     lease_line = Connection(access, min(CALL_S, settings.lease.deadline_s * LEASE_CALL_SHARE))

@@ -11,7 +11,7 @@ from autoscaler.adapters.clock import ReplayClock, SystemClock
 from autoscaler.adapters.sources import Sources
 from autoscaler.adapters.store import DecisionStore
 from autoscaler.adapters.telemetry import Telemetry
-from autoscaler.bootstrap.alert_making import Telling, desk_of
+from autoscaler.bootstrap.alert_making import Telling, desk_of, must_be_usable
 from autoscaler.bootstrap.capacities import LearnedCapacityKeeper, WithNotes
 from autoscaler.bootstrap.cold_start import ColdStart
 from autoscaler.bootstrap.engine_state_keeper import EngineStateKeeper
@@ -76,6 +76,7 @@ class Outside:
 
 def composed(settings: ServiceSettings, files: FleetFiles, outside: Outside) -> Service:
     """A service over a fleet that was read, ready for its first tick."""
+    must_be_usable(settings)
     chosen = outside.clock or _clock(settings)
     sources = LiveSources(outside.opener or _opener(settings), Sources, settings.deadline_s)
     judged = Judged(sources, Suspicions(sources))
