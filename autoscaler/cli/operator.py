@@ -48,7 +48,7 @@ def run_operator(options: OperatorOptions) -> None:
     from autoscaler.bootstrap.reading import Reading
     from autoscaler.bootstrap.schedule import Schedule, until_told
     from autoscaler.bootstrap.settings import ServiceSettings
-    from autoscaler.web.app import WebServer, web_app
+    from autoscaler.web.app import WebServer, web_app, with_process
 
     cluster = cluster_of(options.kubeconfig, options.context, options.installation, in_cluster=options.in_cluster)
     if cluster is None:
@@ -70,7 +70,7 @@ def run_operator(options: OperatorOptions) -> None:
     try:
         if service.listen is not None:
             reading = Reading(service.store) if options.api else None
-            app = web_app(running.telemetry.registry, running.health, lambda: running.ready, reading)
+            app = web_app(with_process(running.telemetry.registry), running.health, lambda: running.ready, reading)
             server = WebServer(app, *service.listen)
             log.info("listening http://%s:%d/metrics, /healthz and /readyz", service.listen[0], server.port)
         news = News()

@@ -47,7 +47,7 @@ def run_service(options: RunOptions) -> None:
     from autoscaler.bootstrap.schedule import Schedule, until_told
     from autoscaler.bootstrap.service import service
     from autoscaler.bootstrap.settings import ServiceSettings
-    from autoscaler.web.app import WebServer, web_app
+    from autoscaler.web.app import WebServer, web_app, with_process
 
     settings = ServiceSettings(
         fleet=options.fleet,
@@ -68,7 +68,7 @@ def run_service(options: RunOptions) -> None:
     server = None
     try:
         if settings.listen is not None:
-            app = web_app(running.telemetry.registry, running.health, reading=Reading(settings.store))
+            app = web_app(with_process(running.telemetry.registry), running.health, reading=Reading(settings.store))
             server = WebServer(app, *settings.listen)
             log.info("listening http://%s:%d/metrics and /healthz", settings.listen[0], server.port)
 

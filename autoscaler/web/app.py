@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import uvicorn
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, ProcessCollector, generate_latest
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
@@ -60,6 +60,12 @@ def web_app(
     if reading is not None:
         routes += reading_routes(reading)
     return Starlette(routes=routes, middleware=[Middleware(Secured)])
+
+
+def with_process(registry: CollectorRegistry) -> CollectorRegistry:
+    """The registry, with this process's memory, processor time and open files beside what it has."""
+    ProcessCollector(registry=registry)
+    return registry
 
 
 class Secured:
