@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Final
 
+from autoscaler.domain.alert_story import Story
 from autoscaler.domain.alert_text import MOST_DESCRIPTION, MOST_LABEL, MOST_SUMMARY, is_plain
 
 RUNBOOKS: Final = "https://foresail.dev/runbooks"
@@ -40,7 +41,8 @@ class Alert:
 
     labels: what it is about, sorted by name. summary, description: plain text (`alert_text.plain`), the second with
     numbers and the way out. starts_s, resolved_s: seconds since the epoch; None = it lasts. incident: alerts of one
-    incident are told in their order. destination: the one that it is about, which is not told of itself.
+    incident are told in their order. destination: the one that it is about, which is not told of itself. story: what a
+    person reads beside it; None = no more than is said here.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Alert:
     resolved_s: float | None = None
     incident: str = ""
     destination: str = ""
+    story: Story | None = None
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):

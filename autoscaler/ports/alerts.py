@@ -28,11 +28,14 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """words: why not, in one line without secrets. retry_after_s: the destination's own wish."""
+    """words: why not, in one line without secrets. retry_after_s: the destination's own wish. idle: there was nothing
+    to send, so it says nothing of the destination.
+    """
 
     outcome: Outcome
     words: str = ""
     retry_after_s: float | None = None
+    idle: bool = False
 
 
 class Notifier(Protocol):
@@ -96,6 +99,24 @@ class Outbox(Protocol):
     @property
     def dropped(self) -> Mapping[str, int]:
         """By destination, how many were lost since the start."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Receipts(Protocol):
+    """What a destination was told, by thread, as text that it alone reads. Survives a kill; may raise Retryable."""
+
+    def of(self, destination: str) -> Mapping[str, str]:
+        """All threads of it."""
+        ...
+
+    def keep(self, destination: str, thread: str, body: str, now_s: float) -> None:
+        """In place of what was there."""
+        ...
+
+    def forget(self, destination: str, threads: Sequence[str]) -> None:
+        """They are over."""
         ...
 
     def close(self) -> None: ...

@@ -103,7 +103,7 @@ class Carrier:
         if now >= self._repeat_at_s:
             self._repeat_at_s = now + repeat_s
             if not self._repeat():
-                self._repeat_at_s = self._not_before_s
+                self._repeat_at_s = max(self._not_before_s, now + self._first_pause_s)
         return min(self._repeat_at_s, self._look_again_s)
 
     def _waiting(self, now: float) -> Sequence[Notice]:
@@ -138,13 +138,15 @@ class Carrier:
         standing = list(self._round.standing())
         size = self.notifier.most_at_once
         for first in range(0, len(standing), size):
-            if self._send(standing[first : first + size]).outcome is not Outcome.DELIVERED:
-                return False
+            if self._send(standing[first : first + size]).outcome in {Outcome.LATER, Outcome.SHUT}:
+                return False  # what is refused for good holds up nothing behind it
         return True
 
     def _send(self, alerts: Sequence[Alert]) -> Delivery:
         now_s = self._round.now_s()
         delivery = self.notifier.send(alerts, now_s)
+        if delivery.idle:
+            return delivery
         self._round.heard(self.notifier.name, delivery, now_s)
         if delivery.outcome is Outcome.DELIVERED:
             if self.failing_since_s is not None:

@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, delete, func, insert, or_, select, update
 
+from autoscaler.adapters.store.alert_story import packed_story, unpacked_story
 from autoscaler.adapters.store.place import Place
 from autoscaler.adapters.store.schema import alert as alerts
 from autoscaler.adapters.store.schema import notice as notices
@@ -161,6 +162,8 @@ def packed(one: Alert) -> str:
         "summary": one.summary, "description": one.description, "starts": one.starts_s, "resolved": one.resolved_s,
         "incident": one.incident, "destination": one.destination,
     }  # fmt: skip
+    if one.story is not None:
+        plain["story"] = packed_story(one.story)
     return json.dumps(plain, separators=(",", ":"), ensure_ascii=False)
 
 
@@ -170,7 +173,7 @@ def unpacked(body: str) -> Alert | None:
         p = json.loads(body)
         return Alert(
             p["name"], Severity[p["severity"]], tuple((k, v) for k, v in p["labels"]), p["summary"], p["description"],
-            p["starts"], p["resolved"], p["incident"], p["destination"],
+            p["starts"], p["resolved"], p["incident"], p["destination"], unpacked_story(p.get("story")),
         )  # fmt: skip
     except (ValueError, KeyError, TypeError) as why:
         log.warning("alert_unreadable: %r", why)

@@ -20,10 +20,10 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-HEAD = "0002"
+HEAD = "0003"
 """Revision that this code writes and reads."""
 
-KNOWN_REVISIONS = ("0001", HEAD)
+KNOWN_REVISIONS = ("0001", "0002", HEAD)
 VERSION_TABLE = "alembic_version"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -92,6 +92,16 @@ notice = Table(
     Column("body", Text, nullable=False),
     Index("notice_destination", "destination", "id"),
     sqlite_autoincrement=True,
+)
+
+# What a destination was told, one row for each thread; body: JSON that the destination's sender alone reads.
+receipt = Table(
+    "receipt",
+    metadata,
+    Column("destination", Text, primary_key=True),
+    Column("thread", Text, primary_key=True),
+    Column("kept_at", BigInteger, nullable=False),
+    Column("body", Text, nullable=False),
 )
 
 
