@@ -13,6 +13,7 @@ from autoscaler.adapters.alert_metrics import AlertMetrics
 from autoscaler.adapters.alerting.courier import Courier
 from autoscaler.adapters.telemetry import SourceFacts
 from autoscaler.bootstrap.alert_book import RESOLVED_S, AlertBook
+from autoscaler.domain.alert import Severity
 from autoscaler.domain.alert_causes import Cause
 from autoscaler.domain.alert_sightings import Demotions, Sighting, sightings
 from autoscaler.domain.decision import Decisions
@@ -95,7 +96,8 @@ class AlertDesk:
     def _take(self, found: Iterable[Sighting], now_s: float, known: Sequence[Cause]) -> None:
         changes = self.book.look(found, now_s, known)
         for alert in changes:
-            log.warning("alert_%s %s: %s", "begins" if alert.firing else "ends", alert.name, alert.summary)
+            level = logging.WARNING if alert.severity >= Severity.WARNING else logging.INFO
+            log.log(level, "alert_%s %s: %s", "begins" if alert.firing else "ends", alert.name, alert.summary)
         self.courier.standing = self.book.standing
         began_to_lead = self._lead()
         if began_to_lead:  # the one who led before us may have told the opposite of what waits
