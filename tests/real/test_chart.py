@@ -1,0 +1,292 @@
+"""The chart with the real helm on a real control plane: installed, upgraded, uninstalled. Rows S05, S11, K25.
+
+There is no kubelet: kwok makes pods Ready, and what is in them is run here, as their command, arguments and service
+account say, with `--in-cluster` and paths replaced by ours.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from tests.real.commands import Settings
+from tests.real.controlplane import ControlPlane
+from tests.real.helming import CHART, Helm, grant, is_hook
+from tests.real.kwok_stages import stages
+from tests.real.manifests import deployment, hpa
+from tests.real.operating import DEPLOYMENTS, HEAD, HPAS, autoscaler
+from tests.real.parts import require_part
+from tests.real.rest import Rest
+from tests.real.servers import free_port, wait_until
+from tests.real.test_operator import level
+from tests.real.web import fetch
+
+pytestmark = pytest.mark.slow
+HOME = "foresail-system"
+GOLDEN = Path(__file__).parent / "golden"
+MORE_CONTROLLERS = "--controllers=job-controller,clusterrole-aggregation-controller"
+QUICK = {
+    "store": {"persistent": False},  # nothing here would bind a claim
+    "operator": {"tick": "1s", "step": "10s", "leaseDuration": "3s"},
+    "permissions": {"keda": False},
+}
+OURS = "app.kubernetes.io/instance=foresail"
+
+
+@pytest.fixture(scope="module")
+def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    require_part("helm")
+    settings = Settings(
+        scheduler=True, hpa_sync="250ms", controller_flags=(MORE_CONTROLLERS,), kwok_config=stages(ready_after_ms=100)
+    )
+    one = ControlPlane(tmp_path_factory.mktemp("charted"), settings)
+    one.start()
+    for name, labels in ((HOME, {"pod-security.kubernetes.io/enforce": "restricted"}), ("shop", {})):
+        meta = {"name": name, "labels": labels}
+        one.rest().create("/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": meta})
+    yield one
+    one.stop()
+
+
+@pytest.fixture(scope="module")
+def helm(plane: ControlPlane) -> Helm:
+    home = plane.folder / "helm"
+    home.mkdir()
+    return Helm(home, plane.kubeconfig())
+
+
+@pytest.fixture(scope="module")
+def older(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The chart as an older one could have been: a definition knows less, and there is an object that went since."""
+    path = tmp_path_factory.mktemp("older") / "foresail"
+    shutil.copytree(CHART, path)
+    chart = path / "Chart.yaml"
+    chart.write_text(chart.read_text().replace("\nversion: ", "\nversion: 0.0.1 # was "))
+    (path / "templates" / "gone.yaml").write_text(
+        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: gone\n  namespace: {{ .Release.Namespace }}\n"
+    )
+    crd = path / "files" / "crds" / "predictiveautoscalers.foresail.dev.yaml"
+    definition = YAML(typ="safe").load(crd)
+    del definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]["timeZone"]
+    with crd.open("w") as out:
+        YAML().dump(definition, out)
+    return path
+
+
+def runs(plane: ControlPlane, pod: Mapping[str, Any], folder: Path, url: str = "") -> list[str]:
+    """The command of a pod's only container, for here."""
+    [container] = pod["spec"]["containers"]
+    token = folder / f"{pod['metadata']['name']}.token"
+    token.write_text(plane.service_account_token(HOME, pod["spec"]["serviceAccountName"], 3600))
+    words = [sys.executable, "-m", "autoscaler"]
+    for word in container["args"]:
+        if word == "--in-cluster":
+            words += ["--kubeconfig", str(plane.kubeconfig_for(token))]
+        elif word.startswith("--listen="):
+            words.append(f"--listen={url}")
+        elif word.startswith("--store="):
+            words.append(f"--store={folder / 'foresail.db'}")
+        else:
+            words.append(word)
+    return words
+
+
+class Kubelet:
+    """Runs the operator's one pod while it is there, as a kubelet would: with SIGTERM when it is to go."""
+
+    def __init__(self, plane: ControlPlane, folder: Path) -> None:
+        self.plane, self.folder = plane, folder
+        self.port = 0
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        running: dict[str, subprocess.Popen[bytes]] = {}
+        going: list[subprocess.Popen[bytes]] = []
+        while not self._end.wait(0.2):
+            found = self.plane.pods(HOME, "app.kubernetes.io/name=foresail")
+            alive = {p["metadata"]["name"]: p for p in found if "deletionTimestamp" not in p["metadata"]}
+            for name in set(running) - set(alive):
+                going.append(running.pop(name))
+                going[-1].send_signal(signal.SIGTERM)
+            for name in set(alive) - set(running):
+                running[name] = self._start(alive[name])
+        for process in (*running.values(), *going):
+            process.kill()
+            process.wait()
+
+    def _start(self, pod: Mapping[str, Any]) -> subprocess.Popen[bytes]:
+        folder = self.folder / pod["metadata"]["name"]
+        folder.mkdir()
+        self.port = free_port()
+        env = os.environ | {"POD_NAMESPACE": HOME, "POD_NAME": pod["metadata"]["name"]}
+        with (self.folder / "log").open("ab") as log:
+            command = runs(self.plane, pod, folder, f"127.0.0.1:{self.port}")
+            return subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, env=env)
+
+    def leads(self) -> bool:
+        try:
+            return bool(self.port) and fetch(f"http://127.0.0.1:{self.port}/healthz").json()["leader"]
+        except OSError:
+            return False
+
+    def close(self) -> None:
+        self._end.set()
+        self._thread.join(10)
+
+
+@pytest.fixture
+def kubelet(plane: ControlPlane, tmp_path: Path) -> Iterator[Kubelet]:
+    one = Kubelet(plane, tmp_path)
+    yield one
+    one.close()
+
+
+def floor(admin: Rest) -> int:
+    return int(admin.get(f"{HPAS.format('shop')}/web")["spec"]["minReplicas"])
+
+
+def replicas(admin: Rest) -> int:
+    return int(admin.get(f"{DEPLOYMENTS.format('shop')}/web")["spec"]["replicas"])
+
+
+def kubectl(plane: ControlPlane, *words: str, token: str | None = None) -> str:
+    access = ["--kubeconfig", str(plane.kubeconfig())]
+    if token is not None:
+        access = ["--server", plane.url, "--certificate-authority", str(plane.ca), "--token", token]
+    command = [str(require_part("kubectl")), *access, *words]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=40, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def left_of_it(plane: ControlPlane) -> set[str]:
+    kinds = (
+        "deploy,rs,pods,jobs,svc,cm,secrets,sa,roles,rolebindings,clusterroles,clusterrolebindings,netpol,pdb,pvc,crd"
+    )
+    return set(kubectl(plane, "get", kinds, "-A", "-l", OURS, "-o", "name").split())
+
+
+@pytest.mark.timeout(240)
+def test_K25_S11_installed_upgraded_and_uninstalled_at_peak_floors_go_back_and_replicas_stay(
+    plane: ControlPlane, helm: Helm, older: Path, kubelet: Kubelet, prometheus: Any, tmp_path: Path
+) -> None:
+    """In a namespace that enforces the restricted standard."""
+    admin = plane.rest()
+    release = ("foresail", "-n", HOME, "--timeout", "60s")
+    values = helm.given(QUICK)
+    said = helm.does("install", release[0], older, *release[1:], *values, "--wait")
+    assert "no MetricsSource and no Prometheus Operator was found" in said
+    assert "store.persistent is off" in said
+
+    url = prometheus(level(110.0)).url
+    source = {**HEAD, "kind": "MetricsSource", "metadata": {"name": "prod"}, "spec": {"prometheus": {"url": url}}}
+    admin.create("/apis/foresail.dev/v1alpha1/metricssources", source)
+    admin.create(DEPLOYMENTS.format("shop"), deployment("web", 2, node=None))
+    admin.create(HPAS.format("shop"), hpa("web", 2, 30))
+    path = "/apis/foresail.dev/v1alpha1/namespaces/shop/predictiveautoscalers"
+    made = admin.create(path, autoscaler("web"))
+    wait_until(lambda: floor(admin) >= 11, "the chart's operator raises the floor", 90)
+    wait_until(lambda: replicas(admin) >= 11, "the HPA follows", 30)
+
+    said = helm.does("upgrade", release[0], CHART, *release[1:], *values, "--wait")
+    assert "no MetricsSource" not in said, "there is one by now"
+    assert floor(admin) >= 11
+    assert admin.get(f"{path}/web")["metadata"]["uid"] == made["metadata"]["uid"]
+    assert "configmap/gone" not in left_of_it(plane)
+    zone = {"spec": {"timeZone": "Europe/Berlin"}}
+    assert admin.patch(f"{path}/web", zone)["spec"]["timeZone"] == "Europe/Berlin", "the definition came with it"
+    wait_until(kubelet.leads, "the new pod leads", 90)
+
+    peak = replicas(admin)
+    with (tmp_path / "uninstall").open("w") as out:
+        env = os.environ | {"KUBECONFIG": str(plane.kubeconfig()), "HOME": str(helm.home)}
+        command = [str(require_part("helm")), "uninstall", *release, "--wait"]
+        uninstall = subprocess.Popen(command, stdout=out, stderr=out, env=env)
+        [pod] = wait_until(lambda: plane.pods(HOME, "app.kubernetes.io/name=foresail-release"), "the Job's pod", 20)
+        job = subprocess.run(runs(plane, pod, tmp_path), capture_output=True, text=True, timeout=60, check=False)
+        assert job.returncode == 0, job.stderr
+        assert "HorizontalPodAutoscaler shop/web: minReplicas" in job.stdout
+        time.sleep(4.0)  # longer than the operator's lease; it is still there
+        assert floor(admin) == 2
+        assert not kubelet.leads()
+        ended = {"status": {"phase": "Succeeded", "conditions": []}}
+        admin.patch(f"/api/v1/namespaces/{HOME}/pods/{pod['metadata']['name']}/status", ended)
+        assert uninstall.wait(60) == 0, (tmp_path / "uninstall").read_text()
+    assert floor(admin) == 2
+    assert replicas(admin) == peak
+    assert "foresail.dev/floor" not in (admin.get(f"{HPAS.format('shop')}/web")["metadata"].get("annotations") or {})
+
+    kept = {f"customresourcedefinition.apiextensions.k8s.io/{plural}.foresail.dev" for plural in PLURALS}
+    wait_until(lambda: left_of_it(plane) == kept, "nothing else stays", 20)
+    assert admin.get(f"{path}/web")["metadata"].get("finalizers") is None
+    admin.delete(f"{path}/web")
+    assert admin.answer("GET", f"{path}/web").status == 404
+    secrets = admin.get(f"/api/v1/namespaces/{HOME}/secrets")["items"]
+    assert secrets == [], "helm's own record of the release went too"
+
+
+PLURALS = ("predictiveautoscalers", "guardpolicies", "metricssources")
+
+
+@pytest.mark.timeout(120)
+def test_K25_an_uninstall_whose_job_cannot_run_ends_says_so_and_leaves_the_release_as_it_was(
+    plane: ControlPlane, helm: Helm
+) -> None:
+    """As with an image that cannot be pulled: the pod never becomes anything."""
+    values = helm.given(QUICK | {"replicas": 0, "releaseOnUninstall": {"activeDeadlineSeconds": 5, "backoffLimit": 0}})
+    helm.does("install", "foresail", CHART, "-n", HOME, *values, "--skip-schema-validation")  # no user waits 5 s
+    before = left_of_it(plane)
+    done = helm.run("uninstall", "foresail", "-n", HOME, "--timeout", "45s", within_s=90)
+    assert done.returncode != 0
+    assert "deadline" in done.stderr.lower()
+    wait_until(lambda: not plane.pods(HOME), "the Job and its pod are gone", 30)
+    assert {name for name in left_of_it(plane) if "helm.sh" not in name} == before
+    helm.does("uninstall", "foresail", "-n", HOME, "--no-hooks")
+
+
+def _in_order(line: str) -> str:
+    """Of several roles for one resource the verbs come in any order."""
+    what, _, verbs = line.rstrip(" ]").rpartition("[")
+    return f"{' '.join(what.split())} [{' '.join(sorted(verbs.split()))}]"
+
+
+@pytest.mark.parametrize("act", [True, False], ids=["act", "observe"])
+def test_S05_what_a_stolen_token_may_do_is_in_a_golden_file(plane: ControlPlane, helm: Helm, act: bool) -> None:
+    """As `kubectl auth can-i --list` tells it of the real API server, in its own namespace and in another.
+
+    Paths that are no resources (/healthz, /api) are everybody's, and left out.
+    """
+    name = "acting" if act else "observing"
+    values = {"fullnameOverride": name, "permissions": {"act": act, "secrets": ["prod"]}, "crds": {"install": False}}
+    grant(plane.rest(), [t for t in helm.render(values, namespace=HOME) if not is_hook(t)])
+    token = plane.service_account_token(HOME, name)
+
+    def told() -> str:
+        parts = []
+        for where in (HOME, "shop"):
+            listed = kubectl(plane, "auth", "can-i", "--list", "-n", where, token=token).splitlines()[1:]
+            parts += [f"# in {where}", *sorted(_in_order(line) for line in listed if not line.lstrip().startswith("["))]
+        return "\n".join(parts) + "\n"
+
+    golden = GOLDEN / f"can-i-{name}.txt"
+    if os.environ.get("FORESAIL_GOLDEN"):
+        golden.write_text(told())
+    expected = golden.read_text()
+    wait_until(lambda: told() == expected, "the rights are in force", 10)
+    for verb, what in (("create", "pods"), ("get", "secrets"), ("create", "rolebindings"), ("update", "clusterroles")):
+        words = ["auth", "can-i", verb, what, "-n", "shop"]
+        with pytest.raises(AssertionError):
+            kubectl(plane, *words, token=token)
