@@ -39,6 +39,10 @@ class AlertMetrics:
             "foresail_notifications_dropped", "Changes of alerts that a destination will never hear of.",
             ("destination",), registry=registry,
         )  # fmt: skip
+        self._held = Counter(
+            "foresail_notifications_held", "Alerts that a destination was not told of, by why: route, silence, limit.",
+            ("destination", "why"), registry=registry,
+        )  # fmt: skip
         self._waiting = Gauge(
             "foresail_notifications_waiting", "Changes of alerts that wait for a destination.", ("destination",),
             registry=registry,
@@ -59,6 +63,10 @@ class AlertMetrics:
                 self.sent.labels(name, outcome.value)
             self._dropped.labels(name)
             self._waiting.labels(name).set(0)
+
+    def held(self, destination: str, why: str) -> None:
+        """An alert is not told there, by a rule of the file of notifications."""
+        self._held.labels(destination, why).inc()
 
     def succeeded(self, destination: str, at_s: float | None) -> None:
         """at_s: 0 = never so far; None = it is not ours to send now."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,11 +13,13 @@ from autoscaler.adapters.store.outbox import StoredOutbox
 from autoscaler.adapters.telemetry import Telemetry
 from autoscaler.bootstrap.alert_book import AlertBook
 from autoscaler.bootstrap.alerts import AlertDesk
+from autoscaler.bootstrap.notify_making import routed
 from autoscaler.bootstrap.settings import ServiceSettings
 from autoscaler.domain.alert_text import MOST_LABEL, plain
 from autoscaler.domain.errors import Refused
 from autoscaler.ports.alerts import Notifier
 from autoscaler.ports.clock import Clock
+from autoscaler.spec.notify_reading import read_notifications
 
 if TYPE_CHECKING:
     from autoscaler.adapters.alerting.alertmanager import Alertmanager
@@ -34,8 +37,10 @@ class Telling:
 
 def desk_of(settings: ServiceSettings, telling: Telling) -> AlertDesk:
     """A desk that has not begun. Without destinations alerts are recorded and counted all the same."""
-    notifiers: Sequence[Notifier] = alertmanagers(settings.alerts)
     metrics = AlertMetrics(telling.telemetry.registry)
+    notifiers: Sequence[Notifier] = [
+        *alertmanagers(settings.alerts), *routed(settings.alerts.notify, settings.store, metrics.held)
+    ]  # fmt: skip
     outbox = StoredOutbox(settings.store)
     courier = Courier(outbox, notifiers, metrics, lambda: telling.clock.now().timestamp())
     return AlertDesk(
@@ -76,7 +81,10 @@ def alertmanagers(settings: AlertSettings) -> list[Alertmanager]:
 
 def must_be_usable(settings: ServiceSettings) -> None:
     """Refused where a destination cannot be used as it is named, or where a replay would wake people for the past."""
-    if settings.alerts.alertmanagers and settings.replay_from is not None:
-        raise Refused("--alertmanager with --replay-from: alerts of the past would wake people; leave one of them out")
+    named = "--alertmanager" if settings.alerts.alertmanagers else "--notify" if settings.alerts.notify else None
+    if named and settings.replay_from is not None:
+        raise Refused(f"{named} with --replay-from: alerts of the past would wake people; leave one of them out")
     for one in alertmanagers(settings.alerts):
         one.close()
+    if settings.alerts.notify is not None:
+        read_notifications(settings.alerts.notify, time.time())

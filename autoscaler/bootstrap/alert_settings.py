@@ -11,7 +11,8 @@ REPEAT_S = 60.0
 @dataclass(frozen=True, slots=True)
 class AlertSettings:
     """alertmanagers: URLs, all of them are told. repeat_s: seconds between two sendings of what lasts. token_file,
-    user and password_file, ca_file, cert_file and key_file: who we are to all of them, and whom we trust.
+    user and password_file, ca_file, cert_file and key_file: who we are to all of them, and whom we trust. notify: file
+    of the other destinations, their routes and silences.
     """
 
     alertmanagers: tuple[str, ...] = ()
@@ -22,6 +23,7 @@ class AlertSettings:
     ca_file: Path | None = None
     cert_file: Path | None = None
     key_file: Path | None = None
+    notify: Path | None = None
 
     def alone(self, url: str) -> AlertSettings:
         """With one of the Alertmanagers."""

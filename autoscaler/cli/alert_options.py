@@ -25,6 +25,10 @@ CaFile = Annotated[
 ]
 CertFile = Annotated[Path | None, typer.Option("--alertmanager-cert-file", help="Our own certificate, for mTLS.")]
 KeyFile = Annotated[Path | None, typer.Option("--alertmanager-key-file", help="The key of that certificate.")]
+Notify = Annotated[
+    Path | None,
+    typer.Option("--notify", help="File of Notifications: PagerDuty, Slack, webhooks, mail; routes and silences."),
+]
 RESEND = "60s"
 
 
@@ -40,6 +44,7 @@ class AlertOptions:
     ca_file: Path | None = None
     cert_file: Path | None = None
     key_file: Path | None = None
+    notify: Path | None = None
 
     @property
     def settings(self) -> AlertSettings:
@@ -52,4 +57,4 @@ class AlertOptions:
         if not self.alertmanagers and any(named):
             raise Refused("--alertmanager-* options are about an --alertmanager URL; none is named")
         repeat_s = seconds("--alert-resend", self.resend, least=1.0, most=3600.0)
-        return AlertSettings(self.alertmanagers, repeat_s, *named)
+        return AlertSettings(self.alertmanagers, repeat_s, *named, notify=self.notify)

@@ -10,6 +10,7 @@ import typer
 from autoscaler.cli import alert_options, cluster_choice, options
 from autoscaler.cli.cluster_choice import DEFAULT_STORE, OPERATOR_NAMESPACE, OPERATOR_SERVICE, ClusterOptions
 from autoscaler.cli.record_app import Store, When
+from autoscaler.domain.errors import Refused
 
 FleetPaths = Annotated[list[Path], typer.Argument(help="YAML files or folders with PredictiveAutoscalers.")]
 Output = Annotated[str, typer.Option("--output", "-o", help="table or json.")]
@@ -42,6 +43,7 @@ def run(
     alertmanager_ca_file: alert_options.CaFile = None,
     alertmanager_cert_file: alert_options.CertFile = None,
     alertmanager_key_file: alert_options.KeyFile = None,
+    notify: alert_options.Notify = None,
 ) -> None:
     """Decide for a fleet until told to stop (SIGTERM or Ctrl-C)."""
     from autoscaler.cli.run import RunOptions, cluster_of, run_service
@@ -50,7 +52,7 @@ def run(
     replay = (tick, listen, replay_from, speed)
     alerts = alert_options.AlertOptions(
         tuple(alertmanager or ()), alert_resend, alertmanager_token_file, alertmanager_user,
-        alertmanager_password_file, alertmanager_ca_file, alertmanager_cert_file, alertmanager_key_file,
+        alertmanager_password_file, alertmanager_ca_file, alertmanager_cert_file, alertmanager_key_file, notify,
     )  # fmt: skip
     run_service(RunOptions(tuple(fleet), store, step, *replay, cluster, tuple(policies or ()), site, alerts))
 
@@ -103,15 +105,33 @@ def explain(
 
 
 def doctor(
-    fleet: FleetPaths,
+    fleet: Annotated[
+        list[Path] | None, typer.Argument(help="Fleet files to look at; none = a Foresail in a cluster.")
+    ] = None,
     step: Annotated[str, typer.Option(help="Grid of the demand history.")] = "60s",
     output: Output = "table",
-    kubeconfig: Annotated[Path | None, typer.Option(help="Look at the cluster of this kubeconfig too.")] = None,
+    kubeconfig: Annotated[Path | None, typer.Option(help="Look at the cluster of this kubeconfig (too).")] = None,
     context: Context = None,
-    in_cluster: Annotated[bool, typer.Option("--in-cluster", help="Look at the cluster we run in too.")] = False,
+    in_cluster: Annotated[bool, typer.Option("--in-cluster", help="Look at the cluster we run in (too).")] = False,
     installation: Installation = "foresail",
+    namespace: cluster_choice.Namespace = None,
+    all_namespaces: cluster_choice.AllNamespaces = False,
+    operator_namespace: cluster_choice.OperatorNamespace = OPERATOR_NAMESPACE,
+    operator_service: cluster_choice.OperatorService = OPERATOR_SERVICE,
 ) -> None:
-    """Look at the metrics sources, demands and Kubernetes of a fleet and say what is wrong; changes nothing."""
+    """Look at sources, demands and Kubernetes of a fleet, or at a Foresail in a cluster; changes nothing."""
+    if not fleet:
+        from autoscaler.cli.doctor import examine_installation
+
+        cluster = ClusterOptions(
+            kubeconfig, context, in_cluster, namespace, all_namespaces, operator_namespace, operator_service
+        )  # fmt: skip
+        if not cluster.meant():
+            raise Refused(
+                "name fleet files, or a cluster: --kubeconfig FILE, --context NAME, or kubectl foresail doctor"
+            )
+        examine_installation(cluster, installation, output)
+        return
     from autoscaler.cli.doctor import examine
     from autoscaler.cli.run import cluster_of
 

@@ -54,13 +54,14 @@ def operator(
     alertmanager_ca_file: alert_options.CaFile = None,
     alertmanager_cert_file: alert_options.CertFile = None,
     alertmanager_key_file: alert_options.KeyFile = None,
+    notify: alert_options.Notify = None,
 ) -> None:
     """Decide for the PredictiveAutoscalers of a cluster; of several operators the holder of the Lease writes."""
     from autoscaler.cli.operator import OperatorOptions, run_operator
 
     alerts = alert_options.AlertOptions(
         tuple(alertmanager or ()), alert_resend, alertmanager_token_file, alertmanager_user,
-        alertmanager_password_file, alertmanager_ca_file, alertmanager_cert_file, alertmanager_key_file,
+        alertmanager_password_file, alertmanager_ca_file, alertmanager_cert_file, alertmanager_key_file, notify,
     )  # fmt: skip
     options = OperatorOptions(
         kubeconfig=kubeconfig, context=context, in_cluster=in_cluster, installation=installation,

@@ -36,9 +36,11 @@ OUR_WORDS: Final = Words()
 
 @dataclass(frozen=True, slots=True)
 class Habits:
-    """How one destination is told. stands_in_for: whom it hears for while they are dead. remind_s: None = never."""
+    """How one destination is told. routing: as it is now, for a silence may come at any time. stands_in_for: whom it
+    hears for while they are dead. remind_s: None = never.
+    """
 
-    routing: Routing
+    routing: Callable[[], Routing]
     group_by: GroupBy = GroupBy.ALERT
     limit: Limit = LIMIT
     remind_s: float | None = None
@@ -48,7 +50,7 @@ class Habits:
 
 @dataclass(slots=True)
 class Routed:
-    """Belongs to the thread of its carrier. held: told of alerts that are not told here, and why; for metrics."""
+    """Belongs to the thread of its carrier. held_back: told once of each alert that is not told here, and why."""
 
     channel: Channel
     habits: Habits
@@ -104,11 +106,11 @@ class Routed:
         return self._begin(alert, group, threads, now_s)
 
     def _begin(self, alert: Alert, group: str, threads: dict[str, ThreadState], now_s: float) -> Delivery:
-        taken = self.habits.routing.of(alert, now_s)
+        taken = self.habits.routing().of(alert, now_s)
         dead = [name for name in self.habits.stands_in_for if self.health.dead(name, now_s)]
         if self.name not in taken.destinations and not set(dead) & set(taken.destinations):
             return self._not_told(alert, "route")
-        silence = self.habits.routing.silence(alert, now_s)
+        silence = self.habits.routing().silence(alert, now_s)
         if silence is not None:
             return self._not_told(alert, "silence", f"until {silence.until_s:.0f} by {silence.who}: {silence.why}")
         thread = threads.get(group)
@@ -138,7 +140,7 @@ class Routed:
         since_s = now_s - mark.told_s
         reminds = self.habits.remind_s is not None and since_s >= self.habits.remind_s
         changed = self.channel.updates and mark.summary != alert.summary and since_s >= UPDATE_S
-        if not (reminds or changed) or self.habits.routing.silence(alert, now_s) is not None:
+        if not (reminds or changed) or self.habits.routing().silence(alert, now_s) is not None:
             return NOTHING_TO_DO
         act = Act.REMIND if reminds else Act.UPDATE
         delivery = self._tell(alert, act, mark.severity, (group, thread, thread.lasting), now_s)
