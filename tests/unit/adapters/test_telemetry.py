@@ -188,6 +188,24 @@ def test_labels_are_bounded_by_the_fleet_and_not_by_time(make_fleet, decided):
     assert names == {"namespace", "name", "reason", "demand", "quantile", "result", "le", "part", "of"}
 
 
+def test_hostile_names_are_values_of_labels_and_add_no_series(make_fleet, decided):
+    """Such as no API server would store: what is shown is still one series per workload, and parses."""
+    hostile = ('x"} 1\nfoo{a="', "a\\", "</script><script>", "n" * 5000, "日本語\u202e", "{{ .Values.x }}")
+    fleet = Fleet(tuple(
+        replace(w, ref=WorkloadRef(name, name))
+        for w, name in zip(make_fleet(lanes=len(hostile)).workloads, hostile, strict=True)
+    ))  # fmt: skip
+    plain, telemetry = Telemetry(), Telemetry()
+    plain.observe(decided(make_fleet(lanes=len(hostile))))
+    telemetry.observe(decided(fleet))
+    assert {name for name, _ in samples(telemetry, "foresail_current_replicas")} == set(hostile)
+    counts = [
+        sum(len(f.samples) for f in text_string_to_metric_families(generate_latest(t.registry).decode()))
+        for t in (plain, telemetry)
+    ]
+    assert counts[0] == counts[1]
+
+
 def test_two_services_in_one_process_do_not_share_numbers(make_fleet, decided):
     one, other = Telemetry(), Telemetry()
     one.observe(decided(make_fleet()))
