@@ -117,7 +117,7 @@ class Telemetry:
         self._peak = Gauge(
             "foresail_forecast_peak",
             "Quantile of the coming peak, in demand units.",
-            (*WORKLOAD, "demand", "quantile"),
+            (*WORKLOAD, "demand", "level"),
             registry=r,
         )
 

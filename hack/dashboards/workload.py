@@ -35,7 +35,7 @@ ONE = Dashboard(
                 Panel(
                     "Forecast of the coming peak",
                     "Quantiles of the peak over the lead window, in the demand's own unit.",
-                    [(f"foresail_forecast_peak{{{WORKLOAD}}}", "{{demand}} p{{quantile}}")],
+                    [(f"foresail_forecast_peak{{{WORKLOAD}}}", "{{demand}} at {{level}}")],
                     low=0,
                 ),
                 Panel(

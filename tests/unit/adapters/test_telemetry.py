@@ -99,7 +99,7 @@ def test_the_numbers_are_those_of_the_decision(make_fleet, make_workload, decide
         got = samples(telemetry, f"foresail_{name}_replicas")
         assert got == {("a", "shop"): column[0], ("b", "shop"): column[1]}
     assert samples(telemetry, "foresail_observed_need_replicas") == {("a", "shop"): 5, ("b", "shop"): 9}
-    assert samples(telemetry, "foresail_forecast_peak")[("d0", "b", "shop", "0.95")] == 95.0
+    assert samples(telemetry, "foresail_forecast_peak")[("d0", "0.95", "b", "shop")] == 95.0
     assert samples(telemetry, "foresail_guard_actions_total")[("b", "shop", "OutsideLimits")] == 1
 
 
@@ -185,7 +185,7 @@ def test_labels_are_bounded_by_the_fleet_and_not_by_time(make_fleet, decided):
         k for f in text_string_to_metric_families(generate_latest(telemetry.registry).decode()) for s in f.samples
         for k in s.labels
     }  # fmt: skip
-    assert names == {"namespace", "name", "reason", "demand", "quantile", "result", "le", "part", "of"}
+    assert names == {"namespace", "name", "reason", "demand", "level", "result", "le", "part", "of"}
 
 
 def test_hostile_names_are_values_of_labels_and_add_no_series(make_fleet, decided):
