@@ -16,13 +16,11 @@ event:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from autoscaler.detection.causes_memory import CauseMemory, Told, carried
 from autoscaler.detection.usual import Reached
 from autoscaler.domain.anomaly import CAUSES, Cause
 from autoscaler.domain.incident import Rule
@@ -31,9 +29,9 @@ from autoscaler.domain.signals import KIND_CODE, SignalKind
 from autoscaler.domain.verdict import DataFault, Verdicts
 
 ODD = 2.0
-"""Surprise of a row that counts as evidence: one step in a hundred on ordinary days, inside an event."""
+"""Surprise of a row that counts as evidence where nothing stands outside its range."""
 OUTSIDE = 1.1
-"""So far outside the range of this hour on the last seven days a value counts as high or low, as long as it lasts."""
+"""So far outside the range of this hour on the last seven days a value is high or low, however long that lasts."""
 ATTACK_RATIO, ATTACK_BEYOND = 3.0, 1.5
 """Times what is typical at this hour, and times the highest of two weeks. With nothing to confirm it: the next two."""
 LONE_RATIO, LONE_BEYOND = 5.0, 3.0
@@ -44,8 +42,6 @@ RETRY_RATIO = 2.0
 """Errors grow so many times more than demand."""
 LEAST_DAYS = 3
 """Days that must be known before anything can be called beyond all that was usual."""
-CALM_S = 900
-"""After the last alarm an event goes on so long."""
 LEAST_SEVERITY = 0.1
 DATA_SEVERITY = 0.7
 
@@ -59,7 +55,6 @@ _NEWS = (
     (Cause.DATA_FAULT, DataFault.UNIT_CHANGE, Rule.OTHER_UNIT),
 )
 _BIT = {cause: np.uint8(cause.bit) for cause in CAUSES}
-_EVENT_BITS = np.uint8(sum(_BIT[c] for c in CAUSES if c not in {Cause.SENSOR_LOSS, Cause.DATA_FAULT}))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,49 +85,17 @@ class Metrics:
 class Causes:
     """All [group, step]. bits: of Cause, those that bind a gate; news: those that do not, as of a signal's data.
 
-    rule: code of Rule, the one that decides. event: something is abnormal. severity: 0 … 1. masked: [row, step], values
-    of demands of which nothing may be learned.
+    rule: code of Rule, the one that decides. event: something is abnormal. evident: a row stands outside its range now.
+    severity: 0 … 1. masked: [row, step], values of demands of which nothing may be learned.
     """
 
     bits: Codes
     news: Codes
     rule: Codes
     event: Bools
+    evident: Bools
     severity: Floats
     masked: Bools
-
-
-@dataclass(slots=True)
-class CauseMemory:
-    """What goes on from block to block, all [group]: cause and rule of the event that is on, step of the last alarm."""
-
-    bits: Codes
-    rule: Codes
-    alarmed: Ints
-
-    @staticmethod
-    def fresh(groups: int) -> CauseMemory:
-        none = np.full(groups, -(1 << 40), dtype=np.int64)
-        return CauseMemory(np.zeros(groups, dtype=np.uint8), np.zeros(groups, dtype=np.uint8), none)
-
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        return {"bits": self.bits, "rule": self.rule, "alarmed": self.alarmed}
-
-    def restore(self, saved: Mapping[str, NDArray[Any]], here: Ints, there: Ints) -> None:
-        for name, array in self.arrays().items():
-            array[here] = saved[name][there]
-
-    def lasting(self, found: Verdicts, accepted: Floats) -> Bools:
-        """[group, step], where an alarm is on or was within CALM_S. accepted: [group], false pages a week; 0 = never.
-
-        The engine's own page lasts until hours are quiet, so that one event is one page; a gate must not.
-        """
-        steps = found.first_step + np.arange(found.steps)
-        alarm = (found.groups.rate_per_week <= accepted[:, None]) & (accepted > 0)[:, None]
-        last = np.maximum.accumulate(np.where(alarm, steps, self.alarmed[:, None]), axis=1)
-        if found.steps:
-            self.alarmed = last[:, -1].copy()
-        return np.asarray(steps - last < max(1, CALM_S // found.step_s))
 
 
 def explained(found: Verdicts, metrics: Metrics, reached: Reached, memory: CauseMemory, accepted: Floats) -> Causes:
@@ -142,21 +105,22 @@ def explained(found: Verdicts, metrics: Metrics, reached: Reached, memory: Cause
     """
     demand = metrics.of(SignalKind.DEMAND)
     faults = found.rows.faults & np.where(metrics.same, ~np.uint8(DataFault.DUPLICATED), np.uint8(255))[:, None]
-    bits, news, rule = _of_data(faults, metrics, demand)
+    bits, news, rule, news_rule = _of_data(faults, metrics, demand)
     paging = memory.lasting(found, accepted)
-    named, named_rule = _of_events(found, metrics, reached)
-    doubted = (bits & ~_EVENT_BITS) != 0
-    sure = paging & ~doubted
-    carried, carried_rule = _carried(sure, paging, np.where(sure, named, 0), named_rule, memory)
-    bits |= np.where(doubted, np.uint8(0), carried)
-    rule = np.where(rule == 0, carried_rule, rule).astype(np.uint8)
-    rule = np.where(paging & (rule == 0), np.uint8(Rule.UNEXPLAINED), rule).astype(np.uint8)
+    named, named_rule, outside = _of_events(found, metrics, reached, memory)
+    evident = paging & metrics.any(outside)
+    doubted = bits != 0
+    at = Told(found.first_step, found.step_s, paging, evident, doubted)
+    goes_on, goes_on_rule = carried(at, named, named_rule, memory)
+    bits |= np.where(doubted, np.uint8(0), goes_on)
+    for other in (goes_on_rule, news_rule, np.where(paging, np.uint8(Rule.UNEXPLAINED), np.uint8(0))):
+        rule = np.where(rule == 0, other, rule).astype(np.uint8)
     event = paging | (bits != 0) | (news != 0)
     severity = np.where(paging, np.maximum(found.groups.severity, LEAST_SEVERITY), 0.0)
     severity = np.where(doubted | (news != 0), np.maximum(severity, DATA_SEVERITY), severity)
     attacked = np.repeat((bits & _BIT[Cause.SUSPECTED_ATTACK]) != 0, _lengths(metrics), axis=0)
     wrong = (faults & np.uint8(_SENSOR | _WRONG)) != 0
-    return Causes(bits, news, rule, event, severity, demand & (wrong | attacked))
+    return Causes(bits, news, rule, event, evident, severity, demand & (wrong | attacked))
 
 
 def event_rows(event: Bools, metrics: Metrics) -> Bools:
@@ -168,32 +132,39 @@ def _lengths(metrics: Metrics) -> Ints:
     return np.diff(np.append(metrics.start, len(metrics.kind)))
 
 
-def _of_data(faults: Codes, metrics: Metrics, demand: Bools) -> tuple[Codes, Codes, Codes]:
-    """Causes that bind, causes that are only news, and the rule, of faults of the data; all [group, step]."""
+def _of_data(faults: Codes, metrics: Metrics, demand: Bools) -> tuple[Codes, Codes, Codes, Codes]:
+    """Causes that bind, causes that are only news, and the rules of both, of faults of the data; all [group, step]."""
     shape = (len(metrics.start), faults.shape[1])
-    bits, news, rule = (np.zeros(shape, dtype=np.uint8) for _ in range(3))
+    bits, news, rule, news_rule = (np.zeros(shape, dtype=np.uint8) for _ in range(4))
     if not faults.any():
-        return bits, news, rule
+        return bits, news, rule, news_rule
     for cause, fault, why in _NEWS:
         has = (faults & np.uint8(fault)) != 0
         binds, tells = metrics.any(has & demand), metrics.any(has & ~demand)
         bits |= np.where(binds, _BIT[cause], np.uint8(0))
-        news |= np.where(tells & ~binds, _BIT[cause], np.uint8(0))
-        rule = np.where(binds | tells & (rule == 0), np.uint8(why), rule).astype(np.uint8)
-    return bits, news, rule
+        news |= np.where(tells, _BIT[cause], np.uint8(0))
+        rule = np.where(binds, np.uint8(why), rule).astype(np.uint8)
+        news_rule = np.where(tells, np.uint8(why), news_rule).astype(np.uint8)
+    return bits, news, rule, news_rule
 
 
-def _of_events(found: Verdicts, metrics: Metrics, reached: Reached) -> tuple[Codes, Codes]:
-    """What the rules say at each step, as if there were an event: bits of Cause and the rule; [group, step]."""
+def _of_events(found: Verdicts, metrics: Metrics, reached: Reached, memory: CauseMemory) -> tuple[Codes, Codes, Bools]:
+    """What the rules say at each step, as if there were an event: bits of Cause and the rule, [group, step].
+
+    And [row, step], what stands outside its range.
+    """
     rows = found.rows
     typical = np.where(np.isnan(reached.typical), rows.expected, reached.typical)
     with np.errstate(invalid="ignore", divide="ignore"):
         ratio = np.where(typical > 0, rows.observed / typical, np.nan)
+        high = (rows.observed > OUTSIDE * reached.most) | (rows.observed > rows.upper) & (rows.observed > typical)
+        low = (rows.observed < reached.least / OUTSIDE) | (rows.observed < rows.lower) & (rows.observed < typical)
         odd = rows.surprise >= ODD
-        high = (rows.observed > OUTSIDE * reached.most) | (odd & (rows.observed > np.fmax(rows.expected, typical)))
-        low = (rows.observed < reached.least / OUTSIDE) | (odd & (rows.observed < np.fmin(rows.expected, typical)))
+        width = rows.upper - rows.lower
+        strong = (rows.observed > rows.upper + width) | (rows.observed < rows.lower - width)
         beyond = rows.observed / reached.highest[:, None]
         steep = reached.climb / reached.steepest[:, None]
+    high, low = memory.surely(high, low, strong)
     demand = metrics.of(SignalKind.DEMAND)
     errors, latency = metrics.of(SignalKind.ERRORS), metrics.of(SignalKind.LATENCY)
     saturation = metrics.of(SignalKind.SATURATION)
@@ -201,7 +172,7 @@ def _of_events(found: Verdicts, metrics: Metrics, reached: Reached) -> tuple[Cod
     failing, slow = metrics.any(high & errors), metrics.any(high & latency)
     full = metrics.any(high & saturation)
     known = (reached.known_days >= LEAST_DAYS)[:, None]
-    lone, climbs = _attacks(_Heights(ratio, beyond, steep, high & demand), metrics, known)
+    lone, climbs = _attacks(_Heights(ratio, beyond, steep, high & demand), metrics, known, memory)
     errors_by = metrics.most(np.where(errors & high, ratio, np.nan))
     demand_by = np.fmax(metrics.most(np.where(demand, ratio, np.nan)), 1.0)
     with np.errstate(invalid="ignore"):
@@ -211,8 +182,8 @@ def _of_events(found: Verdicts, metrics: Metrics, reached: Reached) -> tuple[Cod
         (metrics.any(odd & demand), Cause.DEMAND, Rule.OTHER_SHAPE),
         (less, Cause.DEMAND, Rule.LESS_DEMAND),
         (more, Cause.DEMAND, Rule.MORE_DEMAND),
-        (full & ~more, Cause.CAPACITY, Rule.SATURATED),
         (slow & ~more, Cause.LATENCY_ERRORS, Rule.SLOW),
+        (full & ~more, Cause.CAPACITY, Rule.SATURATED),
         (failing & ~more, Cause.LATENCY_ERRORS, Rule.FAILING),
         ((failing | slow) & less & ~more, Cause.LATENCY_ERRORS, Rule.FAILING_WITH_LESS),
         (climbs, Cause.SUSPECTED_ATTACK, Rule.STEEP),
@@ -226,7 +197,7 @@ def _of_events(found: Verdicts, metrics: Metrics, reached: Reached) -> tuple[Cod
         rule = np.where(holds, np.uint8(why), rule).astype(np.uint8)
     more_errors = more & (failing | slow) & (bits == _BIT[Cause.DEMAND])
     bits |= np.where(more_errors, _BIT[Cause.LATENCY_ERRORS], np.uint8(0))
-    return bits, rule
+    return bits, rule, high | low
 
 
 def _has_companions(metrics: Metrics) -> Bools:
@@ -245,7 +216,7 @@ class _Heights:
     high: Bools
 
 
-def _attacks(at: _Heights, metrics: Metrics, known: Bools) -> tuple[Bools, Bools]:
+def _attacks(at: _Heights, metrics: Metrics, known: Bools, memory: CauseMemory) -> tuple[Bools, Bools]:
     """Demand that stands alone, and demand that climbs too steeply; [group, step]. known: [row, 1], of enough days."""
     companions = _has_companions(metrics)
     wide = np.repeat(companions, _lengths(metrics))[:, None]
@@ -261,32 +232,5 @@ def _attacks(at: _Heights, metrics: Metrics, known: Bools) -> tuple[Bools, Bools
     several = companions[:, None] & all_far & (of_far > 1)
     alone = (of_far > 0) & (with_it == 0) & ~several
     climbs = metrics.any(climbing) & (with_it == 0) & ~several
-    return alone, climbs
-
-
-def _carried(sure: Bools, paging: Bools, bits: Codes, rules: Codes, memory: CauseMemory) -> tuple[Codes, Codes]:
-    """An event keeps the last cause that was found for it, as pages outlast the steps that made them.
-
-    A suspected attack stays suspected until the event is over.
-    """
-    steps = np.arange(1, paging.shape[1] + 1)
-    found = sure & (bits != 0)
-    begun = np.maximum.accumulate(np.where(paging, 0, steps), axis=1)  # the last step without an event, 0 = before
-    told = np.maximum.accumulate(np.where(found, steps, 0), axis=1)
-    attack = _BIT[Cause.SUSPECTED_ATTACK]
-    suspected = np.maximum.accumulate(np.where(found & ((bits & attack) != 0), steps, 0), axis=1)
-    wide_bits = np.concatenate((memory.bits[:, None], bits), axis=1)
-    wide_rule = np.concatenate((memory.rule[:, None], rules), axis=1)
-    before = begun == 0
-    at = np.where(told > begun, told, 0)
-    there = paging & ((told > begun) | before)
-    out = np.where(there, np.take_along_axis(wide_bits, at, axis=1), 0).astype(np.uint8)
-    why = np.where(there, np.take_along_axis(wide_rule, at, axis=1), 0).astype(np.uint8)
-    was = before & ((memory.bits & attack) != 0)[:, None]
-    keeps = paging & ((suspected > begun) | was)
-    since = np.where(suspected > begun, suspected, 0)
-    why = np.where(keeps & ((out & attack) == 0), np.take_along_axis(wide_rule, since, axis=1), why).astype(np.uint8)
-    out = np.where(keeps, attack | (out & _BIT[Cause.LATENCY_ERRORS]), out).astype(np.uint8)
-    if paging.shape[1]:
-        memory.bits, memory.rule = out[:, -1].copy(), why[:, -1].copy()
-    return out, why
+    lasting = memory.lasting_far(metrics.any(far | climbing))
+    return alone & lasting, climbs & lasting

@@ -17,7 +17,7 @@ import numpy as np
 
 from autoscaler.detection.causes import Causes, Metrics
 from autoscaler.detection.usual import Reached
-from autoscaler.domain.anomaly import CAUSES, Cause
+from autoscaler.domain.anomaly import Cause
 from autoscaler.domain.incident import MOST_NAMED, Evidence, Happening, Incident, News, Rule, Trail
 from autoscaler.domain.series import Floats
 from autoscaler.domain.signals import KINDS
@@ -32,6 +32,8 @@ REOPEN_S = 6 * 3600
 """The same workload within it is the same incident again: the budget of false pages counts one for such a stretch."""
 UPDATE_S, WORSE = 300, 0.2
 """An update is news at most so often, unless the cause changed."""
+STRONGER, EVIDENCE_S = 1.2, 600
+"""Evidence is replaced by such that is so many times further outside its band, as long as the incident is so young."""
 TRAIL_BEFORE, TRAIL_AFTER, TRAIL_ROWS = 60, 240, 3
 RANK: tuple[Cause | None, ...] = (
     None, Cause.DEMAND, Cause.CAPACITY, Cause.LATENCY_ERRORS, Cause.SUSPECTED_ATTACK, Cause.SENSOR_LOSS,
@@ -129,10 +131,13 @@ class IncidentBook:
         cause, rule = _cause_of(seen, group, column)
         worse = float(seen.causes.severity[group, column])
         changes = RANK.index(cause) > RANK.index(before.cause)
-        if not changes and worse <= before.severity and before.open:
+        if not changes and worse <= before.severity and before.open and not seen.causes.evident[group, column]:
             return
         now_s = float((step + 1) * self.step_s)
-        evidence = self._evidence(seen, group, column) if changes or worse > before.severity else before.evidence
+        evidence = self._evidence(seen, group, column)
+        young = now_s - before.opened_s <= EVIDENCE_S
+        if not changes and not (young and _strength(evidence) > STRONGER * _strength(before.evidence)):
+            evidence = before.evidence
         one.incident = replace(
             before, updated_s=now_s, resolved_s=None, severity=max(worse, before.severity),
             cause=cause if changes else before.cause, rule=rule if changes else before.rule,
@@ -313,9 +318,12 @@ def name_of(first: str, opened_s: float) -> str:
 
 
 def _cause_of(seen: Seen, group: int, column: int) -> tuple[Cause | None, Rule]:
-    bits = int(seen.causes.bits[group, column]) | int(seen.causes.news[group, column])
-    causes = [cause for cause in CAUSES if bits & cause.bit]
-    return max(causes, key=RANK.index, default=None), Rule(int(seen.causes.rule[group, column]))
+    rule = Rule(int(seen.causes.rule[group, column]))
+    return rule.cause, rule
+
+
+def _strength(evidence: Sequence[Evidence]) -> float:
+    return max((each.strength for each in evidence), default=0.0)
 
 
 def _gates(seen: Seen, group: int, column: int) -> bool:

@@ -6,11 +6,12 @@ No verdict is never a verdict: where no detector runs, or it failed, nothing is 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import numpy as np
 
+from autoscaler.domain.notes import Note
 from autoscaler.domain.series import Bools, Floats
 
 
@@ -60,11 +61,13 @@ class AnomaliesAt:
 
     severity: [cause, lane], 0 = nothing abnormal of that class, up to 1. since_s: [cause, lane], when it began, seconds
     since the epoch; NaN where there is nothing. A detector that is not ON has no verdicts. Read-only.
+    notes: lane → what else there is to tell; words that stay the same while nothing new is known.
     """
 
     detector: Detector
     severity: Floats
     since_s: Floats
+    notes: Mapping[int, tuple[Note, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _check(self.detector, self.severity, self.since_s, 2)
@@ -98,18 +101,25 @@ class AnomaliesAt:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Anomalies:
-    """The verdicts of consecutive origins. severity, since_s: [cause, lane, origin], as in AnomaliesAt."""
+    """The verdicts of consecutive origins. severity, since_s: [cause, lane, origin], as in AnomaliesAt.
+
+    notes: as there, of the last origin alone: a record has one reader, who looks at the newest.
+    """
 
     detector: Detector
     severity: Floats
     since_s: Floats
+    notes: Mapping[int, tuple[Note, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _check(self.detector, self.severity, self.since_s, 3)
 
     def at(self, origin: int) -> AnomaliesAt:
         """Those of one origin (0-based)."""
-        return AnomaliesAt(self.detector, self.severity[..., origin], self.since_s[..., origin])
+        last = origin in {-1, self.severity.shape[2] - 1}
+        return AnomaliesAt(
+            self.detector, self.severity[..., origin], self.since_s[..., origin], self.notes if last else {}
+        )
 
 
 def _check(detector: Detector, severity: Floats, since_s: Floats, axes: int) -> None:

@@ -41,7 +41,20 @@ class Rule(IntEnum):
     def words(self) -> str:
         return _WORDS[self]
 
+    @property
+    def cause(self) -> Cause | None:
+        """The class of cause that it leads to."""
+        return next((cause for cause, rules in _OF.items() if self in rules), None)
 
+
+_OF: Mapping[Cause, tuple[Rule, ...]] = {
+    Cause.SENSOR_LOSS: (Rule.SENSOR_GONE, Rule.SENSOR_STUCK),
+    Cause.DATA_FAULT: (Rule.OTHER_UNIT, Rule.COUNTER_FELL, Rule.TWICE_THE_SAME),
+    Cause.SUSPECTED_ATTACK: (Rule.ALONE, Rule.BEYOND_ALL, Rule.STEEP),
+    Cause.LATENCY_ERRORS: (Rule.RETRIES, Rule.FAILING, Rule.FAILING_WITH_LESS, Rule.SLOW),
+    Cause.CAPACITY: (Rule.SATURATED,),
+    Cause.DEMAND: (Rule.MORE_DEMAND, Rule.LESS_DEMAND, Rule.OTHER_SHAPE),
+}
 _WORDS: Mapping[Rule, str] = {
     Rule.NONE: "",
     Rule.SENSOR_GONE: "a metric has stopped: nothing is known of it for longer than usual",
@@ -95,6 +108,15 @@ class Evidence:
     upper: float = math.nan
     surprise: float = math.nan
     faults: DataFault = DataFault.NONE
+
+    @property
+    def strength(self) -> float:
+        """How far outside its band, in bands; inf for faulty data."""
+        width = self.upper - self.lower
+        if self.faults.is_wrong_data:
+            return math.inf
+        off = max(self.observed - self.upper, self.lower - self.observed)
+        return off / width if math.isfinite(off) and width > 0 else 0.0
 
     @property
     def words(self) -> str:

@@ -27,6 +27,7 @@ class Condition(StrEnum):
     SAVING_NEEDS_HIGHER_TARGET = "SavingNeedsHigherTarget"
     POLICY_CONDITION = "PolicyCondition"
     ANOMALY = "Anomaly"
+    BASELINE_MOVED = "BaselineMoved"
     EVENT = "Event"
     OPEN_ENDED_PAUSE = "OpenEndedPause"
     OVERRIDDEN = "Overridden"

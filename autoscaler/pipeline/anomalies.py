@@ -83,9 +83,9 @@ def abnormal(
 
 
 def anomaly_notes(proposals: Proposals, found: AnomaliesAt) -> Mapping[int, tuple[Note, ...]]:
-    """Every verdict, and what follows from all of a lane's."""
-    lanes = np.flatnonzero(proposals.anomaly_causes).tolist()
-    return {lane: tuple(_notes(proposals, found, lane)) for lane in lanes}
+    """Every verdict, what follows from all of a lane's, and what else the detector tells."""
+    lanes = dict.fromkeys((*np.flatnonzero(proposals.anomaly_causes).tolist(), *found.notes))
+    return {lane: (*_notes(proposals, found, lane), *found.notes.get(lane, ())) for lane in lanes}
 
 
 def _notes(proposals: Proposals, found: AnomaliesAt, lane: int) -> Iterator[Note]:

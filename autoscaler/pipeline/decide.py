@@ -108,7 +108,7 @@ def decide(
     decisions = decisions.noted(stop_notes(decisions, before_s))
     if rules.uplift is not None:
         decisions = decisions.noted(event_notes(fleet, now_s, seen.step_s))
-    if anomalies is not None and anomalies.any:
+    if anomalies is not None and (anomalies.any or anomalies.notes):
         decisions = decisions.noted(anomaly_notes(proposals, anomalies))
     if answers is not None:
         decisions = decisions.noted(condition_notes(answers))

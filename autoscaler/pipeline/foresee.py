@@ -26,12 +26,14 @@ def foresee(
     origins: int = 1,
     data_delay_steps: Ints | int = 0,
     keys: Sequence[str] | None = None,
+    learn: Panel | None = None,
 ) -> Foresight:
     """Observed demand, verdicts and quantiles of the coming peak at consecutive origins.
 
     panel: rows as in fleet.demands. first_step: absolute step of the first origin (a decision at its start).
     data_delay_steps: [lane] or one for all, newest completed steps that are not in yet; nothing of them is used,
         and they widen the lead window. keys: [row], identities by which refits are staggered, None = the fleet's own.
+    learn: the same steps without what nothing may be learned from; None = all of them teach.
     """
     step_s = panel.step_s
     delay: Ints = np.broadcast_to(np.asarray(data_delay_steps, dtype=np.int64), len(fleet))
@@ -40,7 +42,7 @@ def foresee(
     steps = np.arange(first_step, first_step + origins, dtype=np.int64)
     names = fleet.row_keys() if keys is None else keys
     asked = Rows(names, leads, row_delay, fleet.risk[fleet.row_lane], fleet.row_seasons)
-    peaks = server.forecast(panel, asked, steps)
+    peaks = server.forecast(panel if learn is None else learn, asked, steps)
 
     limit_s = fleet.max_data_age_s[fleet.row_lane][:, None]
     limit_steps = np.maximum(1, limit_s / step_s).astype(np.int64)

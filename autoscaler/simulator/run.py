@@ -24,6 +24,7 @@ from autoscaler.pipeline.decide import decide
 from autoscaler.pipeline.foresee import foresee
 from autoscaler.pipeline.state import LoopState
 from autoscaler.planning.need import Needs
+from autoscaler.ports.anomalies import AnomalyDetector
 from autoscaler.simulator.cluster import MemoryCluster
 from autoscaler.simulator.postponed import PostponedCluster
 from autoscaler.simulator.runlog import UNKNOWN, RunLog
@@ -109,7 +110,8 @@ class Run:
 
     Lanes with an HPA whose service is absent (`guards` empty and no decisions) are the plain rival.
     first_step: of the run; where it is the recording's own first step, the first decisions know nothing at all.
-    actuation_delay_steps: until what was written takes effect; the lead of `cluster` starts then. keys: see `foresee`.
+    actuation_delay_steps: until what was written takes effect; the lead of `cluster` starts then. keys, learn: see
+    `foresee`. detector: says what is abnormal at each step, None = nobody does.
     """
 
     fleet: Fleet
@@ -124,6 +126,8 @@ class Run:
     block_steps: int = 1440
     watch: Watcher | None = None
     keys: Sequence[str] | None = None
+    detector: AnomalyDetector | None = None
+    learn: Panel | None = None
 
     def __post_init__(self) -> None:
         acting = tuple(replace(w, mode=Mode.ACT) for w in self.fleet.workloads)
@@ -144,9 +148,10 @@ class Run:
             if self.server is not None:
                 foresight = foresee(
                     self.recording.seen, fleet, self.server, low,
-                    origins=count, data_delay_steps=self.data_delay_steps, keys=self.keys,
+                    origins=count, data_delay_steps=self.data_delay_steps, keys=self.keys, learn=self.learn,
                 )  # fmt: skip
                 needs = Needs.of(fleet, foresight)
+            abnormal = None if self.detector is None else self.detector.judge(self.recording.seen, fleet, low, count)
             for origin in range(count):
                 step = low + origin
                 now_s = float(step * step_s)
@@ -154,8 +159,9 @@ class Run:
                 if foresight is not None and needs is not None:
                     status = written.observe(fleet)
                     decisions, state = decide(
-                        fleet, foresight.at(origin), status, state, self.guards, now_s=now_s, needs=needs.at(origin)
-                    )
+                        fleet, foresight.at(origin), status, state, self.guards, now_s=now_s, needs=needs.at(origin),
+                        anomalies=None if abnormal is None else abnormal.at(origin),
+                    )  # fmt: skip
                     written.apply(fleet, requests(decisions), now_s)
                     journal.decided(step, decisions)
                     if self.watch is not None:

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from autoscaler.detection.causes import CauseMemory, Metrics, explained
+from autoscaler.detection.causes import Metrics, explained
+from autoscaler.detection.causes_memory import CauseMemory
 from autoscaler.detection.incidents import Names, Seen
 from autoscaler.detection.usual import Reached
 from autoscaler.domain.signals import KIND_CODE, SignalKind
@@ -78,7 +79,11 @@ class Story:
             self.highest, self.steepest, self.known_days, self.climb[:, cut], usual * 1.05, usual * 0.95, usual
         )
         causes = explained(
-            found, self.metrics, reached, memory or CauseMemory.fresh(self.workloads), np.ones(self.workloads)
+            found,
+            self.metrics,
+            reached,
+            memory or CauseMemory.fresh(self.workloads, len(self.usual)),
+            np.ones(self.workloads),
         )
         return Seen(found, causes, reached, self.metrics)
 

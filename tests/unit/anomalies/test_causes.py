@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from autoscaler.detection.causes import CauseMemory
+from autoscaler.detection.causes_memory import CauseMemory
 from autoscaler.domain.anomaly import CAUSES, Cause
 from autoscaler.domain.incident import Rule
 from autoscaler.domain.signals import SignalKind
@@ -121,7 +121,7 @@ def test_a_suspected_attack_stays_suspected_until_its_event_is_over(story) -> No
     seen = told.seen()
     assert causes(seen, 29) == {Cause.SUSPECTED_ATTACK}
     assert causes(seen, 50) == set()
-    assert seen.causes.masked[0, 10:30].all()
+    assert seen.causes.masked[0, 12:30].all()
 
 
 def test_an_event_that_no_rule_explains_is_one_all_the_same(story) -> None:
@@ -140,7 +140,7 @@ def test_blocks_and_single_steps_tell_the_same(story, cut) -> None:
     told.event(26, 40, d0=1.5, e2=9.0)
     told.event(10, 50, workload=1, d0=0.3, l1=6.0)
     told.paging[0, 40:44] = True
-    whole, memory = told.seen(), CauseMemory.fresh(2)
+    whole, memory = told.seen(), CauseMemory.fresh(2, 8)
     parts = [told.seen(a, min(a + cut, 60), memory) for a in range(0, 60, cut)]
     for name in ("bits", "rule", "event", "severity", "masked"):
         joined = np.concatenate([getattr(p.causes, name) for p in parts], axis=1)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from autoscaler.detection.causes import CauseMemory
+from autoscaler.detection.causes_memory import CauseMemory
 from autoscaler.detection.incidents import IncidentBook
 from autoscaler.domain.anomaly import Cause
 from autoscaler.domain.incident import Happening, News, Rule
@@ -16,7 +16,11 @@ OPENED, UPDATED, RESOLVED = Happening.OPENED, Happening.UPDATED, Happening.RESOL
 
 
 def lived(story: Any, cut: int = 1000) -> tuple[IncidentBook, list[News]]:
-    book, memory, news = IncidentBook(story.names, story.step_s), CauseMemory.fresh(story.workloads), []
+    book, memory, news = (
+        IncidentBook(story.names, story.step_s),
+        CauseMemory.fresh(story.workloads, len(story.usual)),
+        [],
+    )
     for a in range(0, story.steps, cut):
         news += book.advance(story.seen(a, min(story.steps, a + cut), memory))
     return book, news
@@ -119,7 +123,8 @@ def test_what_turns_out_to_be_faulty_data_is_told_as_such(story) -> None:
     told.event(20, 50, d0=40.0)
     told.fault(25, 50, 0, DataFault.UNIT_CHANGE)
     _, news = lived(told)
-    assert [(n.happening, n.incident.cause) for n in news][1] == (UPDATED, Cause.DATA_FAULT)
+    causes = [n.incident.cause for n in news if n.happening is UPDATED]
+    assert causes == [Cause.SUSPECTED_ATTACK, Cause.DATA_FAULT]
     assert len({n.incident.id for n in news}) == 1
 
 
@@ -143,7 +148,7 @@ def test_blocks_and_single_steps_have_the_same_news(story, cut) -> None:
 def test_a_restart_goes_on_with_what_was_open(story) -> None:
     told = story((D,), steps=120)
     told.event(20, 40, d0=2.0)
-    memory, before = CauseMemory.fresh(1), IncidentBook(told.names, 60)
+    memory, before = CauseMemory.fresh(1, 1), IncidentBook(told.names, 60)
     first = before.advance(told.seen(0, 30, memory))
     after = IncidentBook(told.names, 60)
     after.adopt(told.names, list(before.standing.values()))
