@@ -133,6 +133,8 @@ def _opener(settings: ServiceSettings) -> OpenServer:
 
 def _clock(settings: ServiceSettings) -> Clock:
     if settings.replay_from is not None:
+        if settings.replay_since is not None:
+            return ReplayClock.shared(settings.replay_from, settings.speed, settings.replay_since)
         return ReplayClock(settings.replay_from, settings.speed)
     return ServerClock(SystemClock())
 

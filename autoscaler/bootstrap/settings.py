@@ -37,8 +37,9 @@ class ClusterSettings:
 @dataclass(frozen=True, slots=True)
 class ServiceSettings:
     """step_s: grid of the history. tick_s: how often we decide. store: file of the record.
-    listen: host and port of /metrics and /healthz, None = off. replay_from: run on a past clock from there,
-    `speed` times as fast as time passes. history_days: demand kept in memory. beside: history of servers comes beside
+    listen: host and port of /metrics and /healthz, None = off. replay_from: run on a past clock from there, `speed`
+    times as fast as time passes, as if begun at `replay_since` (None = when it is made). history_days: demand kept in
+    memory. beside: history of servers comes beside
     the ticks, from our own store and a back-fill; False: every tick asks for all it needs, however long that takes.
     cluster: where replicas are read and written; None = a simulated cluster. state_every_s: seconds of machine time
     between two savings of what the loop has learned; None = it is neither saved nor restored. policies: further files
@@ -51,6 +52,7 @@ class ServiceSettings:
     tick_s: float = 15.0
     listen: tuple[str, int] | None = ("127.0.0.1", 9464)
     replay_from: datetime | None = None
+    replay_since: datetime | None = None
     speed: float = 1.0
     history_days: int = 16
     beside: bool = True

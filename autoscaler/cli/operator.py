@@ -35,6 +35,7 @@ class OperatorOptions:
     listen: str
     site: str | None
     replay_from: str | None = None
+    replay_since: str | None = None
     speed: float = 1.0
     policies: tuple[Path, ...] = ()
     api: bool = True
@@ -56,6 +57,7 @@ def run_operator(options: OperatorOptions) -> None:
     service = ServiceSettings(
         fleet=(), store=options.store, step_s=whole_seconds("--step", options.step),
         tick_s=seconds("--tick", options.tick, least=0.1), listen=address(options.listen), cluster=cluster,
+        replay_since=moment("--replay-since", options.replay_since),
         replay_from=moment("--replay-from", options.replay_from), speed=hurried(options.speed, options.replay_from),
         policies=options.policies, site=options.site, alerts=options.alerts.settings,
     )  # fmt: skip

@@ -34,6 +34,9 @@ def operator(
     replay_from: Annotated[
         str | None, typer.Option(help="Run on a past clock from this moment on; for demonstrations and proofs.")
     ] = None,
+    replay_since: Annotated[
+        str | None, typer.Option(help="The past clock began then, by the machine's: a restart joins it (default: now).")
+    ] = None,
     speed: Annotated[float, typer.Option(help="With --replay-from: how much faster than time.")] = 1.0,
     listen: Annotated[
         str, typer.Option(help="HOST:PORT of /metrics, /healthz and /readyz, or off.")
@@ -67,7 +70,7 @@ def operator(
         kubeconfig=kubeconfig, context=context, in_cluster=in_cluster, installation=installation,
         namespaces=tuple(namespace or ()), lease_namespace=lease_namespace, lease_name=lease_name or installation,
         lease_duration=lease_duration, identity=identity, store=store, step=step, tick=tick, listen=listen, site=site,
-        replay_from=replay_from, speed=speed,
+        replay_from=replay_from, replay_since=replay_since, speed=speed,
         policies=tuple(policies or ()), api=api, alerts=alerts,
     )  # fmt: skip
     run_operator(options)

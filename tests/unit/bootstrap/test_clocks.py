@@ -24,3 +24,13 @@ def test_a_replay_runs_so_many_times_as_fast():
         assert clock.now() == START
         frozen.tick(timedelta(seconds=2))
         assert clock.now() == START + timedelta(minutes=20)
+
+
+def test_who_begins_later_joins_a_shared_replay_where_it_is():
+    with freeze_time(datetime(2030, 1, 1, tzinfo=UTC), real_asyncio=True) as frozen:
+        since = datetime.now(UTC)
+        first = ReplayClock.shared(START, 15, since)
+        frozen.tick(timedelta(seconds=8))
+        second = ReplayClock.shared(START, 15, since)
+        assert abs(second.now() - first.now()) < timedelta(milliseconds=1)
+        assert abs(first.now() - START - timedelta(minutes=2)) < timedelta(milliseconds=1)
