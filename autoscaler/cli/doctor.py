@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +13,8 @@ from autoscaler.cli.inputs import output_kind, whole_seconds
 
 if TYPE_CHECKING:
     from autoscaler.bootstrap.settings import ClusterSettings
+    from autoscaler.cli.cluster_choice import ClusterOptions
+    from autoscaler.reporting.doctor import Finding
 
 
 def examine(fleet: tuple[Path, ...], step: str, output: str, cluster: ClusterSettings | None = None) -> None:
@@ -21,7 +25,6 @@ def examine(fleet: tuple[Path, ...], step: str, output: str, cluster: ClusterSet
     from autoscaler.bootstrap.checkup.cluster import look_at_kubernetes
     from autoscaler.bootstrap.checkup.rounds import visit
     from autoscaler.bootstrap.servers import open_client
-    from autoscaler.reporting.doctor import doctor_dict, exit_code, lines
 
     output_kind(output)
     if cluster is not None:
@@ -29,6 +32,23 @@ def examine(fleet: tuple[Path, ...], step: str, output: str, cluster: ClusterSet
 
         urllib3.disable_warnings()  # of a certificate that is not checked: a finding of ours, not a line per call
     found = visit(fleet, time.time(), whole_seconds("--step", step), open_client, look_at_kubernetes(cluster))
+    _tell(found, output)
+
+
+def examine_installation(options: ClusterOptions, installation: str, output: str) -> None:
+    """The same of a Foresail in a cluster: its kinds, its leader, its objects and what they scale."""
+    from autoscaler.bootstrap.checkup.installation import Installed, look_at_installation
+    from autoscaler.cli.get_cluster import onlooker
+
+    output_kind(output)
+    with closing(onlooker(options)) as view:
+        found = look_at_installation(view, Installed(installation, options.in_cluster))
+    _tell(found, output)
+
+
+def _tell(found: Sequence[Finding], output: str) -> None:
+    from autoscaler.reporting.doctor import doctor_dict, exit_code, lines
+
     if output == "json":
         print(json.dumps(doctor_dict(found), indent=2))  # noqa: T201
     else:

@@ -164,21 +164,23 @@ def _kinds_and_namespaces(api: Connection, kinds: Kinds, installation: str, load
             notes.fail("version", "it does not serve autoscaling/v2: there are no HPAs whose floor could be written")
         keda = kinds.of(SCALED_OBJECT.api_version, SCALED_OBJECT.kind) is not None
         notes.ok("keda", f"KEDA's ScaledObjects ({SCALED_OBJECT.api_version}) are {'' if keda else 'not '}known here")
-        return [*notes.found, *_namespaces(api, kinds, installation, loads, keda=keda)]
+        return [*notes.found, *look_at_namespaces(api, kinds, installation, loads, keda=keda)]
     except ApiFault as fault:
         notes.fail("reachable", f"it stopped answering while we looked: {fault}", "ask again", away=True)
         return notes.found
 
 
-def _namespaces(
-    api: Connection, kinds: Kinds, installation: str, loads: Sequence[Workload], *, keda: bool
+def look_at_namespaces(
+    api: Connection, kinds: Kinds, installation: str, loads: Sequence[Workload], *, keda: bool, rights: bool = True
 ) -> list[Finding]:
+    """What the workloads need in each of their namespaces. rights: whether we are the ones who need to be allowed."""
     found: list[Finding] = []
     seen = Reader(api, kinds).look(loads)
     for namespace, view in seen.items():
         theirs = [load for load in loads if load.ref.namespace == namespace]
         notes = Notes(f"namespace {namespace} ({SUBJECT})")
-        look_at_rights(notes, api, kinds, namespace, theirs, keda=keda)
+        if rights:
+            look_at_rights(notes, api, kinds, namespace, theirs, keda=keda)
         for fault in view.faults.values():
             if fault.condition is Condition.CLUSTER_UNREACHABLE:
                 notes.fail("readable", fault.words, "ask again, and look at the API server", away=True)
