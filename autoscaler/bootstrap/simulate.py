@@ -7,20 +7,21 @@ of the record: the workload's identity is fixed, and refits are anchored to abso
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 
 from autoscaler.adapters.traces import Trace
+from autoscaler.bootstrap.anomaly_recorded import RecordedAnomalies, judged_recording
 from autoscaler.bootstrap.cold_start import packaged_server
 from autoscaler.bootstrap.worlds import World, steps_of, twin, with_delays
 from autoscaler.domain.decision import SIZING_REASONS
 from autoscaler.domain.errors import Refused
 from autoscaler.domain.fleet import Fleet
 from autoscaler.domain.reasons import Reason
-from autoscaler.domain.series import Panel
+from autoscaler.domain.series import Floats, Panel
 from autoscaler.domain.workload import (
     Actuation,
     Demand,
@@ -54,12 +55,16 @@ Block = tuple[Journal, int]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outcome:
-    """log: all steps of the record, warm-up and gaps included. scores: of what lies after the warm-up."""
+    """log: all steps of the record, warm-up and gaps included. scores: of what lies after the warm-up.
+
+    anomalies: what was abnormal; None where nobody looked.
+    """
 
     log: RunLog
     workload: Workload
     served: Served
     scores: Scores
+    anomalies: RecordedAnomalies | None = None
 
 
 def typed_workload(
@@ -160,7 +165,7 @@ def check_length(name: str, steps: int, step_s: int) -> None:
 
 def simulate(
     trace: Trace, workload: Workload, world: World, progress: Progress | None = None,
-    *, server: PeakServer | None = None,
+    *, server: PeakServer | None = None, anomalies: bool = False, signals: Floats | None = None,
 ) -> Outcome:  # fmt: skip
     """Run the record through `foresee`, `decide` and the guards against the cluster twin, from its first step on.
 
@@ -173,10 +178,15 @@ def simulate(
     fleet = Fleet((load,))
     cluster = twin((load,), step_s, world)
     panel = Panel.of(trace.as_seen())
+    if signals is None:
+        load = replace(load, signals=())
+        fleet = Fleet((load,))
+    found = judged_recording(panel, fleet, signals, data_delay_steps=delay) if anomalies else None
     run = Run(
         fleet, Recording(panel, panel), cluster, trace.first_step, trace.end_step,
         server=server or packaged_server(), guards=CHAIN,
         data_delay_steps=delay, actuation_delay_steps=held_back, block_steps=max(1, DAY_S // step_s),
+        detector=found, learn=None if found is None else found.learn,
     )  # fmt: skip
     *_, (journal, _) = _told(run.blocks(), progress, trace)
     log = journal.log(0, trace.name, trace.end_step)
@@ -187,7 +197,7 @@ def simulate(
         censored=trace.censored, nodes=None if world.nodes is None else log.nodes,
     )  # fmt: skip
     asked = Asked(int(fleet.lead_steps(step_s)[0]), load.risk, load.min_replicas, load.max_replicas)
-    return Outcome(log, load, served, score(served, asked))
+    return Outcome(log, load, served, score(served, asked), found)
 
 
 def _told(blocks: Iterator[Block], progress: Progress | None, trace: Trace) -> Iterator[Block]:

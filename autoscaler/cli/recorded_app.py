@@ -99,6 +99,7 @@ def simulate(
     node_ready: options.NodeReady = None,
     warmup: options.Warmup = None,
     step: options.Step = None,
+    anomalies: Annotated[bool, typer.Option("--anomalies", help="Look for anomalies, and let them bind.")] = False,
     out: Annotated[Path | None, typer.Option(help="One row per step: .parquet or .csv.")] = None,
     output: Annotated[str, typer.Option("--output", "-o", help="table, json or yaml.")] = "table",
 ) -> None:
@@ -115,7 +116,7 @@ def simulate(
         trace=trace, column=column, series=series, censored_column=censored_column, prometheus=prometheus, query=query,
         censored_query=censored_query, since=since, config=config,
         capacity=capacity, risk=risk, actuation=actuation, least=least, most=most, warmup=warmup, step=step, out=out,
-        output=output, world=world, policies=tuple(policies or ()), site=site,
+        output=output, world=world, policies=tuple(policies or ()), site=site, anomalies=anomalies,
     )  # fmt: skip
     run_simulate(options)
 

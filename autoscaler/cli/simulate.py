@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from autoscaler.adapters.traces import Trace
 from autoscaler.bootstrap.simulate import (
     MOST_DEMAND,
     PEAK_REPLICAS,
+    Outcome,
     check_scored,
     check_trace,
     derived_capacity,
@@ -28,6 +30,7 @@ from autoscaler.cli.simulate_view import show, told, watched
 from autoscaler.cli.simulate_world import WorldOptions, lead_of, world_of
 from autoscaler.domain.errors import InvalidSpec, Refused
 from autoscaler.domain.workload import Actuation, Lead, Workload
+from autoscaler.reporting.anomaly_words import lasted, stamp
 from autoscaler.spec.compile import DEFAULT_READY_S, DEFAULT_RISK, acting_by
 from autoscaler.spec.reader import load_valid, parse_text
 from autoscaler.spec.scalars import checked_risk, risk_of
@@ -35,6 +38,7 @@ from autoscaler.spec.scalars import checked_risk, risk_of
 DAY_S = 86400
 INT32_MAX = 2**31 - 1
 WARMUP_DAYS = 7
+MOST_TOLD = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,7 @@ class SimulateOptions:
     world: WorldOptions
     policies: tuple[Path, ...] = ()
     site: str | None = None
+    anomalies: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,11 +87,23 @@ def run_simulate(options: SimulateOptions) -> None:
     trace, workload, world = ready.trace, ready.workload, ready.world
     with watched() as progress:
         began = time.monotonic()
-        outcome = simulate(trace, workload, world, progress)
+        outcome = simulate(trace, workload, world, progress, anomalies=options.anomalies)
         took_s = time.monotonic() - began
     if options.out is not None:
         write_rows(options.out, rows(outcome))
-    show(told(outcome, world, ready.notes, options.out, took_s), options.output)
+    notes = (*ready.notes, *_incidents(outcome))
+    show(told(outcome, world, notes, options.out, took_s), options.output)
+
+
+def _incidents(outcome: Outcome) -> Iterator[str]:
+    """What was abnormal on the way, and bound the decisions."""
+    if outcome.anomalies is None:
+        return
+    found = outcome.anomalies.incidents
+    yield f"anomalies bind: {len(found)} incidents" if found else "anomalies bind: nothing was abnormal"
+    for each in found[-MOST_TOLD:]:
+        cause = "unexplained" if each.cause is None else each.cause.value
+        yield f"{stamp(each.opened_s)} {cause}, {lasted(each, each.updated_s)}: {each.why}"
 
 
 def prepared(options: SimulateOptions) -> Prepared:

@@ -111,12 +111,12 @@ def explained(found: Verdicts, metrics: Metrics, reached: Reached, memory: Cause
     evident = paging & metrics.any(outside)
     doubted = bits != 0
     at = Told(found.first_step, found.step_s, paging, evident, doubted)
-    goes_on, goes_on_rule = carried(at, named, named_rule, memory)
+    goes_on, goes_on_rule, echo = carried(at, named, named_rule, memory)
     bits |= np.where(doubted, np.uint8(0), goes_on)
-    for other in (goes_on_rule, news_rule, np.where(paging, np.uint8(Rule.UNEXPLAINED), np.uint8(0))):
+    for other in (goes_on_rule, news_rule, np.where(paging & ~echo, np.uint8(Rule.UNEXPLAINED), np.uint8(0))):
         rule = np.where(rule == 0, other, rule).astype(np.uint8)
-    event = paging | (bits != 0) | (news != 0)
-    severity = np.where(paging, np.maximum(found.groups.severity, LEAST_SEVERITY), 0.0)
+    event = (paging & ~echo) | (bits != 0) | (news != 0)
+    severity = np.where(paging & ~echo, np.maximum(found.groups.severity, LEAST_SEVERITY), 0.0)
     severity = np.where(doubted | (news != 0), np.maximum(severity, DATA_SEVERITY), severity)
     attacked = np.repeat((bits & _BIT[Cause.SUSPECTED_ATTACK]) != 0, _lengths(metrics), axis=0)
     wrong = (faults & np.uint8(_SENSOR | _WRONG)) != 0

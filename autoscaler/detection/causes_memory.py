@@ -19,6 +19,7 @@ LASTING = 3
 """Steps in a row that a row must stand outside, if not strongly: no single sample makes an attack."""
 CALM_S = 900
 """After the last alarm an event goes on so long."""
+NEVER = -(1 << 40)
 _BIT = {cause: np.uint8(cause.bit) for cause in Cause}
 
 
@@ -34,19 +35,25 @@ class CauseMemory:
     rule: Codes
     alarmed: Ints
     evident: Ints
+    calm: Ints
     far: Ints
     high: Ints
     low: Ints
 
     @staticmethod
     def fresh(groups: int, rows: int) -> CauseMemory:
-        nothing = (np.zeros(groups, dtype=np.uint8) for _ in range(2))
-        never = (np.full(groups, -(1 << 40), dtype=np.int64) for _ in range(2))
-        return CauseMemory(*nothing, *never, *(np.zeros(n, dtype=np.int64) for n in (groups, rows, rows)))
+        def nothing(count: int) -> Ints:
+            return np.zeros(count, dtype=np.int64)
+
+        never = np.full(groups, NEVER, dtype=np.int64)
+        return CauseMemory(
+            bits=nothing(groups).astype(np.uint8), rule=nothing(groups).astype(np.uint8), alarmed=never.copy(),
+            evident=never.copy(), calm=never.copy(), far=nothing(groups), high=nothing(rows), low=nothing(rows),
+        )  # fmt: skip
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """By group; what counts a few steps alone starts anew after a restart."""
-        return {name: getattr(self, name) for name in ("bits", "rule", "alarmed", "evident")}
+        return {name: getattr(self, name) for name in ("bits", "rule", "alarmed", "evident", "calm")}
 
     def restore(self, saved: Mapping[str, NDArray[Any]], here: Ints, there: Ints) -> None:
         for name, array in self.arrays().items():
@@ -95,22 +102,26 @@ class Told:
     doubted: Bools
 
 
-def carried(at: Told, named: Codes, rules: Codes, memory: CauseMemory) -> tuple[Codes, Codes]:
+def carried(at: Told, named: Codes, rules: Codes, memory: CauseMemory) -> tuple[Codes, Codes, Bools]:
     """An event keeps the last cause that evidence gave it, until there was none for CALM_S: scores outlast what made
     them.
 
     A suspected attack stays suspected as long. An event without any evidence has what the rules say of its scores.
+    The third, [group, step]: only scores still echo an event whose evidence is gone.
     """
     width = at.paging.shape[1]
     places, steps = np.arange(1, width + 1), at.first_step + np.arange(width)
-    shown = at.evident & ~at.doubted & (named != 0)
+    shown = at.evident & ~at.doubted
+    said = shown & (named != 0)
     calm = max(1, CALM_S // at.step_s)
     seen = np.maximum.accumulate(np.where(shown, steps, memory.evident[:, None]), axis=1)
     alive = at.paging & (steps - seen < calm)
+    calm_at = np.maximum.accumulate(np.where(at.paging, memory.calm[:, None], steps), axis=1)
+    echo = at.paging & ~alive & (seen > calm_at)
     begun = np.maximum.accumulate(np.where(alive, 0, places), axis=1)  # the last step at which nothing was carried
-    told = np.maximum.accumulate(np.where(shown, places, 0), axis=1)
+    told = np.maximum.accumulate(np.where(said, places, 0), axis=1)
     attack = _BIT[Cause.SUSPECTED_ATTACK]
-    suspected = np.maximum.accumulate(np.where(shown & ((named & attack) != 0), places, 0), axis=1)
+    suspected = np.maximum.accumulate(np.where(said & ((named & attack) != 0), places, 0), axis=1)
     wide_bits = np.concatenate((memory.bits[:, None], named), axis=1)
     wide_rule = np.concatenate((memory.rule[:, None], rules), axis=1)
     before = begun == 0
@@ -123,6 +134,8 @@ def carried(at: Told, named: Codes, rules: Codes, memory: CauseMemory) -> tuple[
     why = np.where(keeps & ((out & attack) == 0), np.take_along_axis(wide_rule, since, axis=1), why).astype(np.uint8)
     out = np.where(keeps, attack | (out & _BIT[Cause.LATENCY_ERRORS]), out).astype(np.uint8)
     if width:
-        memory.bits, memory.rule, memory.evident = out[:, -1].copy(), why[:, -1].copy(), seen[:, -1].copy()
-    bare = at.paging & ~alive & (named == _BIT[Cause.DEMAND])
-    return np.where(bare, named, out).astype(np.uint8), np.where(bare, rules, why).astype(np.uint8)
+        memory.bits, memory.rule = out[:, -1].copy(), why[:, -1].copy()
+        memory.evident, memory.calm = seen[:, -1].copy(), calm_at[:, -1].copy()
+    bare = at.paging & ~alive & ~echo & (named == _BIT[Cause.DEMAND])
+    bits, reason = np.where(bare, named, out), np.where(bare, rules, why)
+    return bits.astype(np.uint8), reason.astype(np.uint8), echo
