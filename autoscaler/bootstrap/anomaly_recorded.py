@@ -1,0 +1,91 @@
+"""Anomalies of recorded demand: lived through once, as a service would have, and then told to a simulation step by
+step.
+
+Causal: a verdict of a step knows that step and earlier ones, and an origin knows the steps that were in by then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from autoscaler.detection.contract import Block
+from autoscaler.detection.engine import DAY_S, DetectionEngine
+from autoscaler.domain.anomaly import Anomalies
+from autoscaler.domain.errors import Refused
+from autoscaler.domain.fleet import Fleet
+from autoscaler.domain.incident import Incident, News
+from autoscaler.domain.series import DataVerdict, Floats, Panel
+from autoscaler.domain.verdict import Verdicts
+from autoscaler.pipeline.detecting import Explained, Explainer, Span, Watch
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RecordedAnomalies:
+    """Implements ports.AnomalyDetector over one recording. learn: the panel without what teaches nothing.
+
+    data_delay_steps: newest completed steps that are not in yet.
+    """
+
+    watch: Watch
+    found: Verdicts
+    explained: Explained
+    news: tuple[News, ...]
+    learn: Panel
+    data_delay_steps: int = 0
+
+    def judge(self, panel: Panel, fleet: Fleet, first_step: int, origins: int = 1) -> Anomalies:
+        """As the port says; of a panel that was not lived through there is nothing to say."""
+        del panel
+        steps = first_step + np.arange(origins, dtype=np.int64) - 1 - self.data_delay_steps
+        return self.explained.anomalies(len(fleet), steps)
+
+    @property
+    def incidents(self) -> list[Incident]:
+        """As they stand at the end, in the order in which they began; those that others took in are left out."""
+        last = {each.incident.id: each.incident for each in self.news}
+        return [each for each in last.values() if not each.merged_into]
+
+
+def judged_recording(
+    panel: Panel, fleet: Fleet, signals: Floats | None = None, *, data_delay_steps: int = 0
+) -> RecordedAnomalies:
+    """Live through a recording. signals: [signal, step] of Watch.of(fleet).signals, on the panel's steps.
+
+    Refused for a step that does not divide a day.
+    """
+    step_s = panel.step_s
+    if DAY_S % step_s:
+        raise Refused(
+            f"steps of {step_s} s do not make up a day, which anomalies are looked for by; use another --step"
+        )
+    watch = Watch.of(fleet)
+    values = watch.joined(panel.values, np.empty((0, 0)) if signals is None else signals)
+    engine = DetectionEngine(watch.watched, step_s)
+    found = engine.relive(Block(step_s, panel.first_step, values))
+    explained, news = Explainer(watch, step_s).take(found, _codes(watch, panel))
+    return RecordedAnomalies(watch, found, explained, tuple(news), without(panel, explained.masked()), data_delay_steps)
+
+
+def _codes(watch: Watch, panel: Panel) -> np.ndarray:
+    """[row, step], what intake has said of demands; signals are as they are."""
+    out = np.zeros((watch.rows, panel.values.shape[1]), dtype=np.uint8)
+    of_demand = watch.demand_row >= 0
+    out[of_demand] = panel.verdicts[watch.demand_row[of_demand]]
+    return out
+
+
+def without(panel: Panel, spans: Sequence[Span]) -> Panel:
+    """The panel as it may be learned from; values of a suspected attack stay, marked as lower bounds."""
+    if not spans:
+        return panel
+    values, verdicts = panel.values.copy(), panel.verdicts.copy()
+    for span in spans:
+        cut = slice(max(0, span.first - panel.first_step), max(0, span.end - panel.first_step))
+        known = np.isfinite(values[span.row, cut])
+        verdicts[span.row, cut] = np.where(known, np.uint8(span.code), verdicts[span.row, cut])
+        if span.code > DataVerdict.RECOVERING:
+            values[span.row, cut] = np.nan
+    return replace(panel, values=values, verdicts=verdicts)
