@@ -1,12 +1,13 @@
-"""A sale and a flash crowd of the SYNTHETIC shop on a real control plane: the HPA alone, and with our floor under it.
+"""A sale and a flash crowd of the SYNTHETIC shop on a real control plane: HPA alone, with our floor, KEDA, we alone.
 
-Real are Prometheus (fourteen days of history, then live scrapes), API server, etcd, controllers with the HPA, and
-`foresail run` as a user that may do nothing but what the product asks for; pods are kwok's. Needs `make parts`.
+Real are Prometheus (fourteen days of history, then live scrapes), API server, etcd, controllers with the HPA, KEDA,
+helm that installs our chart, and `foresail operator` with the rights that the chart grants; pods are kwok's.
 """
 
 from __future__ import annotations
 
 import argparse
+import shutil
 import signal
 import sys
 import tempfile
@@ -22,14 +23,11 @@ from hack.real_world.proof import Found, line  # noqa: E402
 from hack.real_world.report import Row, picture, table, twins  # noqa: E402
 from hack.real_world.samples import Sampler  # noqa: E402
 from hack.real_world.scene import Scene, sale_day, step_of, time_of  # noqa: E402
-from hack.real_world.world import QUICK, Stage, World  # noqa: E402
+from hack.real_world.world import QUICK, Stage  # noqa: E402
+from hack.real_world.worlds import Scaler, World, four_worlds  # noqa: E402
 from tests.real.parts import require_part  # noqa: E402
 
-WORLDS = [
-    World("hpa-alone", 70, served=False),
-    World("with-foresail", 70, served=True),
-    World("with-foresail-85", 85, served=True),
-]
+WORLDS = [*four_worlds(), World("with-foresail-85", Scaler.FLOOR, 85)]
 MOMENTS = {
     "11:58": "two minutes before the daily sale: the floor is on its way up, the HPA alone waits for demand",
     "12:07": "the ramp of the sale",
@@ -75,13 +73,14 @@ def _introduce(scene: Scene, constants: Constants) -> None:
 
 def play(scene: Scene, constants: Constants, folder: Path, out: Path) -> Found:
     began, found = time.monotonic(), Found(scene, constants)
-    print("starting etcd, kube-apiserver, kube-controller-manager, kwok and Prometheus ...", flush=True)
-    with Stage(scene, constants, folder, WORLDS) as stage:
-        for stale in out.glob("foresail*"):
-            stale.unlink()
-        stage.foresail.store = out.resolve() / "foresail.db"
+    print(
+        "starting etcd, kube-apiserver, kube-controller-manager, kwok, Prometheus and KEDA; helm install ...",
+        flush=True,
+    )
+    _clear(out)
+    with Stage(scene, constants, folder, WORLDS, record=out) as stage:
         print(f"all run after {time.monotonic() - began:.0f} s; in another terminal you can look for yourself:")
-        print(f"  KUBECONFIG={stage.plane.kubeconfig()} {require_part('kubectl')} get hpa -A --watch")
+        print(f"  KUBECONFIG={stage.plane.kubeconfig()} {require_part('kubectl')} get pa,hpa -A --watch")
         print(f"  .venv/bin/foresail get --watch --store {out / 'foresail.db'}\n", flush=True)
         stage.begin()
         sampler = Sampler(stage)
@@ -106,6 +105,15 @@ def play(scene: Scene, constants: Constants, folder: Path, out: Path) -> Found:
     return found
 
 
+def _clear(out: Path) -> None:
+    """Of an earlier demo's record: that day is lived anew."""
+    for stale in out.glob("foresail*"):
+        if stale.is_dir():
+            shutil.rmtree(stale)
+        else:
+            stale.unlink()
+
+
 def _until(stage: Stage, sampler: Sampler, step: int) -> None:
     while (now_s := stage.clock.now_s()) < step * STEP_S:
         stage.clock.sleep_until(min(step * STEP_S, (now_s // TOLD_EVERY_S + 1) * TOLD_EVERY_S))
@@ -115,6 +123,7 @@ def _until(stage: Stage, sampler: Sampler, step: int) -> None:
 def _show(stage: Stage, moment: str, words: str) -> None:
     print(f"\n--- {moment}: {words}\n$ kubectl get hpa,deploy -A")
     print(stage.kubectl("get", "hpa,deploy", "-A").strip())
+    print(f"$ kubectl get pa -A\n{stage.kubectl('get', 'pa', '-A').strip()}")
     print(f"$ foresail get\n{stage.foresail.call('get').strip()}\n", flush=True)
 
 

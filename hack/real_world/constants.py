@@ -18,13 +18,11 @@ MOST_SPEED = 15
 
 @dataclass(frozen=True, slots=True)
 class Constants:
-    """hpa_target: percent of a replica's capacity. ready_s: from its placing until a pod is Ready."""
+    """ready_s: from its placing until a pod is Ready."""
 
     speed: int = MOST_SPEED
     tick_s: int = 15
     ready_s: int = 180
-    hpa_target: int = 70
-    floor_hpa_target: int = 70
     sync_s: int = 15
     policy_s: int = 15
     stabilization_s: int = 300

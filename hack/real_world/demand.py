@@ -1,6 +1,7 @@
 """The scene's demand as Prometheus and the HPA see it: a counter of requests, told with the demand's own times.
 
-Within a minute demand is even, so `rate(…[1m])` at a minute's end is exactly that minute's demand.
+Within a minute demand is even, so `rate(…[1m])` at a minute's end is exactly that minute's demand. KEDA asks for what
+is now by the machine's clock and knows no other: for it the newest complete minute is told as a gauge without times.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from tests.real.prometheus import Prometheus, Settings
 
 METRIC = "http_requests_total"
 QUERY = f"sum(rate({METRIC}[1m]))"
+NEWEST = "requests_of_the_newest_minute"
+NEWEST_QUERY = f"sum({NEWEST})"
 SCRAPE = "250ms"
 ENDLESS = "100y"
 """Live samples stand years before those that Prometheus makes of its own scrapes: to it they are out of order."""
@@ -36,10 +39,15 @@ class SceneClock:
     start_s: float
     speed: float
     _zero_s: float | None = None
+    began_s: float = 0.0
+    """When it began to run, by the machine's clock."""
 
-    def set(self, at_s: float) -> None:
-        """It is `at_s` now, and time runs."""
-        self._zero_s = time.monotonic() - (at_s - self.start_s) / self.speed
+    @property
+    def runs(self) -> bool:
+        return self._zero_s is not None
+
+    def start(self) -> None:
+        self._zero_s, self.began_s = time.monotonic(), time.time()
 
     def now_s(self) -> float:
         return self.start_s if self._zero_s is None else self.start_s + (time.monotonic() - self._zero_s) * self.speed
@@ -87,7 +95,8 @@ class DemandServer:
     def _text(self) -> str:
         self.scrapes += 1
         at_s = round(self.clock.now_s(), 3)
-        return f"{METRIC} {self.total(at_s)!r} {round(at_s * 1000)}\n"
+        counter = f"{METRIC} {self.total(at_s)!r} {round(at_s * 1000)}\n"
+        return f"{counter}{NEWEST} {self.last_minute()!r}\n"
 
     def close(self) -> None:
         self._server.shutdown()

@@ -14,7 +14,8 @@ from autoscaler.domain.workload import WorkloadRef
 from hack.real_world.constants import STEP_S, Constants
 from hack.real_world.samples import Figures, Sample, Sampler
 from hack.real_world.scene import Scene, time_of
-from hack.real_world.world import APP, Stage, World
+from hack.real_world.world import Stage
+from hack.real_world.worlds import APP, World
 
 Telling = Callable[[str], None]
 AFTER_RESTART_S = 120
@@ -56,6 +57,10 @@ class Found:
     deaths: dict[str, tuple[float, float]] = field(default_factory=dict)
     explained: dict[str, Explained] = field(default_factory=dict)
     explanations: list[str] = field(default_factory=list)
+    objects: str = ""
+    """What `kubectl get` shows of our kinds at the end."""
+    conditions: dict[str, dict[str, str]] = field(default_factory=dict)
+    """At the end, of each workload that is served: type to status."""
     clock_off_s: float = 0.0
     late_looks: int = 0
     failed_looks: list[str] = field(default_factory=list)
@@ -70,7 +75,7 @@ class Found:
             "deaths": {k: [f"{time_of(s / STEP_S):%H:%M:%S}" for s in span] for k, span in self.deaths.items()},
             "explained": {name: asdict(e) for name, e in self.explained.items()},
             "clockOffAfterRestartSeconds": round(self.clock_off_s, 2), "lateLooks": self.late_looks,
-            "failedLooks": self.failed_looks, "wallSeconds": round(self.wall_s),
+            "failedLooks": self.failed_looks, "conditions": self.conditions, "wallSeconds": round(self.wall_s),
         }  # fmt: skip
 
 
@@ -100,6 +105,9 @@ def run(
             _until(stage, sampler, scene.end_step, tell)
         finally:
             sampler.stop()
+        found.objects = stage.kubectl("get", "pa,guardpolicies,metricssources", "-A", "-o", "wide")
+        for name, status in stage.statuses().items():
+            found.conditions[name] = {c["type"]: c["status"] for c in status.get("conditions") or []}
         stage.foresail.end()
         found.samples = sampler.taken
         found.figures = {w.name: sampler.figures(w.name, scene) for w in worlds}
@@ -139,11 +147,11 @@ def _prometheus(stage: Stage, death: Death, found: Found, tell: Telling) -> None
 def _foresail(stage: Stage, death: Death, found: Found, tell: Telling) -> None:
     from_s = stage.clock.now_s()
     stage.foresail.kill()
-    tell("foresail run is killed with -9")
+    tell("foresail operator is killed with -9")
     stage.clock.sleep_until(death.end_step * STEP_S)
-    found.deaths["foresail"] = (from_s, stage.clock.now_s())
     found.clock_off_s = stage.foresail.start()
-    tell(f"foresail run is back, its clock {found.clock_off_s:+.1f} s off")
+    found.deaths["foresail"] = (from_s, stage.clock.now_s())  # until it decides again, not until somebody starts it
+    tell(f"foresail operator is back, its clock {found.clock_off_s:+.1f} s off")
 
 
 def _judge(found: Found, worlds: Sequence[World]) -> None:
@@ -184,7 +192,7 @@ def _clock(sample: Sample) -> str:
 def _explained(stage: Stage, world: World) -> Explained:
     scene = stage.scene
     since, until = time_of(scene.score_step), time_of(scene.end_step)
-    kept = DecisionStore.open_read_only(stage.foresail.store)
+    kept = DecisionStore.open_read_only(stage.foresail.record)
     runs = kept.history(WorkloadRef(world.name, APP), since, until, limit=100_000)
     kept.close()
     states: dict[str, int] = {}
@@ -198,7 +206,8 @@ def _explained(stage: Stage, world: World) -> Explained:
 def _moments(found: Found) -> list[float]:
     """Where a reader would ask why: in the dark, after the restart, and where demand was highest."""
     middles = [(low_s + high_s) / 2 for name, (low_s, high_s) in found.deaths.items() if name == "prometheus"]
-    after = [high_s + 90 for name, (_, high_s) in found.deaths.items() if name == "foresail"]
+    end_s = found.scene.end_step * STEP_S
+    after = [min(high_s + 90, end_s) for name, (_, high_s) in found.deaths.items() if name == "foresail"]
     all_ = [s for taken in found.samples.values() for s in taken]
     return [*middles, *after, max(all_, key=lambda s: s.demand).at_s]
 

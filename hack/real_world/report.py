@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,10 @@ from hack.real_world.proof import Found
 from hack.real_world.samples import Figures
 from hack.real_world.scene import Scene, time_of
 from hack.real_world.twin import TwinRun, twin
-from hack.real_world.world import World
+from hack.real_world.worlds import World
 
-HEAD = "| {} | short minutes | replica-hours | of them Ready | most replicas |\n|---|---|---|---|---|\n"
+COLUMNS = ("short minutes", "replica-hours", "of them Ready", "most replicas", "churn per hour")
+HEAD = f"| {{}} | {' | '.join(COLUMNS)} |\n{'|---' * (len(COLUMNS) + 1)}|\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,26 +27,43 @@ class Row:
     replica_hours: float
     ready_hours: float
     most_replicas: int
+    churn_per_hour: float
 
     @staticmethod
     def real(figures: Figures) -> Row:
-        return Row(figures.short_minutes, figures.replica_hours, figures.ready_hours, figures.most_replicas)
+        hours = figures.replica_hours, figures.ready_hours
+        return Row(figures.short_minutes, *hours, figures.most_replicas, figures.churn_per_hour)
 
     @staticmethod
     def twin(run: TwinRun) -> Row:
-        return Row(run.short_minutes, run.replica_hours, run.ready_hours, int(run.existing.max()))
+        most = int(run.existing.max())
+        return Row(run.short_minutes, run.replica_hours, run.ready_hours, most, run.churn_per_hour)
 
 
 Rows = Mapping[str, Row]
 
 
 def twins(scene: Scene, constants: Constants, worlds: list[World], dark: range = range(0)) -> dict[str, Row]:
-    return {w.name: Row.twin(twin(scene, constants, served=w.served, target=w.hpa_target, dark=dark)) for w in worlds}
+    return {w.name: Row.twin(twin(scene, constants, w, dark)) for w in worlds}
+
+
+def contradictions(real: Mapping[str, Any], modelled: Mapping[str, Any], column: str, near: float) -> list[str]:
+    """Pairs of worlds that one side puts in this order by more than `near`, and the other side the other way round.
+
+    What is alike (KEDA's HPA and an HPA at the same target are one algorithm) may fall either way.
+    """
+    found = []
+    for a, b in combinations([name for name in real if name in modelled], 2):
+        here, there = (getattr(rows[b], column) - getattr(rows[a], column) for rows in (real, modelled))
+        if here * there < 0 and max(abs(here), abs(there)) > near:
+            found.append(f"{column}: {b} less {a} is {here:+g} on real servers, {there:+g} in the simulator")
+    return found
 
 
 def table(title: str, rows: Rows) -> str:
     lines = [
-        f"| {name} | {row.short_minutes:g} | {row.replica_hours:.1f} | {row.ready_hours:.1f} | {row.most_replicas} |"
+        f"| {name} | {row.short_minutes:g} | {row.replica_hours:.1f} | {row.ready_hours:.1f} | {row.most_replicas} | "
+        f"{row.churn_per_hour:.1f} |"
         for name, row in rows.items()
     ]
     return HEAD.format(title) + "\n".join(lines) + "\n"
@@ -83,8 +102,10 @@ def picture(found: Found, path: Path) -> None:
             axes.annotate(f"{word} dead", (time_of(low_s / STEP_S), 0), fontsize=7, color="#374151")
         axes.axvline(time_of(scene.score_step), color="#9ca3af", lw=0.8, ls=":")
         f = found.figures[name]
-        told = f"{name}: short {f.short_minutes:g} min, {f.replica_hours:.1f} replica-hours"
-        axes.set_title(told, loc="left", fontsize=10)
+        told = (
+            f"short {f.short_minutes:g} min, {f.replica_hours:.1f} replica-hours, churn {f.churn_per_hour:.0f} per hour"
+        )
+        axes.set_title(f"{name}: {told}", loc="left", fontsize=10)
         axes.set_ylim(bottom=0)
         axes.grid(alpha=0.2)
     panels[0].legend(loc="upper left", fontsize=8, frameon=False)

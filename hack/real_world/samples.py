@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from hack.real_world.constants import STEP_S
 from hack.real_world.scene import Scene
-from hack.real_world.world import APP, Stage
+from hack.real_world.world import Stage
+from hack.real_world.worlds import APP, World
 
 EVERY_S = 15
 TOLERANCE = 1e-9
 
 
 class Sample(NamedTuple):
-    """at_s: the demand's time. replicas: that exist, Ready or starting. floor: the HPA's minReplicas."""
+    """at_s: the demand's time. replicas: that exist, Ready or starting. floor: the HPA's minReplicas; without one, what
+    we have written: the replicas.
+    """
 
     at_s: float
     demand: float
@@ -26,18 +30,22 @@ class Sample(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Cost and shortage stand together. replica_hours counts what exists, from its creation on."""
+    """Cost and shortage stand together. replica_hours counts what exists, from its creation on.
+    churn_per_hour: replicas added and removed.
+    """
 
     short_minutes: float
     replica_hours: float
     ready_hours: float
     unserved_percent: float
     most_replicas: int
+    churn_per_hour: float
 
     @staticmethod
     def of(samples: list[Sample], capacity: float, every_s: float) -> Figures:
         short = [s for s in samples if s.demand > s.ready * capacity * (1 + TOLERANCE)]
         hours = every_s / 3600
+        moved = sum(abs(b.replicas - a.replicas) for a, b in pairwise(samples))
         missing = sum(s.demand - s.ready * capacity for s in short)
         return Figures(
             short_minutes=round(len(short) * every_s / 60, 2),
@@ -45,6 +53,7 @@ class Figures:
             ready_hours=round(sum(s.ready for s in samples) * hours, 2),
             unserved_percent=round(100 * missing / max(TOLERANCE, sum(s.demand for s in samples)), 3),
             most_replicas=max((s.replicas for s in samples), default=0),
+            churn_per_hour=round(moved / (len(samples) * hours), 2) if samples else 0.0,
         )
 
 
@@ -83,18 +92,20 @@ class Sampler:
             at_s = clock.now_s()
             if at_s - due_s > EVERY_S:
                 self.late += 1
-            for world in self.taken:
+            for world in self.stage.worlds:
                 try:
-                    self.taken[world].append(self._look(world, due_s))
+                    self.taken[world.name].append(self._look(world, due_s))
                 except (OSError, AssertionError) as why:
-                    self.failed.append(f"{world} at {due_s}: {why}")
+                    self.failed.append(f"{world.name} at {due_s}: {why}")
             due_s += EVERY_S
 
-    def _look(self, world: str, at_s: float) -> Sample:
+    def _look(self, world: World, at_s: float) -> Sample:
         """Stamped with the time that it was due, so that each stretch of time counts once."""
-        admin = self.stage.admin
-        found: dict[str, Any] = admin.get(f"/apis/apps/v1/namespaces/{world}/deployments/{APP}")
-        hpa = admin.get(f"/apis/autoscaling/v2/namespaces/{world}/horizontalpodautoscalers/{APP}")
+        admin, ns = self.stage.admin, world.name
+        found: dict[str, Any] = admin.get(f"/apis/apps/v1/namespaces/{ns}/deployments/{APP}")
+        floor = replicas = found["spec"]["replicas"]
+        if world.hpa is not None:
+            hpa = admin.get(f"/apis/autoscaling/v2/namespaces/{ns}/horizontalpodautoscalers/{world.hpa}")
+            floor = hpa["spec"]["minReplicas"]
         demand = self.stage.scene.at(int(at_s // STEP_S))
-        ready = found["status"].get("readyReplicas", 0)
-        return Sample(at_s, demand, ready, found["spec"]["replicas"], hpa["spec"]["minReplicas"])
+        return Sample(at_s, demand, found["status"].get("readyReplicas", 0), replicas, floor)

@@ -1,11 +1,10 @@
-"""The worlds on one real control plane: in a namespace each the same Deployment, under the HPA alone or with our floor.
+"""The worlds on one real control plane: in a namespace each the same Deployment, and what scales it.
 
-One Prometheus feeds both the HPAs (as an adapter would) and Foresail: while it is away, all of them are blind.
+One Prometheus feeds the HPAs (as an adapter would), KEDA and Foresail: while it is away, all of them are blind.
 """
 
 from __future__ import annotations
 
-import json
 import subprocess
 from collections.abc import Sequence
 from contextlib import suppress
@@ -14,42 +13,27 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from autoscaler.adapters.kubernetes.permissions import needed
+from autoscaler.adapters.kubernetes.objects import GROUP
 from hack.real_world.constants import STEP_S, Constants
-from hack.real_world.demand import QUERY, DemandServer, SceneClock, prometheus
+from hack.real_world.demand import DemandServer, SceneClock, prometheus
+from hack.real_world.installed import Installed
+from hack.real_world.metrics import SharedMetrics
 from hack.real_world.scene import Scene
-from hack.real_world.service import ForesailRun
-from hack.real_world.twin import begins_with, workload
-from tests.real.commands import FORESAIL, Settings
+from hack.real_world.twin import begins_with
+from hack.real_world.worlds import APP, Scaler, World, autoscaler, hpa, keda, policy, source
+from tests.real.commands import Settings
 from tests.real.controlplane import ControlPlane
+from tests.real.keda import Keda
 from tests.real.kwok_stages import stages
-from tests.real.manifests import deployment, hpa_external
+from tests.real.manifests import deployment
 from tests.real.parts import require_part
 from tests.real.prometheus import Prometheus
 from tests.real.rest import Rest
 from tests.real.servers import wait_until
 
-APP = "web"
-METRIC = "requests"
 SCRAPED_WITHIN_S = 20.0
 QUICK = ("--kube-api-qps=300", "--kube-api-burst=600", "--concurrent-deployment-syncs=10")
 """At the client limits of a controller in real time, a hundred pods would take a minute of the demand's time."""
-
-
-@dataclass(frozen=True, slots=True)
-class World:
-    """hpa_target: percent. served: our floor is under the HPA."""
-
-    name: str
-    hpa_target: int
-    served: bool
-
-
-def usual_worlds(constants: Constants) -> tuple[World, World]:
-    return (
-        World("hpa-alone", constants.hpa_target, served=False),
-        World("with-foresail", constants.floor_hpa_target, served=True),
-    )
 
 
 @dataclass(slots=True)
@@ -60,12 +44,16 @@ class Stage:
     constants: Constants
     folder: Path
     worlds: Sequence[World]
+    record: Path | None = None
+    """Folder of the record, in the place of the operator's volume; None = in `folder`."""
     clock: SceneClock = field(init=False)
     plane: ControlPlane = field(init=False)
     demand: DemandServer = field(init=False)
     prometheus: Prometheus = field(init=False)
-    foresail: ForesailRun = field(init=False)
+    foresail: Installed = field(init=False)
     admin: Rest = field(init=False)
+    keda: Keda | None = None
+    metrics: SharedMetrics | None = None
     dark: bool = False
     """Prometheus is away."""
 
@@ -90,12 +78,16 @@ class Stage:
     def close(self) -> None:
         with suppress(AttributeError):  # not made yet
             self.foresail.end()
+        if self.keda is not None:
+            self.keda.stop()
         self.plane.stop()
+        if self.metrics is not None:
+            self.metrics.close()
         self.prometheus.stop()
         self.demand.close()
 
     def begin(self) -> None:
-        """Time begins to run, by the clock of `foresail run`."""
+        """Time begins to run, by the clock of `foresail operator`."""
         self.foresail.start()
 
     def blind(self) -> None:
@@ -115,6 +107,14 @@ class Stage:
         done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
         return done.stdout + done.stderr
 
+    @property
+    def served(self) -> list[World]:
+        return [world for world in self.worlds if world.served]
+
+    def statuses(self) -> dict[str, dict[str, Any]]:
+        """What the operator tells of each workload that it decides about."""
+        return {w.name: self.admin.get(_path_of(w)).get("status") or {} for w in self.served}
+
     def _settings(self) -> Settings:
         return Settings(
             hpa_sync=f"{self.constants.real(self.constants.sync_s):g}s",
@@ -125,17 +125,19 @@ class Stage:
     def _furnish(self) -> None:
         self.admin = self.plane.rest()
         wait_until(lambda: self.demand.scrapes > 0, "the first scrape", SCRAPED_WITHIN_S)
-        self.plane.serve_external_metrics(self._metric)
+        theirs = frozenset(w.name for w in self.worlds if w.scaler is Scaler.KEDA)
+        if theirs:
+            self.keda = Keda(self.plane)
+            self.keda.start(registered=False)
+        self.metrics = SharedMetrics(self.folder / "metrics", self.keda, theirs, self.admin)
+        self.metrics.serve(self._metric, None)
         for world in self.worlds:
             self._build(world)
+        self._install()
         for world in self.worlds:
-            count = begins_with(self.scene, self.constants, world.hpa_target)
+            count = begins_with(self.scene, self.constants, world.target)
             within_s = 30 + self.constants.real(self.constants.ready_s)
             wait_until(lambda w=world, n=count: self._settled(w, n), f"{world.name} stands at {count}", within_s, 0.5)  # type: ignore[misc]
-        fleet = self.folder / "fleet.yaml"
-        fleet.write_text(self._fleet())
-        kubeconfig = self.plane.kubeconfig(FORESAIL)
-        self.foresail = ForesailRun(self.folder, fleet, kubeconfig, self.clock, self.constants.tick_s)
 
     def _metric(self, namespace: str, metric: str) -> float:
         if self.dark:
@@ -143,47 +145,46 @@ class Stage:
         return self.demand.last_minute()
 
     def _build(self, world: World) -> None:
-        constants, ns = self.constants, world.name
+        """What is there without us."""
+        scene, constants, ns = self.scene, self.constants, world.name
         self.admin.create("/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": ns}})
         account = f"/api/v1/namespaces/{ns}/serviceaccounts/default"
         wait_until(lambda: self.admin.answer("GET", account).status == 200, f"{ns}'s service account")
-        count = begins_with(self.scene, constants, world.hpa_target)
+        count = begins_with(scene, constants, world.target)
         self.admin.create(f"/apis/apps/v1/namespaces/{ns}/deployments", deployment(APP, count))
-        aim = self.scene.capacity * world.hpa_target / 100
-        made = hpa_external(APP, constants.minimum, constants.maximum, METRIC, aim, constants.real_behavior)
-        self.admin.create(f"/apis/autoscaling/v2/namespaces/{ns}/horizontalpodautoscalers", made)
-        if world.served:
-            load = workload(self.scene, constants, ns)
-            rules = [rule.as_rule() for rule in needed(load, "deployments", keda=False)]
-            self.plane.grant(FORESAIL, rules, ns)
+        if world.scaler is Scaler.KEDA:
+            made = keda(scene, constants, world, self.prometheus.url)
+            self.admin.create(f"/apis/keda.sh/v1alpha1/namespaces/{ns}/scaledobjects", made)
+            path = f"{_hpas(ns)}/{world.hpa}"
+            wait_until(lambda: self.admin.answer("GET", path).status == 200, "KEDA makes its HPA", 20)
+        elif world.hpa is not None:
+            self.admin.create(_hpas(ns), hpa(scene, constants, world))
+
+    def _install(self) -> None:
+        """The chart, then what platform, SREs and teams apply; the operator itself does not run yet."""
+        served, constants = self.served, self.constants
+        record = self.record or self.folder / "record"
+        self.foresail = Installed(self.plane, self.folder, self.clock, constants, record.resolve())
+        self.foresail.install({"most.yaml": policy("most", served, max=constants.maximum)})
+        self._apply("metricssources", source(self.prometheus.url, served))
+        self._apply("guardpolicies", policy("least", served, min=constants.minimum))
+        for world in served:
+            made = autoscaler(self.scene, constants, world)
+            self._apply(f"namespaces/{world.name}/predictiveautoscalers", made)
+
+    def _apply(self, where: str, made: dict[str, Any]) -> None:
+        path = f"{GROUP}/{where}"
+        wait_until(lambda: self.admin.answer("GET", path).status == 200, f"{made['kind']} is served", 20)
+        self.admin.apply(f"{path}/{made['metadata']['name']}", made, "kubectl")
 
     def _settled(self, world: World, count: int) -> bool:
         status = self.admin.get(f"/apis/apps/v1/namespaces/{world.name}/deployments/{APP}")["status"]
         return bool(status.get("readyReplicas", 0) == count)
 
-    def _fleet(self) -> str:
-        source: dict[str, Any] = {
-            "apiVersion": "foresail.dev/v1alpha1", "kind": "MetricsSource", "metadata": {"name": "prod"},
-            "spec": {"prometheus": {"url": self.prometheus.url}},
-        }  # fmt: skip
-        return "\n---\n".join(json.dumps(d) for d in (source, *map(self._autoscaler, self.worlds)) if d)
 
-    def _autoscaler(self, world: World) -> dict[str, Any] | None:
-        if not world.served:
-            return None
-        constants = self.constants
-        capacity = {"perReplica": f"{self.scene.capacity:.9g}"}
-        return {
-            "apiVersion": "foresail.dev/v1alpha1",
-            "kind": "PredictiveAutoscaler",
-            "metadata": {"name": APP, "namespace": world.name},
-            "spec": {
-                "target": {"apiVersion": "apps/v1", "kind": "Deployment", "name": APP},
-                "mode": "Act",
-                "actuation": "HpaFloor",
-                "demands": [{"name": METRIC, "source": "prod", "query": QUERY, "capacity": capacity}],
-                "objective": {"risk": constants.risk},
-                "replicas": {"min": constants.minimum, "max": constants.maximum},
-                "lead": {"ready": f"{constants.ready_s}s"},
-            },
-        }
+def _hpas(namespace: str) -> str:
+    return f"/apis/autoscaling/v2/namespaces/{namespace}/horizontalpodautoscalers"
+
+
+def _path_of(world: World) -> str:
+    return f"{GROUP}/namespaces/{world.name}/predictiveautoscalers/{APP}"

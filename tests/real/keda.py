@@ -41,7 +41,13 @@ class Keda:
         )
         self.adapter = Server("keda-adapter", self._adapter_command(folder, kubeconfig), folder / "adapter.log", env)
 
-    def start(self) -> None:
+    @property
+    def url(self) -> str:
+        """Of the metrics adapter itself, for who stands between it and the API server."""
+        return f"https://127.0.0.1:{self._secure}"
+
+    def start(self, *, registered: bool = True) -> None:
+        """registered: as the cluster's API of external metrics."""
         admin = self.plane.rest()
         install_crds(admin)
         admin.create("/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
@@ -49,7 +55,8 @@ class Keda:
         try:
             self.operator.start(lambda: fetch(probe, timeout_s=1.0).status == 200)
             self.adapter.start(lambda: True)
-            aggregation.register(admin, *EXTERNAL, self._secure)
+            if registered:
+                aggregation.register(admin, *EXTERNAL, self._secure)
         except BaseException as failed:
             for server in (self.adapter, self.operator):
                 failed.add_note(f"--- end of the log of {server.name}\n{server.tail()}")

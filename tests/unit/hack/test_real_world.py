@@ -8,12 +8,12 @@ import pytest
 from hack.real_world.constants import Constants
 from hack.real_world.demand import DemandServer, SceneClock
 from hack.real_world.proof import Found, _judge
-from hack.real_world.report import twins
+from hack.real_world.report import Row, contradictions, twins
 from hack.real_world.samples import Figures, Sample
 from hack.real_world.scene import Scene, sale_day
-from hack.real_world.world import World
+from hack.real_world.worlds import autoscaler, average, four_worlds, hpa, keda
 
-ALONE, FLOOR = World("hpa-alone", 70, served=False), World("with-foresail", 70, served=True)
+ALONE, FLOOR, KEDA, SCALE = four_worlds()
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def test_a_scale_at_which_the_hpa_would_need_parts_of_seconds_is_refused():
 
 def test_both_sides_count_what_starts_as_well_as_what_serves():
     samples = [Sample(0, 10, 1, 1, 1), Sample(15, 15, 1, 2, 2), Sample(30, 15, 2, 2, 2), Sample(45, 15, 2, 2, 2)]
-    assert Figures.of(samples, 10.0, 900) == Figures(15.0, 1.75, 1.5, 9.091, 2)
+    assert Figures.of(samples, 10.0, 900) == Figures(15.0, 1.75, 1.5, 9.091, 2, 1.0)
 
 
 def test_the_rate_of_the_counter_over_a_minute_is_the_minutes_demand(scene):
@@ -57,7 +57,39 @@ def test_what_falls_in_the_dark_or_below_what_was_found_is_told(scene):
 
 
 def test_in_the_twin_a_sale_that_has_happened_before_is_foreseen():
-    rows = twins(sale_day(warm=4, minutes=20), Constants(ready_s=180), [ALONE, FLOOR])
+    rows = twins(sale_day(warm=4, minutes=20), Constants(ready_s=180), four_worlds())
     assert rows[ALONE.name].short_minutes >= 3
     assert rows[FLOOR.name].short_minutes == 0
     assert rows[FLOOR.name].replica_hours > rows[ALONE.name].replica_hours
+    assert rows[SCALE.name].short_minutes < rows[ALONE.name].short_minutes
+    assert rows[SCALE.name].replica_hours < rows[ALONE.name].replica_hours
+
+
+def test_in_the_twin_kedas_hpa_is_an_hpa():
+    rows = twins(sale_day(warm=4, minutes=20), Constants(ready_s=180), [ALONE, KEDA])
+    assert rows[KEDA.name] == rows[ALONE.name]
+
+
+def test_two_orders_contradict_each_other_only_where_the_worlds_are_clearly_apart():
+    def rows(*hours: float) -> dict[str, Row]:
+        return {name: Row(0.0, h, h, 9, 0.0) for name, h in zip("abc", hours, strict=True)}
+
+    real, near = rows(100, 110, 100.5), 1.0
+    assert contradictions(real, rows(101, 120, 100.9), "replica_hours", near) == []
+    assert contradictions(real, rows(100, 100, 100), "replica_hours", near) == []
+    assert contradictions(real, rows(110, 100, 112), "replica_hours", near) == [
+        "replica_hours: b less a is +10 on real servers, -10 in the simulator",
+        "replica_hours: c less b is -9.5 on real servers, +12 in the simulator",
+    ]
+
+
+def test_who_writes_what_for_the_four_worlds(scene):
+    constants = Constants()
+    target = average(scene, KEDA)
+    made = keda(scene, constants, KEDA, "http://prometheus")["spec"]
+    assert made["triggers"][0]["metadata"]["threshold"] == f"{target:g}"
+    assert hpa(scene, constants, ALONE)["spec"]["behavior"] == constants.real_behavior
+    assert made["advanced"]["horizontalPodAutoscalerConfig"]["behavior"] == constants.real_behavior
+    spec = autoscaler(scene, constants, SCALE)["spec"]
+    assert (spec["actuation"], spec["acknowledge"]) == ("Scale", ["NoReactiveBackup"])
+    assert [w.hpa for w in four_worlds()] == ["web", "web", "keda-hpa-web", None]
