@@ -61,18 +61,22 @@ def remember(rows: Rows, values: Floats) -> tuple[Floats, NDArray[np.float32]]:
     if new.any():
         known = ~np.isnan(values[new])
         base[new] = values[new][np.arange(int(new.sum())), known.argmax(axis=1)]
-    most = float(np.finfo(np.float32).max)
     with np.errstate(over="ignore", invalid="ignore"):
-        relative = np.clip(values - base[:, None], -most, most).astype(np.float32)
+        relative = _single(values - base[:, None])
     joined = np.concatenate([rows["past"], relative], axis=1)
     return joined.astype(np.float64), joined[:, joined.shape[1] - rows["past"].shape[1] :]
+
+
+def _single(values: Floats) -> NDArray[np.float32]:
+    most = float(np.finfo(np.float32).max)
+    return np.clip(values, -most, most).astype(np.float32)
 
 
 def rebase(rows: Rows, which: NDArray[np.int64], base: Floats) -> None:
     """Move what is remembered of rows `which` to other bases."""
     old = rows["base"][which]
     moved = rows["past"][which].astype(np.float64) + np.where(np.isnan(old), 0.0, old)[:, None] - base[:, None]
-    rows["past"][which] = moved.astype(np.float32)
+    rows["past"][which] = _single(moved)
     rows["base"][which] = base
 
 

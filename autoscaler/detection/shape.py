@@ -48,9 +48,12 @@ class Scale:
         if len(enough):
             known = values[enough]
             low, middle, high = _quartiles(known)
-            deviation = np.sqrt(np.nanmean((known - middle[:, None]) ** 2, axis=1))
+            away = np.abs(known - middle[:, None])
+            most = np.fmax.reduce(away, axis=1)
+            most = np.where(most > 0, most, 1.0)
+            deviation = most * np.sqrt(np.nanmean((away / most[:, None]) ** 2, axis=1))
             wide = np.maximum((high - low) / 1.349, 0.2 * deviation)
-            tiny = 1e-13 * np.maximum(np.abs(middle), np.finfo(np.float64).tiny)
+            tiny = 1e-13 * np.abs(middle)
             centre[enough], width[enough] = middle, np.where(wide > tiny, wide, np.where(tiny > 0, tiny, 1.0))
         return Scale(centre, width)
 

@@ -1,0 +1,84 @@
+"""A recipe of further detectors, a YAML file, to detectors; or to every problem of it with its line."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from autoscaler.adapters.pyod_detectors import KINDS, PyodDetector
+from autoscaler.domain.errors import InvalidSpec, Problem
+from autoscaler.spec.complaints import complaints, problem_at
+from autoscaler.spec.nodes import Document, plain
+from autoscaler.spec.reader import documents_of
+from autoscaler.spec.words import did_you_mean
+
+NAME = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+
+
+class Plugged(BaseModel):
+    """One further detector: what pyod class it is, and that class's own parameters."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    name: Annotated[str, Field(pattern=f"^{NAME}$", description="How its scores are called")]
+    detector: Annotated[str, Field(description=f"One of {', '.join(KINDS)}")]
+    parameters: Annotated[dict[str, bool | int | float | str], Field(description="Of pyod's class")] = {}
+
+
+class DetectorRecipe(BaseModel):
+    """Detectors beside the engine's own; each counts as much as one of those in the page track."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    kind: Literal["DetectorRecipe"]
+    detectors: Annotated[tuple[Plugged, ...], Field(max_length=8, strict=False)]
+
+
+def read_recipe(file: Path) -> tuple[PyodDetector, ...]:
+    """The detectors of a recipe. Raises InvalidSpec with every problem, ImportError where pyod is not installed."""
+    documents = list(documents_of(file))
+    problems = tuple(p for d in documents for p in d.problems)
+    if problems:
+        raise InvalidSpec(problems)
+    if len(documents) != 1:
+        raise InvalidSpec((problem_at(documents[1], (), "is a second document", remedy="keep one in the file"),))
+    document = documents[0]
+    assert document.root is not None  # noqa: S101 - without problems there is a root
+    try:
+        found = DetectorRecipe.model_validate(plain(document.root))
+    except ValidationError as error:
+        raise InvalidSpec(tuple(complaints(document, DetectorRecipe, error))) from None
+    wrong = tuple(_wrong(document, found))
+    if wrong:
+        raise InvalidSpec(wrong)
+    return tuple(PyodDetector(one.name, one.detector, one.parameters) for one in found.detectors)
+
+
+def _wrong(document: Document, found: DetectorRecipe) -> Iterator[Problem]:
+    names = [one.name for one in found.detectors]
+    for k, one in enumerate(found.detectors):
+        at = ("detectors", k)
+        if one.name in names[:k]:
+            yield problem_at(document, (*at, "name"), "is named twice", value=one.name, remedy="give it another name")
+        if one.detector not in KINDS:
+            remedy = did_you_mean(one.detector, list(KINDS), "detectors")
+            yield problem_at(document, (*at, "detector"), "no such detector", value=one.detector, remedy=remedy)
+            continue
+        known = _parameters(one.detector)
+        for name, value in one.parameters.items():
+            if name not in known:
+                remedy = did_you_mean(name, sorted(known), "parameters")
+                message = f"is no parameter of pyod's {one.detector}"
+                yield problem_at(document, (*at, "parameters", name), message, value=str(value), remedy=remedy)
+
+
+def _parameters(detector: str) -> set[str]:
+    """`contamination` sets a threshold, and here the page track does; `n_jobs` would start processes of its own."""
+    kind = KINDS[detector]
+    made: Any = getattr(import_module(kind.module), kind.name)
+    return set(inspect.signature(made.__init__).parameters) - {"self", "contamination", "n_jobs", "verbose"}
