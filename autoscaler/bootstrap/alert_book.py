@@ -102,7 +102,7 @@ class AlertBook:
                 del self._watched[subject]
                 if watched.alert is not None:
                     ended.append(watched.alert.resolved(now_s))
-        pooled = {w.seen.cause for w in self._watched.values() if w.pooled}
+        pooled = {w.seen.cause for w in self._watched.values() if w.alert is None}  # part of it, or about to be
         for cause in list(self._pools):
             habit = HABITS[cause]
             settling = now_s - self._restored_s < habit.after_s + habit.over_s  # its members are seen anew first

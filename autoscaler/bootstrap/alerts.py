@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -13,10 +13,11 @@ from autoscaler.adapters.alert_metrics import AlertMetrics
 from autoscaler.adapters.alerting.courier import Courier
 from autoscaler.adapters.telemetry import SourceFacts
 from autoscaler.bootstrap.alert_book import RESOLVED_S, AlertBook
-from autoscaler.domain.alert import Severity
+from autoscaler.domain.alert import Alert, Severity
 from autoscaler.domain.alert_causes import Cause
 from autoscaler.domain.alert_sightings import Demotions, Sighting, sightings
 from autoscaler.domain.decision import Decisions
+from autoscaler.domain.ladder import Why
 from autoscaler.domain.reminders import OpenPause
 from autoscaler.domain.workload import Mode, WorkloadRef
 from autoscaler.ports.alerts import Outbox
@@ -50,6 +51,7 @@ class AlertDesk:
     leads: Callable[[], bool] = lambda: True
     real: bool = False
     _demotions: Demotions = field(default_factory=Demotions)
+    _told_demoted: tuple[Alert, ...] = ()
     _led: bool | None = None
     _raised: set[WorkloadRef] = field(default_factory=set)
     _lost: dict[str, int] = field(default_factory=dict)
@@ -59,7 +61,10 @@ class AlertDesk:
     def begin(self, now_s: float) -> None:
         """Before the first tick: take up what stood, and start to carry."""
         try:
-            self.book.restore(self.outbox.standing(now_s - RESOLVED_S), now_s)
+            standing = self.outbox.standing(now_s - RESOLVED_S)
+            self.book.restore(standing, now_s)
+            demoted = Cause.FORECAST_DEMOTED.alert
+            self._told_demoted = tuple(a for a in standing if a.firing and a.name == demoted)
         except Exception:
             log.exception("alerts_not_restored: those that last begin anew")
         self._lead()
@@ -69,7 +74,7 @@ class AlertDesk:
         """After a tick that succeeded."""
         try:
             self._failed_since_s = None
-            self._demotions = self._demotions.after(decisions)
+            self._demotions = self._remembered(decisions).after(decisions)
             found = list(sightings(decisions, self._demotions.rows(decisions.fleet)))
             found += self._beside(beside, {one.subject for one in found})
             found += self._own(decisions.now_s)
@@ -78,6 +83,22 @@ class AlertDesk:
             self._take(found, decisions.now_s, tuple(Cause))
         except Exception:
             log.exception("alerts_not_looked_at")
+
+    def _remembered(self, decisions: Decisions) -> Demotions:
+        """At the first look, with the demotions told before a restart; of a summary all that may be meant."""
+        standing, told = decisions.seen.standing, self._told_demoted
+        if not told or standing is None:
+            return self._demotions
+        self._told_demoted = ()
+        named = {tuple(alert.label(name) for name in ("namespace", "workload", "demand")) for alert in told}
+        many = any(alert.label("scope") for alert in told)
+        found = set()
+        for row, key in enumerate(decisions.fleet.row_keys()):
+            ref = decisions.fleet.workloads[int(decisions.fleet.row_lane[row])].ref
+            meant = (ref.namespace, ref.name, decisions.fleet.demands[row].name) in named
+            if meant or (many and int(standing["why"][row]) not in {Why.QUALIFIED, Why.SHORT_HISTORY}):
+                found.add(key)
+        return replace(self._demotions, demoted=self._demotions.demoted | found)
 
     def failed(self, now_s: float, words: str) -> None:
         """After a tick that failed: of the workloads nothing new is known."""
@@ -114,7 +135,9 @@ class AlertDesk:
         if leads != self._led:
             for carrier in self.courier.carriers:
                 self.metrics.succeeded(carrier.notifier.name, 0.0 if leads else None)
-        self.courier.leads = self._led = leads
+        if not passed:  # else with the first of what stands
+            self.courier.leads = leads
+        self._led = leads
         return passed
 
     def _beside(self, beside: Beside, seen: Iterable[tuple[str, object]]) -> Iterator[Sighting]:

@@ -20,6 +20,8 @@ PATH: Final = "/api/v2/alerts"
 MOST_AT_ONCE: Final = 256
 INTERVALS: Final = 4
 LEAST_REPEAT_S: Final = 1.0
+TOLERATED_S: Final = 5.0
+"""A Date has whole seconds and is a network away."""
 
 
 class Alertmanager:
@@ -34,11 +36,16 @@ class Alertmanager:
         self.name = f"alertmanager:{settings.name}"
         self.repeat_s: float | None = repeat_s
         self._lasts_s = INTERVALS * repeat_s
+        self._skew_s = 0.0
 
     def send(self, alerts: Sequence[Alert], now_s: float) -> Delivery:
         newest = {alert.key: alert for alert in alerts}
-        told = [as_json(alert, now_s + self._lasts_s) for alert in newest.values()]
-        return self.endpoint.call("POST", PATH, json.dumps(told, ensure_ascii=False).encode()).delivery
+        told = [as_json(alert, now_s + self._lasts_s, self._skew_s) for alert in newest.values()]
+        answer = self.endpoint.call("POST", PATH, json.dumps(told, ensure_ascii=False).encode())
+        if answer.date_s is not None:
+            skew_s = answer.date_s - now_s
+            self._skew_s = skew_s if abs(skew_s) > TOLERATED_S else 0.0
+        return answer.delivery
 
     def receivers(self, name: str) -> list[str] | None:
         """Who is told of alerts of this name, as the Alertmanager routes them now; None = it does not say."""
@@ -53,9 +60,16 @@ class Alertmanager:
         self.endpoint.close()
 
 
-def as_json(alert: Alert, until_s: float) -> dict[str, Any]:
-    """One alert as the API takes it. until_s: when it ends unless it is sent again, seconds since the epoch."""
-    ends_s = until_s if alert.resolved_s is None else alert.resolved_s
+def as_json(alert: Alert, until_s: float, skew_s: float = 0.0) -> dict[str, Any]:
+    """One alert as the API takes it. until_s: when it ends unless it is sent again, seconds since the epoch.
+
+    skew_s: the Alertmanager's clock less ours. It compares ends with its own time: by a clock that is behind ours an
+    end lies in the future, by one that is ahead what fires has ended already.
+    """
+    if alert.resolved_s is None:
+        ends_s = until_s + max(0.0, skew_s)
+    else:
+        ends_s = max(alert.starts_s, alert.resolved_s + min(0.0, skew_s))
     return {
         "labels": {"alertname": alert.name, "severity": alert.severity.word} | dict(alert.labels),
         "annotations": {

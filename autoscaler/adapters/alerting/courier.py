@@ -52,7 +52,7 @@ class Courier:
             carrier.start()
 
     def hand(self, alerts: Sequence[Alert], *, afresh: bool = False) -> None:
-        """Changes, in their order. afresh: they are all that stands, and nothing that waited before counts any more."""
+        """Changes, in their order. afresh: we tell from now on; they are all that stands, what waited is void."""
         with self._changed:
             if afresh:
                 self._in_hand.clear()
@@ -110,7 +110,10 @@ class Courier:
                 if not self._in_hand and not self._afresh:
                     return
                 batch, afresh = list(self._in_hand), self._afresh
-            if self._put(batch, afresh=afresh):
+            done = self._put(batch, afresh=afresh)
+            if afresh:  # not before: what waited may be long over
+                self.leads = True
+            if done:
                 with self._changed:
                     for one in batch:  # what was handed afresh meanwhile is another list
                         if self._in_hand and self._in_hand[0] is one:
@@ -128,7 +131,7 @@ class Courier:
         try:
             if afresh:
                 self._outbox.forget_waiting()
-            self._outbox.put(batch, self._names if self.leads else (), self._now_s())
+            self._outbox.put(batch, self._names if self.leads or afresh else (), self._now_s())
         except AutoscalerError as error:
             log.warning("alerts_not_recorded: %s", error)
             return False

@@ -69,10 +69,11 @@ class EndpointSettings:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """delivery: how it went. body: what an accepting endpoint answered, else empty."""
+    """delivery: how it went. body: what an accepting endpoint answered, else empty. date_s: its own time."""
 
     delivery: Delivery
     body: bytes = b""
+    date_s: float | None = None
 
 
 class Endpoint:
@@ -111,7 +112,7 @@ class Endpoint:
             later = fault.verdict is not DataVerdict.REFUSED
             return Answer(Delivery(Outcome.LATER if later else Outcome.SHUT, fault.note))
         if 200 <= status < 300:
-            return Answer(Delivery(Outcome.DELIVERED), said)
+            return Answer(Delivery(Outcome.DELIVERED), said, troubles.http_date_s(headers.get("Date", "")))
         return Answer(self._not_taken(status, headers, said))
 
     def close(self) -> None:

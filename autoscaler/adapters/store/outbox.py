@@ -24,6 +24,7 @@ from autoscaler.adapters.store.place import Place
 from autoscaler.adapters.store.schema import alert as alerts
 from autoscaler.adapters.store.schema import notice as notices
 from autoscaler.domain.alert import Alert, Severity
+from autoscaler.domain.errors import Retryable
 from autoscaler.ports.alerts import Notice
 
 log = logging.getLogger("foresail")
@@ -49,6 +50,7 @@ class StoredOutbox:
         self._dropped: Counter[str] = Counter()
         self._lengths: dict[str, int] = {}
         self._puts = 0
+        self._closed = False
 
     def put(self, changed: Sequence[Alert], destinations: Sequence[str], now_s: float) -> None:
         with self._transaction() as connection:
@@ -124,6 +126,7 @@ class StoredOutbox:
 
     def close(self) -> None:
         with self._one_at_a_time:
+            self._closed = True
             self._release()
 
     def _remove(self, destination: str, numbers: Sequence[int]) -> None:
@@ -139,6 +142,8 @@ class StoredOutbox:
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
         with self._one_at_a_time:
+            if self._closed:  # a carrier that was slower than the end of its process
+                raise Retryable(f"{self._place.label}: the outbox is closed")
             try:
                 with self._place.translated():
                     if self._connection is None:
@@ -204,7 +209,8 @@ def _bound(connection: Connection, destination: str, most: int) -> int:
 
 
 def _prune(connection: Connection, now_s: float) -> None:
-    """Alerts that ended long ago go, and the oldest ended ones beyond MOST_RECORDED."""
+    """Alerts that ended long ago go, the oldest ended ones beyond MOST_RECORDED, and what waits for nobody any more."""
+    connection.execute(delete(notices).where(notices.c.queued_at < _micros(now_s - 2 * MOST_AGE_S)))
     connection.execute(delete(alerts).where(alerts.c.resolved_at < _micros(now_s - KEEP_S)))
     excess = int(connection.execute(select(func.count()).select_from(alerts)).scalar_one()) - MOST_RECORDED
     if excess > 0:

@@ -204,9 +204,10 @@ def test_a_disk_that_is_full_costs_the_queue_not_what_is_sent_from_memory(bring,
     courier = bring(x)
     courier.hand([alert("first")])
     until(lambda: x.taken, "taken")
-    courier.outbox.close()
-    (tmp_path / "foresail.db").rename(tmp_path / "away.db")
-    (tmp_path / "foresail.db").mkdir()
+    with courier.outbox._one_at_a_time:  # as a disk goes: between two calls
+        courier.outbox._release()
+        (tmp_path / "foresail.db").rename(tmp_path / "away.db")
+        (tmp_path / "foresail.db").mkdir()
     courier.standing = (alert("a"),)
     courier.hand([alert("a")])
     until(lambda: "a+" in x.taken, lambda: x.sent)

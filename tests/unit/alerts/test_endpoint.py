@@ -25,9 +25,13 @@ class Server:
         self.status, self.body, self.drip_s = 200, b"", 0.0
         self.headers: dict[str, str] = {}
         self.got: list[Any] = []
+        self.date_s: float | None = None
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
+            def date_time_string(self, timestamp: float | None = None) -> str:
+                return super().date_time_string(outer.date_s)
+
             def do_POST(self) -> Any:
                 length = int(self.headers.get("Content-Length", 0))
                 outer.got.append((self.path, dict(self.headers), self.rfile.read(length)))
@@ -147,3 +151,19 @@ def test_what_an_alertmanager_gets(server):
             "startsAt": "2027-01-15T07:59:00.000Z", "endsAt": "2027-01-15T07:59:55.000Z",
         },
     ]  # fmt: skip
+
+
+def test_an_alertmanager_with_another_clock_is_spoken_to_in_its_own_time(server: Any) -> None:
+    """Ten minutes ahead, and what fires had ended there before it arrives; behind, and an end lies in its future."""
+    firing = Alert("ForesailConflict", Severity.WARNING, labels_of({"workload": "web"}), "sum", "words", T0 - 900)
+    over = firing.resolved(T0)
+    found = {}
+    for skew_s in (600, -600, 2):
+        one = Alertmanager(EndpointSettings(server.url), repeat_s=30.0)
+        server.date_s = T0 + skew_s
+        one.send([firing], T0)
+        one.send([firing], T0)
+        one.send([over], T0)
+        *_, again, end = [json.loads(body)[0]["endsAt"] for _, _, body in server.got]
+        found[skew_s] = (again[11:19], end[11:19])
+    assert found == {600: ("08:12:00", "08:00:00"), -600: ("08:02:00", "07:50:00"), 2: ("08:02:00", "08:00:00")}

@@ -94,7 +94,7 @@ def test_a_disk_that_does_not_work_is_retryable_and_mends(outbox_at, tmp_path):
     outbox.put([alert("a")], ["x"], T0)
     path = tmp_path / "foresail.db"
     away = path.rename(tmp_path / "away.db")
-    outbox.close()
+    outbox._release()
     tmp_path.joinpath("foresail.db").mkdir()
     with pytest.raises(Retryable):
         outbox.put([alert("b")], ["x"], T0)
