@@ -9,11 +9,12 @@ from typing import Any, Protocol
 
 from autoscaler.adapters.kubernetes.cluster import KubernetesCluster
 from autoscaler.adapters.kubernetes.connection import Access, Connection
+from autoscaler.adapters.kubernetes.kept import KeptCluster
 from autoscaler.adapters.kubernetes.lease import Elector, LeaseSettings
 from autoscaler.adapters.kubernetes.led import LedCluster
 from autoscaler.adapters.kubernetes.objects import ObjectCache
 from autoscaler.adapters.kubernetes.telling import Reporter
-from autoscaler.adapters.kubernetes.watching import QUIET_S
+from autoscaler.adapters.kubernetes.watching import QUIET_S, KindCache
 from autoscaler.adapters.operator_metrics import OperatorMetrics, WatchFacts
 from autoscaler.adapters.telemetry import Telemetry
 from autoscaler.bootstrap.alert_making import must_be_usable
@@ -73,6 +74,7 @@ class Operator:
     _failed: bool = False
     _campaigning: bool = False
     secrets: SourceSecrets | None = None
+    kept: KeptCluster | None = None
     _lifelines: list[Connection] = field(default_factory=list)
 
     def start(self) -> None:
@@ -120,7 +122,7 @@ class Operator:
         return False
 
     def _observe(self) -> None:
-        facts = [WatchFacts(k.path, k.fault is None, k.silent_s, len(k.objects())) for k in self.files.cache.kinds]
+        facts = [WatchFacts(k.path, k.fault is None, k.silent_s, k.count) for k in self._watches()]
         self.metrics.observe(facts, self.elector.terms, leads=self.elector.leads)
 
     def skipped(self) -> None:
@@ -135,7 +137,7 @@ class Operator:
     def health(self) -> dict[str, Any]:
         """Not ok is what a restart may mend: ticks that fail or hang, a thread that died; no outage of the API."""
         told: dict[str, Any] = {"ok": True, "workloads": 0} if self.service is None else self.service.health()
-        threads = all(kind.alive for kind in self.files.cache.kinds) and (self.elector.alive or not self._campaigning)
+        threads = all(kind.alive for kind in self._watches()) and (self.elector.alive or not self._campaigning)
         return told | {
             "ok": told["ok"] and threads and not self._failed,
             "leader": self.elector.leads,
@@ -144,15 +146,21 @@ class Operator:
             "leaseFault": None if self.elector.fault is None else str(self.elector.fault),
             "synced": self.files.cache.synced,
             "watches": {
-                kind.path: {"fault": None if kind.fault is None else str(kind.fault), "objects": len(kind.objects())}
-                for kind in self.files.cache.kinds
+                kind.path: {"fault": None if kind.fault is None else str(kind.fault), "objects": kind.count}
+                for kind in self._watches()
             },
         }
+
+    def _watches(self) -> tuple[KindCache, ...]:
+        """Of our own objects, and of the cluster's that are looked at."""
+        return (*self.files.cache.kinds, *(self.kept.watches if self.kept is not None else ()))
 
     def close(self) -> None:
         """After the last tick: the term is given away, then all is closed."""
         self.elector.stop()
         self.files.cache.stop()
+        if self.kept is not None:
+            self.kept.close()
         if self.service is not None:
             self.service.close()
         if self.secrets is not None:
@@ -177,11 +185,12 @@ def operator(settings: OperatorSettings, opener: OpenServer | None = None) -> Op
     elector = Elector(lease_line, settings.lease)
     connection.fence = elector
     cache = ObjectCache.of(watch_line, settings.namespaces, settings.quiet_s)
+    kept = KeptCluster(watch_line, settings.namespaces, settings.quiet_s, max(2 * settings.quiet_s, 1.0))
     telemetry = Telemetry()
 
     def open_led(_: ServiceSettings, clock: Clock, namespaces: Iterable[str]) -> tuple[LedCluster, LedCaretaker]:
         def made() -> KubernetesCluster:
-            return KubernetesCluster(connection, named.installation, clock, settings.service.speed)
+            return KubernetesCluster(connection, named.installation, clock, settings.service.speed, kept=kept)
 
         led = LedCluster(made, elector, cache.doubt)
         return led, LedCaretaker(made(), namespaces=set(namespaces), cache=cache, term=elector)
@@ -213,5 +222,6 @@ def operator(settings: OperatorSettings, opener: OpenServer | None = None) -> Op
         metrics,
         teller,
         secrets=secrets,
+        kept=kept,
         _lifelines=[lease_line, watch_line],
     )

@@ -14,7 +14,8 @@ from autoscaler.adapters.kubernetes.claims import Claim, FloorField, is_ours, la
 from autoscaler.adapters.kubernetes.connection import Connection
 from autoscaler.adapters.kubernetes.floors import Floors
 from autoscaler.adapters.kubernetes.hands import hand_on
-from autoscaler.adapters.kubernetes.reading import Kinds, Reader
+from autoscaler.adapters.kubernetes.overlaps import overlapping
+from autoscaler.adapters.kubernetes.reading import Kept, Kinds, Reader
 from autoscaler.adapters.kubernetes.reverts import Reverts, ignore_rule
 from autoscaler.adapters.kubernetes.views import LaneView, NamespaceView, Thing, look
 from autoscaler.adapters.kubernetes.writing import Throttle, Writer
@@ -33,13 +34,18 @@ AT_ONCE = 8
 
 @dataclass(slots=True)
 class KubernetesCluster:
-    """speed: how much faster the service's clock runs than the cluster's (a replay); 1 in production."""
+    """speed: how much faster the service's clock runs than the cluster's (a replay); 1 in production.
+
+    kept: a copy that watches keep up, in place of a list at each look; what is written is then read right before, and
+    before replicas are taken away all that speaks against it.
+    """
 
     connection: Connection
     installation: str
     clock: Clock
     speed: float = 1.0
     wall_s: Callable[[], float] = time.time
+    kept: Kept | None = None
     kinds: Kinds = field(init=False)
     floors: Floors = field(init=False)
     _reader: Reader = field(init=False)
@@ -55,15 +61,20 @@ class KubernetesCluster:
     def __post_init__(self) -> None:
         self.kinds = Kinds(self.connection)
         self.floors = Floors(self.connection, self.installation)
-        self._reader = Reader(self.connection, self.kinds)
+        self._reader = Reader(self.connection, self.kinds, self.kept)
         throttle = Throttle(time.monotonic)
-        self._writer = Writer(self.connection, self.kinds, self.floors, throttle, lambda: self.clock.now().timestamp())
+        self._writer = Writer(
+            self.connection, self.kinds, self.floors, throttle, lambda: self.clock.now().timestamp(),
+            looks=self.kept is not None,
+        )  # fmt: skip
 
     def observe(self, fleet: Fleet) -> ReplicaStatus:
         """One look; a lane that cannot be read is not known, with the reason in its notes."""
         seen = self._reader.look(fleet.workloads)
         wall_s, now_s = self.wall_s(), self.clock.now().timestamp()
         views = [self._viewed(load, seen[load.ref.namespace], wall_s, now_s) for load in fleet.workloads]
+        for lane, note in overlapping(fleet.workloads, [v.target if v.known else None for v in views]).items():
+            views[lane] = replace(views[lane], yielded=True, notes=(*views[lane].notes, note))
         self._views = {load.ref: view for load, view in zip(fleet.workloads, views, strict=True)}
         self._forget()
         return ReplicaStatus(
@@ -84,14 +95,38 @@ class KubernetesCluster:
 
     def apply(self, fleet: Fleet, requests: Sequence[ScaleRequest], now_s: float) -> Mapping[int, tuple[Note, ...]]:  # noqa: ARG002
         """now_s is the tick's; expiry is judged by the clock right before each write."""
+        told = self._speaking_against(fleet, requests) if self.kept is not None else {}
+        requests = [request for request in requests if request.lane not in told]
         if not requests:
-            return {}
+            return {lane: (note,) for lane, note in told.items()}
         with ThreadPoolExecutor(max_workers=AT_ONCE, thread_name_prefix="foresail-write") as pool:
             outcomes = list(pool.map(lambda request: self._write(fleet.workloads[request.lane], request), requests))
-        return {request.lane: (outcome,) for request, outcome in zip(requests, outcomes, strict=True)}
+        told |= {request.lane: outcome for request, outcome in zip(requests, outcomes, strict=True)}
+        return {lane: (note,) for lane, note in told.items()}
 
     def close(self) -> None:
         self.connection.close()
+
+    def _speaking_against(self, fleet: Fleet, requests: Sequence[ScaleRequest]) -> dict[int, Note]:
+        """By lane, why replicas are not taken away: the server itself says otherwise than what was kept of it."""
+        fewer = {}
+        for request in requests:
+            view = self._views.get(fleet.workloads[request.lane].ref)
+            if view is not None and view.floor_field is None and request.replicas < view.desired:
+                fewer[request.lane] = (request, view)
+        if not fewer:
+            return {}
+        seen = Reader(self.connection, self.kinds).look([fleet.workloads[lane] for lane in fewer])
+        told, wall_s = {}, self.wall_s()
+        for lane, (request, before) in fewer.items():
+            load = fleet.workloads[lane]
+            live = look(load, seen[load.ref.namespace], wall_s, PATIENCE_S / self.speed)
+            if not live.known or live.yielded:
+                told[lane] = live.notes[-1]
+            elif live.least > request.replicas and live.least > before.least:
+                words = f"a disruption budget asks for {live.least} now: decided anew at the next tick"
+                told[lane] = Note(Condition.WRITE_CONFLICT, words)
+        return told
 
     def _viewed(self, load: Workload, seen: NamespaceView, wall_s: float, now_s: float) -> LaneView:
         """One lane; an object that is not built as we think costs its own lane alone."""

@@ -70,10 +70,19 @@ def scale_rule(group: str, plural: str, *, act: bool) -> Rule:
     return Rule(group, f"{plural}/scale", ("get", "patch") if act else ("get",))
 
 
+def watched(*rules: Rule) -> tuple[Rule, ...]:
+    """The same, kept up by watches: without the verb an operator lists at each tick what it may list."""
+    return tuple(Rule(r.group, r.resource, (*r.verbs, "watch"), r.names) for r in rules)
+
+
 WORKLOADS = ("deployments", "statefulsets", "replicasets")
 ROLES: dict[str, tuple[Rule, ...]] = {
-    "observe": (*OBSERVE, *(scale_rule("apps", plural, act=False) for plural in WORKLOADS), *OPERATOR_OBJECTS),
-    "observe-keda": (KEDA_OBSERVE,),
+    "observe": (
+        *watched(*OBSERVE),
+        *(scale_rule("apps", plural, act=False) for plural in WORKLOADS),
+        *OPERATOR_OBJECTS,
+    ),
+    "observe-keda": watched(KEDA_OBSERVE),
     "act": (ACT_ON_HPA, *(Rule("apps", f"{plural}/scale", ("patch",)) for plural in WORKLOADS)),
     "act-keda": (ACT_ON_KEDA,),
     "cluster": OPERATOR_CLUSTER,

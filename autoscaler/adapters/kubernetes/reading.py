@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
-from autoscaler.adapters.kubernetes.claims import HPA, SCALED_OBJECT
+from autoscaler.adapters.kubernetes.claims import SCALED_OBJECT
 from autoscaler.adapters.kubernetes.connection import Connection
 from autoscaler.adapters.kubernetes.faults import ApiFault
 from autoscaler.adapters.kubernetes.views import NamespaceView, Thing
@@ -63,22 +63,55 @@ def target_path(target: Target, resource: Resource, namespace: str, name: str = 
     return f"{path}/{name}" if name else path
 
 
+Question = str
+"""What is asked of one namespace: a kind in plural, or a target's group, version and kind."""
+
+
+def _listed(base: str, plural: str) -> Callable[[str], str]:
+    return lambda namespace: f"{base}/namespaces/{namespace}/{plural}" if namespace else f"{base}/{plural}"
+
+
+CLUSTER_LISTS: Mapping[Question, Callable[[str], str]] = {
+    "horizontalpodautoscalers": _listed("/apis/autoscaling/v2", "horizontalpodautoscalers"),
+    "poddisruptionbudgets": _listed("/apis/policy/v1", "poddisruptionbudgets"),
+    "pods": _listed("/api/v1", "pods"),
+}
+"""Path by namespace; of the empty one, over all."""
+
+
+class Kept(Protocol):
+    """Answers that are there already."""
+
+    def answers(self, by_namespace: Mapping[str, Sequence[Workload]]) -> Mapping[str, Mapping[Question, Any]]: ...
+
+
 @dataclass(slots=True)
 class Reader:
+    """kept: what need not be asked; None = everything is."""
+
     connection: Connection
     kinds: Kinds
+    kept: Kept | None = None
 
     def look(self, loads: Iterable[Workload]) -> dict[str, NamespaceView]:
         """Per namespace. Never raises for the API: what has no answer is None, with the reason in `faults`."""
         by_namespace: dict[str, list[Workload]] = {}
         for load in loads:
             by_namespace.setdefault(load.ref.namespace, []).append(load)
-        with ThreadPoolExecutor(max_workers=AT_ONCE, thread_name_prefix="foresail-look") as pool:
-            asked = {
-                namespace: {what: pool.submit(ask) for what, ask in self._questions(namespace, theirs)}
-                for namespace, theirs in by_namespace.items()
-            }
-            return {namespace: _view({w: f.result() for w, f in told.items()}) for namespace, told in asked.items()}
+        kept = {} if self.kept is None else self.kept.answers(by_namespace)
+        known: dict[str, dict[Question, Any]] = {n: dict(kept.get(n, {})) for n in by_namespace}
+        left = [
+            (namespace, what, ask)
+            for namespace, theirs in by_namespace.items()
+            for what, ask in self._questions(namespace, theirs)
+            if what not in known[namespace]
+        ]
+        if left:
+            with ThreadPoolExecutor(max_workers=AT_ONCE, thread_name_prefix="foresail-look") as pool:
+                told = list(pool.map(lambda one: one[2](), left))
+            for (namespace, what, _), answer in zip(left, told, strict=True):
+                known[namespace][what] = answer
+        return {namespace: _view(answers) for namespace, answers in known.items()}
 
     def _questions(self, namespace: str, loads: list[Workload]) -> Iterable[tuple[str, Callable[[], Any]]]:
         connection = self.connection
@@ -96,13 +129,8 @@ class Reader:
 
             return outcome
 
-        lists = {
-            "horizontalpodautoscalers": HPA.path(namespace),
-            "poddisruptionbudgets": f"/apis/policy/v1/namespaces/{namespace}/poddisruptionbudgets",
-            "pods": f"/api/v1/namespaces/{namespace}/pods",
-        }
-        for what, path in lists.items():
-            yield what, asking(what, partial(connection.items, path))
+        for what, path in CLUSTER_LISTS.items():
+            yield what, asking(what, partial(connection.items, path(namespace)))
         yield "scaledobjects", asking("scaledobjects", lambda: self._scaled_objects(namespace))
         targets = {(load.target.api_version, load.target.kind) for load in loads}
         for version, kind in sorted(targets):

@@ -30,6 +30,28 @@ class NamespaceView:
     budgets: Sequence[Thing] | None
     pods: Sequence[Thing] | None
     faults: Mapping[str, Note] = field(default_factory=dict)
+    _found: dict[str, dict[Any, list[Thing]]] = field(default_factory=dict, compare=False, repr=False)
+
+    def aiming(self, at: Target, which: str) -> list[Thing]:
+        """Those of `hpas` or `scaled_objects` that scale the target, found once for all lanes."""
+        by_target = self._found.get(which)
+        if by_target is None:
+            by_target = self._found[which] = {}
+            for thing in getattr(self, which) or ():
+                by_target.setdefault(_aim(thing["spec"]["scaleTargetRef"]), []).append(thing)
+        return by_target.get((at.api_version.rpartition("/")[0], at.kind, at.name), [])
+
+    def pods_of(self, selector: Mapping[str, Any]) -> list[Thing]:
+        """Those that it matches; looked for among the pods that share its rarest label."""
+        by_label = self._found.get("pods")
+        if by_label is None:
+            by_label = self._found["pods"] = {}
+            for pod in self.pods or ():
+                for pair in (pod["metadata"].get("labels") or {}).items():
+                    by_label.setdefault(pair, []).append(pod)
+        near = [by_label.get(pair, []) for pair in (selector.get("matchLabels") or {}).items()]
+        among = min(near, key=len) if near else self.pods or ()
+        return [pod for pod in among if matches(selector, pod["metadata"].get("labels") or {})]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +90,7 @@ def look(load: Workload, seen: NamespaceView, now_s: float, patience_s: float) -
         return LaneView(known=False, notes=(fault or missing,))
     desired = target.get("spec", {}).get("replicas")
     desired = 1 if desired is None else int(desired)
-    mine = _pods_of(target, seen.pods)
+    mine = _pods_of(target, seen)
     told = None if mine is None else facts(mine, now_s)
     ready = desired if told is None else min(told.ready, desired)
     base = LaneView(
@@ -121,13 +143,13 @@ def _holder(load: Workload, seen: NamespaceView) -> tuple[FloorField, Thing] | N
     hpas, scaled = seen.hpas, seen.scaled_objects
     if hpas is None:
         return seen.faults["horizontalpodautoscalers"]
-    theirs = [hpa for hpa in hpas if _aims_at(hpa["spec"]["scaleTargetRef"], load.target)]
+    theirs = seen.aiming(load.target, "hpas")
     if load.actuation is Actuation.KEDA_FLOOR:
         if scaled is None:
             return seen.faults.get("scaledobjects") or Note(
                 Condition.NO_AUTOSCALER, "KedaFloor needs KEDA, and this cluster does not know ScaledObjects"
             )
-        objects = [o for o in scaled if _aims_at(o["spec"]["scaleTargetRef"], load.target)]
+        objects = seen.aiming(load.target, "scaled_objects")
         names = {o["metadata"]["name"] for o in objects}
         others = [h for h in theirs if _keda_owner(h) not in names]
         if len(objects) == 1 and not others:
@@ -152,10 +174,8 @@ def _rival_of(load: Workload, seen: NamespaceView) -> Note | None:
     """Who else scales the target of a Scale actuation; what cannot be looked at is not taken for absent."""
     if seen.hpas is None:
         return seen.faults["horizontalpodautoscalers"]
-    found = [("HPA", h) for h in seen.hpas if _aims_at(h["spec"]["scaleTargetRef"], load.target)]
-    found += [
-        ("ScaledObject", o) for o in seen.scaled_objects or () if _aims_at(o["spec"]["scaleTargetRef"], load.target)
-    ]
+    found = [("HPA", h) for h in seen.aiming(load.target, "hpas")]
+    found += [("ScaledObject", o) for o in seen.aiming(load.target, "scaled_objects")]
     if not found:
         return seen.faults.get("scaledobjects")
     kind, thing = found[0]
@@ -178,20 +198,19 @@ def _keda_owner(hpa: Thing) -> str | None:
     return None
 
 
-def _aims_at(reference: Thing, target: Target) -> bool:
-    """Same group, kind and name; a ScaledObject may leave kind and group out and means a Deployment."""
+def _aim(reference: Thing) -> tuple[str, str, str]:
+    """Group, kind and name; a ScaledObject may leave kind and group out and means a Deployment."""
     version = reference.get("apiVersion") or "apps/v1"
-    same_group = version.rpartition("/")[0] == target.api_version.rpartition("/")[0]
-    return same_group and (reference.get("kind") or "Deployment") == target.kind and reference["name"] == target.name
+    return version.rpartition("/")[0], str(reference.get("kind") or "Deployment"), str(reference["name"])
 
 
-def _pods_of(target: Thing, pods: Sequence[Thing] | None) -> list[Thing] | None:
+def _pods_of(target: Thing, seen: NamespaceView) -> list[Thing] | None:
     selector = target.get("spec", {}).get("selector")
     if selector is None and (words := target.get("status", {}).get("selector")):
         selector = parsed(words)
-    if pods is None or not isinstance(selector, Mapping):
+    if seen.pods is None or not isinstance(selector, Mapping):
         return None
-    return [pod for pod in pods if matches(selector, pod["metadata"].get("labels") or {})]
+    return seen.pods_of(selector)
 
 
 def _least(target: Thing, desired: int, pods: Sequence[Thing] | None, seen: NamespaceView) -> int:

@@ -31,12 +31,17 @@ HEAVY = ("managedFields",)
 """Parts of metadata that nobody here reads: most of an object's size."""
 
 
+def _lean(thing: Thing) -> Thing:
+    meta = {k: v for k, v in thing["metadata"].items() if k not in HEAVY}
+    return thing | {"metadata": meta}
+
+
 @dataclass(slots=True)
 class KindCache:
     """path: of the list, as /apis/GROUP/VERSION/PLURAL. Read from any thread; `run` belongs to one of its own.
 
     revision: changes when an object comes, goes, or says something else; not with a status. fault: why the newest
-    attempt failed, None = it did not. waits_s: how long to wait after so many failures, for tests.
+    attempt failed, None = it did not. lean: what is kept of an object.
     """
 
     connection: Connection
@@ -47,6 +52,7 @@ class KindCache:
     revision: int = 0
     synced: bool = False
     fault: ApiFault | None = None
+    lean: Callable[[Thing], Thing] = _lean
     lists: int = 0
     _objects: dict[str, Thing] = field(default_factory=dict)
     _heard_s: float = float("-inf")
@@ -64,6 +70,21 @@ class KindCache:
         with self._lock:
             living = [t for t in self._objects.values() if "deletionTimestamp" not in t["metadata"]]
         return tuple(sorted(living, key=_name))
+
+    def by_namespace(self) -> dict[str, list[Thing]]:
+        """The same, in no order."""
+        with self._lock:
+            things = tuple(self._objects.values())
+        found: dict[str, list[Thing]] = {}
+        for thing in things:
+            if "deletionTimestamp" not in thing["metadata"]:
+                found.setdefault(thing["metadata"].get("namespace", ""), []).append(thing)
+        return found
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self._objects)
 
     @property
     def silent_s(self) -> float:
@@ -122,7 +143,7 @@ class KindCache:
         while True:
             page = self.connection.get(self.path, **asked)
             for thing in page.get("items") or []:
-                found[thing["metadata"]["uid"]] = _lean(thing)
+                found[thing["metadata"]["uid"]] = self.lean(thing)
             meta = page["metadata"]
             if not meta.get("continue"):
                 break
@@ -167,7 +188,7 @@ class KindCache:
                     self._objects.pop(meta["uid"], None)
                     self.revision += before is not None
                 else:
-                    self._objects[meta["uid"]] = _lean(thing)
+                    self._objects[meta["uid"]] = self.lean(thing)
                     self.revision += before is None or _mark(before) != _mark(thing)
         self._version = str(meta["resourceVersion"])
 
@@ -187,11 +208,6 @@ class KindCache:
         """Twice as long after every failure, each by chance, so that many do not come back at one moment."""
         longest = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** min(failures, 10))
         self._stop.wait(max(at_least_s or 0.0, self.dice.uniform(longest / 2, longest)))
-
-
-def _lean(thing: Thing) -> Thing:
-    meta = {k: v for k, v in thing["metadata"].items() if k not in HEAVY}
-    return thing | {"metadata": meta}
 
 
 def _mark(thing: Thing) -> tuple[Any, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from autoscaler.adapters.kubernetes.claims import HPA, MANAGER
+from autoscaler.adapters.kubernetes.claims import HPA, MANAGER, claim_of, is_ours, owners_of
 from autoscaler.adapters.kubernetes.connection import MERGE, Connection
 from autoscaler.adapters.kubernetes.faults import ApiFault
 from autoscaler.adapters.kubernetes.floors import Floors, Wish
@@ -40,17 +40,26 @@ class Throttle:
 
 @dataclass(slots=True)
 class Writer:
-    """now_s: the service's clock at this moment, for expiry right before each call."""
+    """now_s: the service's clock at this moment, for expiry right before each call.
+
+    looks: what was looked at is a copy that may be behind, so the object itself is read right before a write.
+    """
 
     connection: Connection
     kinds: Kinds
     floors: Floors
     throttle: Throttle
     now_s: Callable[[], float]
+    looks: bool = False
 
     def write(self, load: Workload, view: LaneView, request: ScaleRequest) -> Note:
         """What became of it. Never raises for the API: a lane's failed write is its own affair."""
         try:
+            if self.looks:
+                live = self._again(load, view)
+                if _differs(view, live):
+                    return Note(Condition.WRITE_CONFLICT, "it has changed a moment ago: decided anew at the next tick")
+                view = live
             for _ in range(TRIES):
                 if (left_s := self.throttle.left_s) > 0:
                     words = f"the API server asked for {left_s:.1f} s without writes: dropped, decided anew"
@@ -127,6 +136,18 @@ class Writer:
         if fault.forbidden:
             return Note(Condition.FORBIDDEN, f"not allowed to write for {load.ref}: {fault.said}")
         return Note(Condition.WRITE_FAILED, str(fault))
+
+
+def _differs(before: LaneView, live: LaneView) -> bool:
+    """Whether what a decision rests on is another now; versions alone move with every status."""
+    if before.floor_field is None or before.holder is None or live.holder is None:
+        return (live.target or {}).get("spec", {}).get("replicas") != before.desired
+    least = before.floor_field.least
+
+    def said(holder: Any) -> tuple[Any, ...]:
+        return holder["spec"], claim_of(holder), owners_of(holder, least), is_ours(holder, least)
+
+    return said(before.holder) != said(live.holder)
 
 
 def _same(live: dict[str, Any], before: Any) -> None:

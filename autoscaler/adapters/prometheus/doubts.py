@@ -13,7 +13,7 @@ from autoscaler.adapters.prometheus.decode import Answer
 from autoscaler.adapters.prometheus.diagnosis import Asker, why_doubled
 from autoscaler.adapters.prometheus.faults import QueryFault
 from autoscaler.adapters.prometheus.promql import duplicates_query, freshness_query, reading
-from autoscaler.adapters.prometheus.rows import Grid, Row
+from autoscaler.adapters.prometheus.rows import Grid, Moments, Row
 from autoscaler.domain.series import Bools, DataVerdict
 
 NEWEST_STEPS = 120
@@ -21,32 +21,43 @@ LOOK_AGAIN_S = 600.0
 MOST_LOOKS = 200
 
 
-class RangeAsker(Asker, Protocol):
-    def range(
-        self, query: str, first_s: float, end_s: float, step_s: int, deadline_s: float | None = None
-    ) -> Answer: ...
+class ManyAsker(Protocol):
+    """One answer, or why there is none, for each query."""
+
+    def range_all(self, queries: Sequence[str], part: Moments) -> list[Answer | QueryFault]: ...
 
 
 class Freshness:
     """Is the newest sample behind each of the newest values young enough?"""
 
-    def __init__(self, client: RangeAsker, stale_after_s: float) -> None:
+    def __init__(self, client: ManyAsker, stale_after_s: float) -> None:
         self._client = client
         self._stale_after_s = stale_after_s
 
-    def judge(self, row: Row) -> None:
-        """Mark newest steps whose samples are older than allowed; where their age cannot be had, no shrinking."""
-        part = row.grid.newest(NEWEST_STEPS)
-        low = part.first - row.grid.first
-        selectors = reading(row.query).current
-        if not selectors or not row.valued()[low:].any():
+    def judge(self, rows: Sequence[Row]) -> None:
+        """Mark newest steps whose samples are older than allowed; where their age cannot be had, no shrinking.
+
+        All rows are of one grid.
+        """
+        asked = []
+        for row in rows:
+            low = row.grid.width - row.grid.newest(NEWEST_STEPS).width
+            selectors = reading(row.query).current
+            if selectors and row.valued()[low:].any():
+                asked.append((row, freshness_query(selectors)))
+        if not asked:
             return
+        part = asked[0][0].grid.newest(NEWEST_STEPS)
+        answers = self._client.range_all([query for _, query in asked], part)
+        for (row, _), answer in zip(asked, answers, strict=True):
+            self._judge(row, part, answer)
+
+    def _judge(self, row: Row, part: Grid, answer: Answer | QueryFault) -> None:
+        low = part.first - row.grid.first
         where = np.zeros(row.grid.width, dtype=np.bool_)
-        try:
-            answer = self._client.range(freshness_query(selectors), part.first_s, part.end_s, part.step_s)
-        except QueryFault as failed:
+        if isinstance(answer, QueryFault):
             where[low:] = True
-            row.mark(where, DataVerdict.PARTIAL, f"the age of its samples could not be asked: {failed.note}")
+            row.mark(where, DataVerdict.PARTIAL, f"the age of its samples could not be asked: {answer.note}")
             return
         oldest = np.full(part.width, np.inf)
         for one in answer.series:
@@ -70,25 +81,35 @@ class _Look:
 class Doubles:
     """Does a sum count a series twice? Asked at first sight over the whole row, then every ten minutes."""
 
-    def __init__(self, client: RangeAsker, replica_labels: Sequence[str], clock: Callable[[], float]) -> None:
-        self._client, self._clock = client, clock
+    def __init__(
+        self, many: ManyAsker, client: Asker, replica_labels: Sequence[str], clock: Callable[[], float]
+    ) -> None:
+        self._many, self._client, self._clock = many, client, clock
         self._labels = tuple(replica_labels)
         self._looks: dict[tuple[str, int], _Look] = {}
         self._lock = threading.Lock()
 
-    def judge(self, row: Row) -> None:
-        """Mark the steps in which series were doubled. While they are, every load looks."""
-        selectors = reading(row.query).current
-        query = duplicates_query(selectors, self._labels)
-        if query is None or not row.valued().any() or not self._due(row):
+    def judge(self, rows: Sequence[Row]) -> None:
+        """Mark the steps in which series were doubled. While they are, every load looks. All rows are of one grid."""
+        asked = []
+        for row in rows:
+            query = duplicates_query(reading(row.query).current, self._labels)
+            if query is not None and row.valued().any() and self._due(row):
+                asked.append((row, query))
+        if not asked:
             return
-        coarse = max(1, -(-row.grid.width // MOST_LOOKS))
-        try:
-            where = self._where(row.grid, query, coarse)
-        except QueryFault:
-            return  # not known to be doubled; looked at again in the next load
+        grid = asked[0][0].grid
+        coarse = max(1, -(-grid.width // MOST_LOOKS))
+        looked = _coarse(grid, coarse)
+        answers = self._many.range_all([query for _, query in asked], looked)
+        for (row, _), answer in zip(asked, answers, strict=True):
+            if not isinstance(answer, QueryFault):  # not known to be doubled; looked at again in the next load
+                self._judge(row, _doubled(row.grid, answer, coarse))
+
+    def _judge(self, row: Row, where: Bools) -> None:
         words = None
         if where[-1]:
+            selectors = reading(row.query).current
             words = why_doubled(self._client, selectors, self._labels, float(row.grid.end_s))
         row.mark(where, DataVerdict.DUPLICATED, words)
         again_s = self._clock() + (0.0 if where[-1] else LOOK_AGAIN_S)
@@ -107,13 +128,26 @@ class Doubles:
             look = self._looks.get((row.query, row.grid.step_s))
         return look is None or row.grid.first < look.first or self._clock() >= look.again_s
 
-    def _where(self, grid: Grid, query: str, coarse: int) -> Bools:
-        """[step], doubled; each look stands for the `coarse` steps that end with it, counted from the newest."""
-        where = np.zeros(grid.width, dtype=np.bool_)
-        looks = (grid.width - 1) // coarse
-        step_s = coarse * grid.step_s
-        answer = self._client.range(query, grid.end_s - looks * step_s, grid.end_s, step_s)
-        for one in answer.series:
-            for column in grid.columns(one.times).tolist():
-                where[max(0, column - coarse + 1) : max(0, column + 1)] = True
-        return where
+
+@dataclass(frozen=True, slots=True)
+class _Looks:
+    """Moments that end with the newest step, `step_s` apart."""
+
+    first_s: float
+    end_s: float
+    step_s: int
+
+
+def _coarse(grid: Grid, coarse: int) -> _Looks:
+    looks = (grid.width - 1) // coarse
+    step_s = coarse * grid.step_s
+    return _Looks(grid.end_s - looks * step_s, grid.end_s, step_s)
+
+
+def _doubled(grid: Grid, answer: Answer, coarse: int) -> Bools:
+    """[step], doubled; each look stands for the `coarse` steps that end with it, counted from the newest."""
+    where = np.zeros(grid.width, dtype=np.bool_)
+    for one in answer.series:
+        for column in grid.columns(one.times).tolist():
+            where[max(0, column - coarse + 1) : max(0, column + 1)] = True
+    return where

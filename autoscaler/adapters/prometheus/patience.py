@@ -78,11 +78,16 @@ class Heavy:
         """Steps per request that this query was last answered with."""
         return min(most, self._points.get(query, most))
 
-    def check(self, query: str) -> None:
+    def rests(self, query: str) -> str | None:
+        """Why it is not asked now; None = it may be."""
         with self._lock:
             rest = self._resting.get(query)
-            if rest is not None and self._clock() < rest.until_s:
-                raise Resting(DataVerdict.TOO_HEAVY, rest.note)
+            return rest.note if rest is not None and self._clock() < rest.until_s else None
+
+    def check(self, query: str) -> None:
+        note = self.rests(query)
+        if note is not None:
+            raise Resting(DataVerdict.TOO_HEAVY, note)
 
     @staticmethod
     def asked(failed: QueryFault) -> bool:

@@ -23,13 +23,14 @@ from autoscaler.adapters.prometheus.recovery import Recovery
 from autoscaler.adapters.prometheus.restarts import Restarts
 from autoscaler.adapters.prometheus.rows import Grid, Row, batch_of
 from autoscaler.adapters.prometheus.settings import PrometheusSettings
+from autoscaler.adapters.prometheus.together import ManyAsked, Together
 from autoscaler.domain.series import DataVerdict, SeriesBatch
 from autoscaler.domain.workload import Demand
 
 SMALLER = 4
 """Into how many pieces a request that was too heavy is cut, once."""
 
-
+SLOW = frozenset({DataVerdict.UNREACHABLE, DataVerdict.TOO_HEAVY})
 PAST_STEPS = 10
 """A load that ends this far behind what was read already fills the past."""
 
@@ -54,8 +55,10 @@ class PrometheusReader:
         self._recovery = Recovery()
         self._restarts = Restarts(self.client, clock)
         self._diagnoses = Diagnoses()
-        self._freshness = Freshness(self.client, settings.stale_after_s)
-        self._doubles = Doubles(self.client, settings.replica_labels, clock)
+        self._together = Together(self.client, settings.timeout_s, clock)
+        self._asked = ManyAsked(self._together, self.client, self._pool)
+        self._freshness = Freshness(self._asked, settings.stale_after_s)
+        self._doubles = Doubles(self._asked, self.client, settings.replica_labels, clock)
 
     def load(self, demands: Sequence[Demand], first_step: int, end_step: int, step_s: int) -> SeriesBatch:
         """Demand over [first_step, end_step), cut where the source's own clock is: later steps are not in yet."""
@@ -79,12 +82,37 @@ class PrometheusReader:
         self.client.close()
 
     def _fetch_all(self, rows: Iterable[Row]) -> None:
-        """Ask every query, side by side. After a dark load one goes first: what is down is found out once."""
-        left = list(rows)
+        """Ask every query, many in one request. After a dark load one goes first: what is down is found out once."""
+        left = {row.query: row for row in rows}
         self._patience.start_load()
         if self._patience.probing:
-            self._fetch(left.pop(0))
-        list(self._pool.map(self._fetch, left))
+            self._fetch(left.pop(next(iter(left))))
+        fit = [q for q, row in left.items() if self._heavy.rests(q) is None and self._whole(row)]
+        groups = [[left[query] for query in group] for group in self._together.groups(fit)]
+        for answered in self._pool.map(self._fetch_group, groups):
+            for query in answered:
+                del left[query]
+        list(self._pool.map(self._fetch, left.values()))
+
+    def _whole(self, row: Row) -> bool:
+        """Whether all of it goes into one request."""
+        return row.grid.width <= self._heavy.points(row.query, self.settings.max_points)
+
+    def _fetch_group(self, rows: Sequence[Row]) -> list[str]:
+        """The queries that were answered; the others are asked alone."""
+        part = rows[0].grid
+        try:
+            self._patience.check()
+            answers = self._together.ask([row.query for row in rows], part)
+        except QueryFault as failed:
+            self._patience.failed(failed)
+            return []
+        if answers:
+            self._patience.answered()
+        for row in rows:
+            if row.query in answers:
+                row.take(answers[row.query], part)
+        return list(answers)
 
     def _fetch(self, row: Row) -> None:
         """The row's steps in requests of at most max_points, the newest first; older ones wait for its success."""
@@ -103,6 +131,8 @@ class PrometheusReader:
                     todo = list(Grid(row.grid.first, part.end, part.step_s).chunks(most))
                     continue
                 self._heavy.failed(row.query, failed, newest=part.end == row.grid.end)
+                if failed.verdict in SLOW:
+                    self._together.slow_alone(row.query)
                 row.fail(Grid(row.grid.first, part.end, part.step_s), _mended(row.query, failed))
                 return
             self._patience.answered()
@@ -126,18 +156,18 @@ class PrometheusReader:
         A load that ends long before what was read already fills the past: nobody decides on its newest step.
         """
         answered = [r for r in rows if r.answered]
-        list(self._pool.map(self._doubles.judge, answered))
+        self._doubles.judge(answered)
         if grid.end_s < self._furthest_s - PAST_STEPS * grid.step_s:
             for row in answered:
                 self._recovery.note_past(row, reading(row.query).window_s)
             return
         self._furthest_s = max(self._furthest_s, grid.end_s)
-        list(self._pool.map(self._freshness.judge, answered))
+        self._freshness.judge(answered)
         restarted_s = self._restarts.news(answered)
         for row in rows:
             self._recovery.note(row, reading(row.query).window_s, restarted_s)
         kept = {r.query for r in rows}
-        for memory in (self._recovery, self._heavy, self._doubles):
+        for memory in (self._recovery, self._heavy, self._doubles, self._together):
             memory.forget_others(kept)
         self._diagnose(answered)
 

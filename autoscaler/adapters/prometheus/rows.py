@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -16,6 +17,17 @@ from autoscaler.adapters.prometheus.faults import QueryFault, one_line
 from autoscaler.domain.series import LAST_VALUED, Bools, Codes, DataVerdict, Floats, SeriesBatch
 
 SHOWN = 5
+
+
+class Moments(Protocol):
+    """At which a range query is evaluated: both ends included."""
+
+    @property
+    def first_s(self) -> float: ...
+    @property
+    def end_s(self) -> float: ...
+    @property
+    def step_s(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)

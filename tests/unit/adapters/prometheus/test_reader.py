@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import re
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,11 +20,13 @@ from autoscaler.adapters.prometheus.faults import QueryFault, fault
 from autoscaler.adapters.prometheus.promql import TAG
 from autoscaler.adapters.prometheus.reader import PrometheusReader
 from autoscaler.adapters.prometheus.settings import PrometheusSettings
+from autoscaler.adapters.prometheus.together import TAG as MANY
 from autoscaler.domain.series import DataVerdict, SeriesBatch
 from autoscaler.domain.workload import Demand
 
 STEP = 1_000_000
 SECONDS = 60
+TOGETHER = re.compile(r'label_replace\(\((.*?)\), "foresail_query", "(\d+)", "", ""\)')
 
 
 def demand(query: str) -> Demand:
@@ -44,6 +48,7 @@ class Script:
         self.asked: Counter[str] = Counter()
         self.spans: list[tuple[str, int]] = []
         self.warnings: tuple[str, ...] = ()
+        self.together: list[list[str]] = []
         self.lock = threading.Lock()
 
     def kind(self, query: str) -> str:
@@ -54,6 +59,16 @@ class Script:
         return "copies" if "count without" in query else "diagnosis"
 
     def range(self, query: str, first_s: float, end_s: float, step_s: int, deadline_s: float | None = None) -> Answer:
+        """Several in one request are answered as each would be; one fault fails them all, and only then is counted."""
+        inside = TOGETHER.findall(query)
+        if inside:
+            self.together.append([one for one, _ in inside])
+            answers = [(self._one(one, first_s, end_s, step_s), tag) for one, tag in inside]
+            series = tuple(replace(s, labels={**s.labels, MANY: tag}) for answer, tag in answers for s in answer.series)
+            return replace(answers[0][0], series=series)
+        return self._one(query, first_s, end_s, step_s)
+
+    def _one(self, query: str, first_s: float, end_s: float, step_s: int) -> Answer:
         times = np.arange(first_s, end_s + 1, step_s)
         with self.lock:
             self.asked[self.kind(query)] += 1
@@ -140,7 +155,8 @@ def test_equal_queries_are_asked_once_and_fail_alone(script, reader_of):
     batch = load(reader_of(), "sum(a)", "sum(b)", "sum(a)", "sum(a)")
     assert newest(batch) == [DataVerdict.OK, DataVerdict.BAD_QUERY, DataVerdict.OK, DataVerdict.OK]
     assert batch.notes == {1: "parse error"}
-    assert script.asked["demand"] == 2
+    assert script.together == [["sum(a)", "sum(b)"]]
+    assert script.asked["demand"] == 2 + 2, "what is refused together is asked alone"
     assert (batch.values[[0, 2, 3]] == 5.0).all()
 
 
@@ -186,7 +202,7 @@ def test_one_slow_query_does_not_darken_a_source(script, reader_of):
     queries = [f"sum(a{k})" for k in range(50)]
     script.values = {q: fault(DataVerdict.UNREACHABLE, "slow") if k % 3 == 0 else 1.0 for k, q in enumerate(queries)}
     batch = load(reader_of(concurrency=4), *queries)
-    assert script.asked["demand"] == 50
+    assert script.asked["demand"] == 50 + 1, "together first, and all of them alone when that was too slow"
     assert newest(batch).count(DataVerdict.UNREACHABLE) == 17
 
 
