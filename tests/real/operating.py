@@ -59,9 +59,11 @@ BARE = (
 )
 
 
-def install(admin: Rest, crds: Any = BARE) -> None:
+def install(admin: Rest, crds: Any = BARE, *, again: bool = False) -> None:
+    """again: those that are there already stay as they are."""
     for crd in crds:
-        admin.create(CRDS, crd)
+        if not (again and admin.answer("GET", f"{CRDS}/{crd['metadata']['name']}").status == 200):
+            admin.create(CRDS, crd)
     paths = [f"{GROUP}/{crd['spec']['names']['plural']}" for crd in crds]
     wait_until(lambda: all(admin.answer("GET", path).status == 200 for path in paths), "our kinds are served", 20)
 

@@ -20,12 +20,13 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from autoscaler.spec.crd import RESOURCES, crd
 from tests.real.commands import Settings
 from tests.real.controlplane import ControlPlane
 from tests.real.helming import CHART, Helm, grant, is_hook
 from tests.real.kwok_stages import stages
 from tests.real.manifests import deployment, hpa
-from tests.real.operating import DEPLOYMENTS, HEAD, HPAS, autoscaler
+from tests.real.operating import CRDS, DEPLOYMENTS, HEAD, HPAS, autoscaler, bare_crd, install
 from tests.real.parts import require_part
 from tests.real.rest import Rest
 from tests.real.servers import free_port, wait_until
@@ -41,6 +42,7 @@ QUICK = {
     "operator": {"tick": "1s", "step": "10s", "leaseDuration": "3s"},
     "permissions": {"keda": False},
 }
+SOURCES = "/apis/foresail.dev/v1alpha1/metricssources"
 OURS = "app.kubernetes.io/instance=foresail"
 
 
@@ -193,7 +195,7 @@ def test_K25_S11_installed_upgraded_and_uninstalled_at_peak_floors_go_back_and_r
 
     url = prometheus(level(110.0)).url
     source = {**HEAD, "kind": "MetricsSource", "metadata": {"name": "prod"}, "spec": {"prometheus": {"url": url}}}
-    admin.create("/apis/foresail.dev/v1alpha1/metricssources", source)
+    admin.create(SOURCES, source)
     admin.create(DEPLOYMENTS.format("shop"), deployment("web", 2, node=None))
     admin.create(HPAS.format("shop"), hpa("web", 2, 30))
     path = "/apis/foresail.dev/v1alpha1/namespaces/shop/predictiveautoscalers"
@@ -201,7 +203,10 @@ def test_K25_S11_installed_upgraded_and_uninstalled_at_peak_floors_go_back_and_r
     wait_until(lambda: floor(admin) >= 11, "the chart's operator raises the floor", 90)
     wait_until(lambda: replicas(admin) >= 11, "the HPA follows", 30)
 
+    more = {"name": "more", "spec": {"prometheus": {"url": url}}}
+    values = helm.given(QUICK | {"metricsSources": [more]})
     said = helm.does("upgrade", release[0], CHART, *release[1:], *values, "--wait")
+    assert admin.get(f"{SOURCES}/more")["spec"]["prometheus"]["url"] == url, "their kind is served by now"
     assert "no MetricsSource" not in said, "there is one by now"
     assert floor(admin) >= 11
     assert admin.get(f"{path}/web")["metadata"]["uid"] == made["metadata"]["uid"]
@@ -231,6 +236,7 @@ def test_K25_S11_installed_upgraded_and_uninstalled_at_peak_floors_go_back_and_r
 
     kept = {f"customresourcedefinition.apiextensions.k8s.io/{plural}.foresail.dev" for plural in PLURALS}
     wait_until(lambda: left_of_it(plane) == kept, "nothing else stays", 20)
+    assert admin.answer("GET", f"{SOURCES}/more").status == 404
     assert admin.get(f"{path}/web")["metadata"].get("finalizers") is None
     admin.delete(f"{path}/web")
     assert admin.answer("GET", f"{path}/web").status == 404
@@ -290,3 +296,68 @@ def test_S05_what_a_stolen_token_may_do_is_in_a_golden_file(plane: ControlPlane,
         words = ["auth", "can-i", verb, what, "-n", "shop"]
         with pytest.raises(AssertionError):
             kubectl(plane, *words, token=token)
+
+
+def test_the_notes_warn_of_what_is_missing_off_or_in_the_way(plane: ControlPlane, helm: Helm) -> None:
+    admin = plane.rest()
+    rival = bare_crd("PredictiveHorizontalPodAutoscaler", "predictivehorizontalpodautoscalers", namespaced=True)
+    rival["metadata"]["name"] = "predictivehorizontalpodautoscalers.jamiethompson.me"
+    rival["spec"]["group"] = "jamiethompson.me"
+    admin.create(CRDS, rival)
+    wait_until(lambda: admin.answer("GET", "/apis/jamiethompson.me/v1alpha1").status == 200, "the rival is served")
+
+    def notes(**values: Any) -> str:
+        words: tuple[str | Path, ...] = (
+            "install",
+            "foresail",
+            CHART,
+            "-n",
+            HOME,
+            "--dry-run=server",
+            *helm.given(values),
+        )
+        return helm.does(*words).partition("\nNOTES:\n")[2]
+
+    usual = notes()
+    assert "WARNING: PredictiveHorizontalPodAutoscaler found here" in usual
+    assert "foresail advise --prometheus URL" in usual
+    assert "permissions.act is off" not in usual
+    assert "decides for all namespaces" in usual
+    assert "9090" in usual
+    off = notes(permissions={"act": False}, releaseOnUninstall={"enabled": False}, crds={"install": False})
+    assert "reason Forbidden" in off
+    assert "`foresail release --all` before it" in off
+    assert "foresail crds | kubectl apply --server-side -f -" in off
+    assert "Lost with a pod are its history" in notes(replicas=2, store={"persistent": False}, namespaces=["shop"])
+
+
+def _of_the_release(definition: dict[str, Any]) -> dict[str, Any]:
+    """As helm leaves them behind, in whatever order these tests run."""
+    meta = definition["metadata"]
+    meta["labels"] = {"app.kubernetes.io/managed-by": "Helm"}
+    meta["annotations"] = {"meta.helm.sh/release-name": "foresail", "meta.helm.sh/release-namespace": HOME}
+    return definition
+
+
+def test_S05_teams_write_their_autoscalers_by_the_roles_they_have_and_only_sres_write_guards(
+    plane: ControlPlane, helm: Helm
+) -> None:
+    """`edit` of a namespace is enough for a PredictiveAutoscaler; guards and sources are granted by their own roles."""
+    admin = plane.rest()
+    install(admin, [_of_the_release(crd(kind)) for kind in RESOURCES], again=True)
+    values = {"fullnameOverride": "people", "crds": {"install": False}}
+    grant(admin, [t for t in helm.render(values, namespace=HOME) if not is_hook(t)])
+    binding = {
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": "team"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "edit"},
+        "subjects": [{"kind": "ServiceAccount", "name": "team", "namespace": "shop"}],
+    }  # fmt: skip
+    admin.create("/apis/rbac.authorization.k8s.io/v1/namespaces/shop/rolebindings", binding)
+    team = plane.rest_by(plane.service_account_token("shop", "team"))
+    path = "/apis/foresail.dev/v1alpha1/namespaces/{}/predictiveautoscalers"
+    wait_until(lambda: team.answer("GET", path.format("shop")).status == 200, "the roles are aggregated", 20)
+    assert team.create(path.format("shop"), autoscaler("theirs"))["spec"]["mode"] == "Act"
+    assert team.answer("POST", path.format(HOME), autoscaler("theirs")).status == 403
+    for plural in ("guardpolicies", "metricssources"):
+        assert team.answer("POST", f"/apis/foresail.dev/v1alpha1/{plural}", {}).status == 403
+    team.delete(f"{path.format('shop')}/theirs")
