@@ -7,9 +7,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from autoscaler.cli.cluster_choice import ClusterOptions
-from autoscaler.domain.errors import Refused
+from autoscaler.cli.get_cluster import get_from_cluster
+from autoscaler.cli.record_cluster import harmless
+from autoscaler.domain.errors import Refused, SourceDown
+from autoscaler.reporting.cluster_overview import ClusterRow
 
 STORE = Path("foresail.db")
 
@@ -62,3 +66,47 @@ def test_a_cluster_that_cannot_be_read_is_one_message(foresail, tmp_path: Path):
     said = foresail("get", "--kubeconfig", tmp_path / "none")
     assert (said.code, said.out) == (2, "")
     assert f"kubeconfig {tmp_path / 'none'} cannot be used" in said.err
+
+
+class View:
+    """Stands for bootstrap.onlooker.Onlooker: two looks that work, then an API server that is away."""
+
+    namespace = "shop"
+
+    def __init__(self) -> None:
+        self.looks = 0
+
+    def rows(self, names):
+        self.looks += 1
+        if self.looks > 2:
+            raise SourceDown("no answer: away")
+        meta = {"namespace": "shop", "name": f"web-{self.looks}", "creationTimestamp": "2026-03-01T00:00:00Z"}
+        return [ClusterRow({"metadata": meta, "status": {"state": "Active"}})], "nobody may ask"
+
+    def close(self) -> None:
+        self.looks = -100
+
+
+def test_a_watch_shows_what_was_seen_last_while_the_api_server_is_away(monkeypatch, capsys):
+    view, waits = View(), []
+
+    def wait(seconds):
+        waits.append(seconds)
+        if len(waits) == 4:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("autoscaler.cli.get_cluster.onlooker", lambda _: view)
+    monkeypatch.setattr("autoscaler.cli.get_cluster.time.sleep", wait)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    console = Console(force_terminal=True, width=160, height=20)
+    monkeypatch.setattr("autoscaler.cli.screen.screen", lambda: console)
+    get_from_cluster([], ClusterOptions(in_cluster=True), watch=True, output="table")
+    shown = capsys.readouterr().out
+    assert shown.index("web-1") < shown.index("web-2") < shown.rindex("as it was last seen: no answer: away")
+    assert shown.rindex("web-2") < shown.rindex("as it was last seen"), "and stays"
+    assert "nobody may ask" in shown
+    assert waits == [5.0] * 4
+
+
+def test_text_of_others_cannot_steer_a_terminal():
+    assert harmless("a\x1b[31mred\x07\u202e\nb\u200b") == "a[31mred\nb"
