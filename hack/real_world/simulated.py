@@ -13,7 +13,7 @@ import numpy as np
 
 from hack.real_world.constants import STEP_S, Constants
 from hack.real_world.scene import Scene
-from hack.real_world.worlds import Scaler, World, autoscaler
+from hack.real_world.worlds import Scaler, World, autoscaler, source
 
 SIMULATE_S = 300.0
 
@@ -31,7 +31,8 @@ def simulate(scene: Scene, constants: Constants, world: World, folder: Path) -> 
     """Only of worlds that Foresail serves. folder: gets the trace and the document."""
     trace, config = folder / "scene.parquet", folder / f"{world.name}.yaml"
     _write(scene, trace)
-    config.write_text(json.dumps(autoscaler(scene, constants, world)))
+    documents = source("http://not-asked", [world]), autoscaler(scene, constants, world)
+    config.write_text("\n---\n".join(map(json.dumps, documents)))
     warm_s = (scene.score_step - scene.first_step) * STEP_S
     given: list[Any] = ["--trace", trace, "--config", config, "--warmup", f"{warm_s}s", "-o", "json"]
     if world.scaler is Scaler.FLOOR:
