@@ -59,8 +59,21 @@ def learned(z: Reals, given: Reals, day: int) -> tuple[Weights, Floats]:
 
 def expected(weights: Weights, z: Floats, day: int, new: int) -> Floats:
     """[row, step] of the last `new` steps, without unit; NaN where the step before is unknown."""
-    z = z[:, max(0, z.shape[1] - new - day - MIDDLE - 1) :]
-    x = terms(z, day, slice(z.shape[1] - new, None))
+    end = z.shape[1]
+    near, far = slice(end - new - MIDDLE, end - 1), slice(end - new - day - MIDDLE + 1, end - day)
+    means = Means.of(z[:, near])
+    day_before = Means.of(z[:, far]).middle[:, MIDDLE - 1 :]
+    yesterday = z[:, end - new - day : end - day]
+    x = np.stack(
+        [
+            *(z[:, end - new - back : end - back] for back in (1, 2, 3)), means.short[:, MIDDLE - 1 :],
+            means.middle[:, MIDDLE - 1 :], yesterday, yesterday - z[:, end - new - day - 1 : end - day - 1], day_before,
+            np.ones_like(yesterday),
+        ]
+    )  # fmt: skip
+    unknown = np.isnan(x[0])
+    np.nan_to_num(x, copy=False, nan=0.0)
+    np.clip(x, -NEAR, NEAR, out=x)
     found = np.einsum("krs,rk->rs", x, weights.astype(np.float64))
-    found[np.isnan(lagged(z, 1)[:, z.shape[1] - new :])] = np.nan
+    found[unknown] = np.nan
     return found

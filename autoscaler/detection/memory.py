@@ -42,7 +42,6 @@ def empty(rows: int, day: int, extra: int) -> Rows:
         "recent": np.full((rows, 2, SMOOTHED_SEVERITY - 1), np.nan, dtype=np.float32),
         "maxima": np.full((rows, paging.BLOCKS), np.nan, dtype=np.float32),
         "edge": np.full(rows, paging.USUAL_EDGE),
-        "excess": np.full(rows, paging.USUAL_EXCESS),
         "ready": np.zeros(rows, dtype=np.bool_),
         "alarmed": np.full(rows, NEVER, dtype=np.int64),
         "next": np.full(rows, NEVER, dtype=np.int64),

@@ -1,8 +1,10 @@
-"""From a workload's surprise to how often something like it comes, and to pages: one for each event.
+"""From a workload's surprise to how often something like it comes on ordinary days, and to pages: one for each event.
 
-Counted are the largest surprises of quarters of a day over four weeks. Above their 0.8 quantile they are taken as
-exponential, with a mean excess pooled over all workloads; the quantile is the workload's own, drawn towards the pool's
-while little is known. A page begins where the rate falls to what the user accepts, and lasts until six hours are quiet.
+How fast false pages get rarer as surprise grows is measured on recorded services whose incidents were labelled (CURVE):
+from one's own past alone it cannot be told, because its largest surprises are mostly real. What one's own past tells is
+where the curve lies: the surprise that a fifth of all quarters of a day exceed, pooled over all workloads of one kind,
+those of a single series and those of several. A page begins where the rate falls to what the user accepts, and lasts
+until six hours are quiet.
 """
 
 from __future__ import annotations
@@ -19,48 +21,61 @@ from autoscaler.domain.series import Bools, Floats, Ints
 QUIET_S: Final = 6 * 3600
 BLOCKS: Final = 28 * 4
 """Quarters of a day kept."""
-PER_WEEK: Final = 28.0
 ABOVE: Final = 0.2
-"""Share of quarters above the quantile from which the tail is taken."""
+"""Share of quarters above the edge."""
 FIRST: Final = 3 * 4
 """Quarters that must have been seen before a workload pages."""
-USUAL_EDGE, USUAL_EXCESS = 1.1, 0.35
-"""Where the tail begins and its mean excess, in -log10 p, of a fleet of which nothing is known."""
-WEIGHT: Final = 28.0
-"""Quarters that the pool counts for against a workload's own, and that USUAL counts for against the pool."""
+USUAL_EDGE: Final = 0.85
+"""Where the edge lies in a fleet of which nothing is known, and where CURVE was measured."""
+CURVE: Final = ((0.0, 20.0), (0.5, 3.0), (1.0, 0.8), (1.5, 0.31), (2.0, 0.165), (2.5, 0.085), (3.0, 0.055), (5.0, 0.02))
+"""(surprise, false pages a week), measured on recordings with labels: docs/benchmarks/anomalies.md."""
+WEIGHT: Final = 56.0
+"""Quarters that USUAL_EDGE counts for against the pool."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tail:
-    """All [group]. edge: surprise that ABOVE of the quarters exceed; excess: their mean excess, one number for all."""
+    """All [group]. edge: surprise that ABOVE of the quarters exceed. ready: enough was seen to page."""
 
     edge: Floats
-    excess: Floats
     ready: Bools
 
     @staticmethod
-    def of(maxima: NDArray[np.float32]) -> Tail:
-        """From the largest surprises of quarters, [group, block], NaN = none."""
+    def of(maxima: NDArray[np.float32], several: Bools) -> Tail:
+        """From the largest surprises of quarters, [group, block], NaN = none. several: [group], of several series."""
         seen = np.count_nonzero(~np.isnan(maxima), axis=1)
-        pool = np.sort(maxima[~np.isnan(maxima)].astype(np.float64))
-        own = float(pool[math.ceil((1 - ABOVE) * (len(pool) - 1))]) if len(pool) else USUAL_EDGE
-        over = pool[pool > own] - own
-        edge = (len(pool) * own + WEIGHT * USUAL_EDGE) / (len(pool) + WEIGHT)
-        excess = (float(over.sum()) + ABOVE * WEIGHT * USUAL_EXCESS) / (len(over) + ABOVE * WEIGHT)
-        return Tail(np.full(len(seen), edge), np.full(len(seen), excess), seen >= FIRST)
+        edge = np.full(len(seen), USUAL_EDGE)
+        for kind in (several, ~several):
+            mine = maxima[kind]
+            pool = np.sort(mine[~np.isnan(mine)].astype(np.float64))
+            if len(pool):
+                own = float(pool[math.ceil((1 - ABOVE) * (len(pool) - 1))])
+                edge[kind] = (len(pool) * own + WEIGHT * USUAL_EDGE) / (len(pool) + WEIGHT)
+        return Tail(edge, seen >= FIRST)
 
     def rate(self, surprise: Floats) -> Floats:
-        """[group, step], quarters a week whose largest surprise is at least this; inf where it cannot be said."""
-        over = (surprise - self.edge[:, None]) / self.excess[:, None]
-        found = PER_WEEK * np.where(over > 0, ABOVE * np.exp(-np.maximum(over, 0.0)), 1.0)
+        """[group, step], false pages a week of a page at this surprise; inf where it cannot be said."""
+        at, ln_rate = _curve()
+        moved = surprise - (self.edge - USUAL_EDGE)[:, None]
+        slope = (ln_rate[-1] - ln_rate[-2]) / (at[-1] - at[-2])
+        beyond = np.maximum(moved - at[-1], 0.0)
+        found = np.exp(np.interp(moved, at, ln_rate) + slope * np.nan_to_num(beyond))
         found[np.isnan(surprise) | ~self.ready[:, None]] = np.inf
         return found
 
     def surprise_at(self, rate: Floats) -> Floats:
-        """[group], the surprise that comes `rate` [group] times a week; inf for never."""
+        """[group], the surprise at which false pages come `rate` [group] times a week; inf for never."""
+        at, ln_rate = _curve()
+        slope = (at[-1] - at[-2]) / (ln_rate[-1] - ln_rate[-2])
         with np.errstate(divide="ignore"):
-            more = np.log(ABOVE * PER_WEEK / np.maximum(rate, 0.0))
-        return self.edge + self.excess * np.maximum(more, 0.0)
+            asked = np.log(rate)
+        beyond = np.minimum(asked - ln_rate[-1], 0.0)
+        return np.interp(-asked, -ln_rate, at) + slope * beyond + self.edge - USUAL_EDGE
+
+
+def _curve() -> tuple[Floats, Floats]:
+    table = np.array(CURVE)
+    return table[:, 0], np.log(table[:, 1])
 
 
 def events(alarm: Bools, last: Ints, first_step: int, quiet: int) -> tuple[Bools, Bools, Ints]:

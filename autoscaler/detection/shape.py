@@ -139,6 +139,8 @@ def _four(sums: Reals, width: int) -> Reals:
 
 def features(z: Reals, new: int) -> Reals:
     """[feature, row, step] of the last `new` steps of z [row, step], which is carried and without unit."""
+    if new == 1 and z.shape[1] >= LONG + MIDDLE:
+        return _features_now(z)
     means, squares = Means.of(z), Means.of(z * z)
     with np.errstate(invalid="ignore"):
         spread_short = np.sqrt(np.maximum(squares.short - means.short**2, 0.0))
@@ -148,6 +150,43 @@ def features(z: Reals, new: int) -> Reals:
         means.short - lagged(means.short, SHORT), means.middle - lagged(means.middle, MIDDLE), z - means.long,
     )  # fmt: skip
     return np.stack([f[:, f.shape[1] - new :] for f in found])
+
+
+def _features_now(z: Reals) -> Reals:
+    """As `features` of the last step alone, to the last bit, from sums that end there and none between."""
+    (short, earlier, middle, before, long), (short_squares, _, middle_squares, _, _) = _ending(z), _ending(z * z)
+    now, last = z[:, -1], z[:, -2]
+    with np.errstate(invalid="ignore"):
+        spread_short = np.sqrt(np.maximum(short_squares - short**2, 0.0))
+        spread_middle = np.sqrt(np.maximum(middle_squares - middle**2, 0.0))
+    found = (
+        now, short, middle, long, spread_short, spread_middle, now - last, short - earlier, middle - before, now - long,
+    )  # fmt: skip
+    return np.stack(found)[:, :, None]
+
+
+def _ending(values: Reals) -> tuple[Reals, ...]:
+    """[row] each: means of 6 steps, that end at the last one and 6 before; of 24, at the last and 24 before; of 96."""
+    near = values[:, values.shape[1] - LONG - MIDDLE :]
+    known = ~np.isnan(near)
+    sums = _ending_sums(np.where(known, near, 0.0))
+    counts = _ending_sums(known.astype(values.dtype))
+    widths = (SHORT, SHORT, MIDDLE, MIDDLE, LONG)
+    return tuple(_mean(s, c, w) for s, c, w in zip(sums, counts, widths, strict=True))
+
+
+def _ending_sums(near: Reals) -> tuple[Reals, ...]:
+    parts = near.reshape(len(near), -1, SHORT)[:, ::-1]
+    short = parts[:, :, -1].copy()
+    for back in range(1, SHORT):
+        short += parts[:, :, -1 - back]
+    middle = short[:, 0::4] + short[:, 1::4]
+    middle += short[:, 2::4]
+    middle += short[:, 3::4]
+    long = middle[:, 0] + middle[:, 1]
+    long += middle[:, 2]
+    long += middle[:, 3]
+    return short[:, 0], short[:, 1], middle[:, 0], middle[:, 1], long
 
 
 def enough(values: Reals) -> Bools:
