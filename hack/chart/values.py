@@ -52,7 +52,8 @@ class Operator(Part):
     step: Duration = Field("60s", description="Grid of the demand.")
     lease_duration: Duration = Field("15s", description="A standby takes over after so long without a renewal.")
     site: str = Field("", description="Where this runs, for the selectors of policies.")
-    port: Port = Field(9464, description="Of /metrics, /healthz and /readyz.")
+    port: Port = Field(9464, description="Of /metrics, /healthz, /readyz and the read-only API.")
+    api: bool = Field(True, description="Serve decisions to `kubectl foresail`, by the API server's proxy.")
 
 
 class ScaleTarget(Part):
@@ -75,7 +76,8 @@ class Permissions(Part):
         [], description="Secrets of the release's namespace that MetricsSources name; each is granted by its name."
     )
     user_roles: bool = Field(
-        True, description="ClusterRoles for people, aggregated to view, edit and admin; and two for SREs and platform."
+        True,
+        description="Roles for people: aggregated to view, edit and admin; of SREs, platform and readers of the API.",
     )
 
 
@@ -131,6 +133,15 @@ class Store(Part):
     empty_dir_size_limit: Quantity = Field("1Gi", description="Largest emptyDir, without a claim.")
 
 
+Url = Annotated[str, StringConstraints(pattern=r"^https?://.+")]
+
+
+class Alerts(Part):
+    alertmanagers: list[Url] = Field(
+        [], description="URLs of Alertmanagers that are sent to; credentials by `secretMounts` and `extraArgs`."
+    )
+
+
 class Service(Part):
     enabled: bool = Field(True, description="A Service for the port.")
     type: Literal["ClusterIP", "NodePort", "LoadBalancer"] = Field("ClusterIP", description="Its type.")
@@ -172,7 +183,8 @@ class Egress(Part):
         [80, 443, 9090], description="Ports of metrics servers; with `metricsTo` only there."
     )
     metrics_to: Things = Field([], description="NetworkPolicyPeers of the metrics servers; none: anywhere.")
-    extra: Things = Field([], description="Further egress rules, as for an Alertmanager.")
+    alert_ports: list[Port] = Field([9093], description="Ports of Alertmanagers, where `alerts` names one.")
+    extra: Things = Field([], description="Further egress rules.")
 
 
 class NetworkPolicy(Part):
@@ -256,6 +268,7 @@ class Values(Part):
     store: Store = Field(Store(), description="Where the record, the kept demand and the learned margins are.")
     release_on_uninstall: ReleaseOnUninstall = Field(ReleaseOnUninstall(), description="The pre-delete hook.")
 
+    alerts: Alerts = Field(Alerts(), description="Alerts that Foresail sends itself (docs/alerts.md).")
     service: Service = Field(Service(), description="For scrapes and for the API server's proxy.")
     scrape_annotations: bool = Field(True, description="`prometheus.io/scrape` and its kin on the pods.")
     service_monitor: Monitor = Field(Monitor(), description="ServiceMonitor.")
