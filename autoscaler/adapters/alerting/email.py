@@ -145,7 +145,7 @@ def letter(message: Message, thread: Thread, sender: str, to: tuple[str, ...]) -
     alert = message.alert
     count = str(thread.count) if message.act in {Act.UPDATE, Act.REMIND} else ""
     said = (thread.id, f"{thread.began_s:.6f}", alert.key, f"{alert.starts_s:.6f}", message.act.value, count)
-    mail["Subject"] = _header_line(thread.receipt.get("subject") or f"[Foresail] {message.title()}", thread)
+    mail["Subject"] = _header_line(thread.receipt.get("subject") or f"[Foresail] {message.title}", thread)
     mail["From"], mail["To"] = sender, ", ".join(to)
     mail["Date"] = format_datetime(datetime.fromtimestamp(message.now_s, UTC))
     mail["Message-ID"] = f"<foresail.{stable_id(message.destination, *said)}@{domain}>"
@@ -155,7 +155,7 @@ def letter(message: Message, thread: Thread, sender: str, to: tuple[str, ...]) -
     mail["X-Foresail-Alert"] = alert.name
     if message.severity is Severity.CRITICAL and message.act is not Act.END:
         mail["Importance"] = "high"
-    body = f"{message.title()}\n\n{message.text()}\n"
+    body = f"{message.title}\n\n{message.text()}\n"
     mail.set_content(body)
     picture = message.story.course
     mail.add_alternative(page(message, with_picture=picture is not None), subtype="html")
@@ -176,7 +176,7 @@ def page(message: Message, *, with_picture: bool) -> str:
     picture = "<p><img src='cid:course' alt='' width='480' height='120'></p>\n" if with_picture else ""
     return (
         "<!doctype html><html><body style='font-family:sans-serif'>\n"
-        f"<h3>{html.escape(message.title())}</h3>\n{table}{picture}<p>{lines}</p>\n</body></html>\n"
+        f"<h3>{html.escape(message.title)}</h3>\n{table}{picture}<p>{lines}</p>\n</body></html>\n"
     )
 
 

@@ -6,12 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Final
 
 from autoscaler.adapters.alerting.message_text import bars
 from autoscaler.domain.alert import Alert, Severity
 from autoscaler.domain.alert_story import ADVICE, MOST_COMMAND, MOST_SENTENCE, Story
 from autoscaler.domain.alert_text import plain
 from autoscaler.spec.notify_template import TEXT, TITLE, fill
+
+MOST_TITLE: Final = 300
+MOST_TEXT: Final = 5000
 
 
 class Act(StrEnum):
@@ -60,16 +64,30 @@ class Message:
             "incident": plain(alert.incident, 200), "destination": self.destination,
         }  # fmt: skip
 
-    def title(self, escape: Mapping[int, str] | None = None) -> str:
-        """One line. escape: what the channel would read as markup in a value, by str.translate."""
-        return " ".join(fill(self.words.title, self._escaped(escape)).split())
+    @property
+    def title(self) -> str:
+        """One line of at most MOST_TITLE characters."""
+        return shortened(" ".join(fill(self.words.title, self.fields).split()), MOST_TITLE)
 
     def text(self, escape: Mapping[int, str] | None = None) -> str:
-        return fill(self.words.text, self._escaped(escape))
-
-    def _escaped(self, escape: Mapping[int, str] | None) -> Mapping[str, str]:
+        """At most MOST_TEXT characters. escape: what the channel reads as markup in a value, by str.translate; what a
+        template itself says is its author's.
+        """
         fields = self.fields
-        return fields if escape is None else {name: value.translate(escape) for name, value in fields.items()}
+        if escape is not None:
+            fields = {name: value.translate(escape) for name, value in fields.items()}
+        return shortened(fill(self.words.text, fields), MOST_TEXT)
+
+
+def shortened(text: str, most: int) -> str:
+    """Told by an ellipsis; an escape such as &amp; is never cut in two."""
+    if len(text) <= most:
+        return text
+    cut = text[: most - 1]
+    ampersand = cut.rfind("&", max(0, len(cut) - 5))
+    if ampersand >= 0 and ";" not in cut[ampersand:]:
+        cut = cut[:ampersand]
+    return f"{cut.rstrip()}…"
 
 
 def told_of(alert: Alert, story: Story | None = None) -> Story:

@@ -38,7 +38,7 @@ def png(course: Course) -> bytes:
 
 def _along(values: Sequence[float], columns: NDArray[np.int_]) -> NDArray[np.float64]:
     """The value at each column, between its two neighbours on a line; NaN where either is not known."""
-    points = np.asarray(values, dtype=np.float64)
+    points = np.array([v if math.isfinite(v) else math.nan for v in values])
     at = (columns - _MARGIN) / max(1, WIDTH - 2 * _MARGIN - 1) * (points.size - 1)
     left = np.floor(at).astype(int)
     right = np.minimum(left + 1, points.size - 1)
@@ -50,13 +50,14 @@ def _along(values: Sequence[float], columns: NDArray[np.int_]) -> NDArray[np.flo
 def _draw(canvas: NDArray[np.uint8], values: Sequence[float], top: float, colour: int) -> None:
     columns = np.arange(_MARGIN, WIDTH - _MARGIN)
     heights = _along(values, columns)
-    scale = (HEIGHT - 2 * _MARGIN - 1) / top if top > 0 else 0.0
+    span = HEIGHT - 2 * _MARGIN - 1
     before: int | None = None
     for column, value in zip(columns.tolist(), heights.tolist(), strict=True):
         if not math.isfinite(value):
             before = None
             continue
-        row = HEIGHT - 1 - _MARGIN - round(min(max(value, 0.0) * scale, HEIGHT - 2 * _MARGIN - 1))
+        share = min(1.0, max(value, 0.0) / top) if top > 0 else 0.0
+        row = HEIGHT - 1 - _MARGIN - round(share * span)
         low, high = sorted((row, row if before is None else before))
         canvas[low : high + 2, column] = colour
         before = row

@@ -77,7 +77,7 @@ def event(message: Message, thread: Thread, key: str) -> dict[str, Any]:
         **{f"label_{name}": value for name, value in alert.labels},
     }  # fmt: skip
     payload = {
-        "summary": message.title()[:MOST_SUMMARY] or alert.name,
+        "summary": message.title[:MOST_SUMMARY] or alert.name,
         "source": fields["where"] or alert.label("installation") or "foresail",
         "severity": _SEVERITIES[message.severity],
         "timestamp": datetime.fromtimestamp(alert.starts_s, UTC).isoformat(timespec="milliseconds"),

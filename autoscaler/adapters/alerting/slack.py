@@ -22,7 +22,6 @@ from autoscaler.ports.alerts import Delivery, Outcome
 MOST_HEADER: Final = 150
 MOST_SECTION: Final = 3000
 MOST_FIELD: Final = 300
-MOST_BODY: Final = 6000
 ESCAPES: Final[Mapping[int, str]] = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 """All that Slack asks to be escaped: without < no mention and no link can begin. Bold in a name is harmless."""
 TO_BE_MENDED: Final = frozenset({
@@ -84,7 +83,7 @@ class SlackBot:
         if not (isinstance(ts, str) and isinstance(channel, str)):
             return Told(delivery)  # it is posted; what follows begins a thread of its own
         return Told(
-            delivery, {"ts": ts, "channel": channel, "title": message.title()[:MOST_HEADER], "key": message.alert.key}
+            delivery, {"ts": ts, "channel": channel, "title": message.title[:MOST_HEADER], "key": message.alert.key}
         )
 
     def _renew_head(self, message: Message, thread: Thread, ts: str, channel: str) -> Delivery:
@@ -158,7 +157,7 @@ def judged(method: str, error: str, said: Mapping[str, Any]) -> Delivery:
 
 def post(message: Message) -> dict[str, Any]:
     """Text for the notification on a phone, and blocks."""
-    title = _header(message, message.title())
+    title = _header(message, message.title)
     blocks: list[dict[str, Any]] = [{"type": "header", "text": {"type": "plain_text", "text": title, "emoji": True}}]
     if message.story.figures:
         fields = [
@@ -166,7 +165,7 @@ def post(message: Message) -> dict[str, Any]:
             for name, value in message.story.figures
         ]
         blocks.append({"type": "section", "fields": fields})
-    blocks += [_section(piece) for piece in pieces(message.text(ESCAPES)[:MOST_BODY])]
+    blocks += [_section(piece) for piece in pieces(message.text(ESCAPES))]
     link = (
         f"<{message.alert.runbook}|Runbook> · {_safe(message.alert.name, 70)} · {_safe(message.fields['where'], 200)}"
     )
@@ -181,7 +180,7 @@ def head(message: Message, thread: Thread) -> dict[str, Any]:
     """The head of a thread as it is now: of one that is over, what it was about and for how long."""
     if message.act is not Act.END:
         return {name: value for name, value in post(message).items() if not name.startswith("unfurl")}
-    about = thread.receipt.get("title") or message.title()
+    about = thread.receipt.get("title") or message.title
     title = f"✅ over: {about}"[:MOST_HEADER]
     fields = message.fields
     text = f"Began {fields['started']}, lasted {fields['lasted']}. The thread tells how it went."

@@ -20,7 +20,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from autoscaler.adapters.alerting.channel import Thread, Told
-from autoscaler.adapters.alerting.message import Act, Message
+from autoscaler.adapters.alerting.message import MOST_TEXT, MOST_TITLE, Act, Message
 from autoscaler.adapters.alerting.poster import Poster, Posting
 from autoscaler.adapters.alerting.secret import Secret, SecretMissingError
 from autoscaler.domain.alert_route import stable_id
@@ -125,7 +125,7 @@ def as_json(message: Message, thread: Thread) -> dict[str, Any]:
             "labels": dict(alert.labels),
             "startsAt": _rfc3339(alert.starts_s),
             "endsAt": None if alert.resolved_s is None else _rfc3339(alert.resolved_s),
-            "title": message.title(),
+            "title": message.title,
             "text": message.text(),
             "summary": alert.summary,
             "description": alert.description,
@@ -185,8 +185,8 @@ BODY_SCHEMA: Final[dict[str, Any]] = {
                 "labels": {"type": "object", "maxProperties": 12, "additionalProperties": {**_TEXT, "maxLength": 200}},
                 "startsAt": {"type": "string", "format": "date-time"},
                 "endsAt": {"type": ["string", "null"], "format": "date-time"},
-                "title": {**_TEXT, "maxLength": 4000},
-                "text": {**_TEXT, "maxLength": 20000},
+                "title": {**_TEXT, "maxLength": MOST_TITLE},
+                "text": {**_TEXT, "maxLength": MOST_TEXT},
                 "summary": {**_TEXT, "maxLength": 300},
                 "description": {**_TEXT, "maxLength": 1800},
                 "figures": {
