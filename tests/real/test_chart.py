@@ -23,7 +23,7 @@ from ruamel.yaml import YAML
 from autoscaler.spec.crd import RESOURCES, crd
 from tests.real.commands import Settings
 from tests.real.controlplane import ControlPlane
-from tests.real.helming import CHART, Helm, grant, is_hook
+from tests.real.helming import CHART, Helm, grant, is_hook, things
 from tests.real.kwok_stages import stages
 from tests.real.manifests import deployment, hpa
 from tests.real.operating import CRDS, DEPLOYMENTS, HEAD, HPAS, autoscaler, bare_crd, install
@@ -361,3 +361,13 @@ def test_S05_teams_write_their_autoscalers_by_the_roles_they_have_and_only_sres_
     for plural in ("guardpolicies", "metricssources"):
         assert team.answer("POST", f"/apis/foresail.dev/v1alpha1/{plural}", {}).status == 403
     team.delete(f"{path.format('shop')}/theirs")
+
+
+def test_S11_the_plain_manifests_are_taken_whole_and_their_pod_is_let_in(plane: ControlPlane) -> None:
+    """Into a namespace that enforces the restricted standard. Its volume is never bound here, so it never runs."""
+    admin, manifests = plane.rest(), CHART.parent / "manifests" / "foresail.yaml"
+    said = kubectl(plane, "apply", "--server-side", "-f", str(manifests))
+    assert said.count("serverside-applied") == len(things(manifests.read_text()))
+    path = DEPLOYMENTS.format("foresail")
+    wait_until(lambda: admin.get(f"{path}/foresail").get("status", {}).get("replicas") == 1, "the pod is admitted", 20)
+    kubectl(plane, "delete", "-f", str(manifests), "--wait=false")

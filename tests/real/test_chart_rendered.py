@@ -19,7 +19,7 @@ from tests.real.parts import require_part
 VERSIONS = ("1.35.0", "1.37.0")
 """The oldest and the newest that the validator has schemas of; it has none of 1.33 and 1.34."""
 FOREIGN = {"CustomResourceDefinition", "ServiceMonitor", "PodMonitor", "PrometheusRule", "MetricsSource"}
-"""Not among those schemas: definitions are checked by the real API server, the others by their fields here."""
+"""Not among those schemas: definitions and sources are for the real API server, of the others no schema is here."""
 WITHOUT = {"crds": {"install": False}}
 """They are long to read."""
 SECRET = {"name": "prom", "mountPath": "/etc/foresail/prom", "items": [{"key": "token", "path": "token"}]}
