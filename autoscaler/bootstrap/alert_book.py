@@ -19,6 +19,7 @@ RESOLVED_S: Final = 900.0
 """So long ends are told again, as Prometheus does: a receiver that was away for as long has heard of them."""
 NAMED: Final = 5
 SCOPE: Final = "fleet"
+MOST_SUBJECTS: Final = 20_000
 
 Subject = tuple[str, tuple[tuple[str, str], ...]]
 
@@ -48,6 +49,7 @@ class AlertBook:
     _resolved: deque[Alert] = field(default_factory=deque)
     _opened: dict[Cause, deque[float]] = field(default_factory=lambda: defaultdict(deque))
     _restored_s: float = float("-inf")
+    _subjects: dict[tuple[Cause, tuple[tuple[str, str], ...]], Subject] = field(default_factory=dict)
 
     def restore(self, alerts: Iterable[Alert], now_s: float) -> None:
         """What stood before a restart. It is over when it is not seen for as long as its cause takes, from now on."""
@@ -69,7 +71,7 @@ class AlertBook:
     def look(self, seen: Iterable[Sighting], now_s: float, known: Iterable[Cause] = tuple(Cause)) -> list[Alert]:
         """Alerts that begin or end with this look. known: causes that were looked for; the others stay as they are."""
         for one in seen:
-            subject = (one.cause.value, _in_order(one.labels))
+            subject = self._subject(one)
             watched = self._watched.get(subject)
             if watched is None:
                 first_s = now_s if one.first_s is None else min(one.first_s, now_s)
@@ -82,6 +84,15 @@ class AlertBook:
         while self._resolved and (self._resolved[0].resolved_s or 0.0) < now_s - RESOLVED_S:
             self._resolved.popleft()
         return [*ended, *begun]
+
+    def _subject(self, one: Sighting) -> Subject:
+        """Worked out once while it is watched: a thousand are seen at each tick of a bad day."""
+        known = self._subjects.get((one.cause, one.labels))
+        if known is None:
+            if len(self._subjects) > MOST_SUBJECTS:
+                self._subjects.clear()
+            known = self._subjects[one.cause, one.labels] = (one.cause.value, _in_order(one.labels))
+        return known
 
     @property
     def open(self) -> list[Alert]:

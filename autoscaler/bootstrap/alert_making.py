@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from autoscaler.adapters.alert_metrics import AlertMetrics
 from autoscaler.adapters.alerting.courier import Courier
 from autoscaler.adapters.store.outbox import StoredOutbox
 from autoscaler.adapters.telemetry import Telemetry
 from autoscaler.bootstrap.alert_book import AlertBook
+from autoscaler.bootstrap.alert_destinations import alertmanagers
 from autoscaler.bootstrap.alerts import AlertDesk
 from autoscaler.bootstrap.notify_making import routed
 from autoscaler.bootstrap.settings import ServiceSettings
@@ -20,10 +20,6 @@ from autoscaler.domain.errors import Refused
 from autoscaler.ports.alerts import Notifier
 from autoscaler.ports.clock import Clock
 from autoscaler.spec.notify_reading import read_notifications
-
-if TYPE_CHECKING:
-    from autoscaler.adapters.alerting.alertmanager import Alertmanager
-    from autoscaler.bootstrap.alert_settings import AlertSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,29 +50,6 @@ def common_labels(settings: ServiceSettings) -> dict[str, str]:
     if settings.cluster is not None:
         named["installation"] = settings.cluster.installation
     return {name: plain(value, MOST_LABEL) for name, value in named.items() if value}
-
-
-def alertmanagers(settings: AlertSettings) -> list[Alertmanager]:
-    """One destination for each URL. The client is loaded with the first one. Refused, with the option, otherwise."""
-    if not settings.alertmanagers:
-        return []
-    from autoscaler.adapters.alerting.alertmanager import Alertmanager
-    from autoscaler.adapters.alerting.endpoint import EndpointSettings
-
-    found: dict[str, Alertmanager] = {}
-    for url in settings.alertmanagers:
-        try:
-            endpoint = EndpointSettings(
-                url, settings.token_file, settings.user, settings.password_file, settings.ca_file, settings.cert_file,
-                settings.key_file,
-            )  # fmt: skip
-            made = Alertmanager(endpoint, settings.repeat_s)
-        except ValueError as error:
-            raise Refused(f"--alertmanager {url}: {error}") from None
-        if made.name in found:
-            raise Refused(f"--alertmanager {url}: it is named twice; leave one out")
-        found[made.name] = made
-    return list(found.values())
 
 
 def must_be_usable(settings: ServiceSettings) -> None:

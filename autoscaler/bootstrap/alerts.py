@@ -52,6 +52,7 @@ class AlertDesk:
     real: bool = False
     _demotions: Demotions = field(default_factory=Demotions)
     _told_demoted: tuple[Alert, ...] = ()
+    _others: tuple[Alert, ...] = ()
     _led: bool | None = None
     _raised: set[WorkloadRef] = field(default_factory=set)
     _lost: dict[str, int] = field(default_factory=dict)
@@ -92,13 +93,20 @@ class AlertDesk:
         self._told_demoted = ()
         named = {tuple(alert.label(name) for name in ("namespace", "workload", "demand")) for alert in told}
         many = any(alert.label("scope") for alert in told)
-        found = set()
-        for row, key in enumerate(decisions.fleet.row_keys()):
+        found = np.zeros(len(decisions.fleet.demands), dtype=np.bool_)
+        for row, demand in enumerate(decisions.fleet.demands):
             ref = decisions.fleet.workloads[int(decisions.fleet.row_lane[row])].ref
-            meant = (ref.namespace, ref.name, decisions.fleet.demands[row].name) in named
-            if meant or (many and int(standing["why"][row]) not in {Why.QUALIFIED, Why.SHORT_HISTORY}):
-                found.add(key)
-        return replace(self._demotions, demoted=self._demotions.demoted | found)
+            found[row] = (ref.namespace, ref.name, demand.name) in named
+            found[row] |= many and int(standing["why"][row]) not in {Why.QUALIFIED, Why.SHORT_HISTORY}
+        known = self._demotions.over(decisions.fleet)
+        return replace(known, demoted=known.demoted | found)
+
+    def tell(self, changes: Sequence[Alert], standing: tuple[Alert, ...]) -> None:
+        """Alerts of another book, such as incidents: those that changed, and all of it that stands."""
+        self._others = standing
+        self.courier.standing = (*self.book.standing, *standing)
+        if changes:
+            self.courier.hand(changes)
 
     def failed(self, now_s: float, words: str) -> None:
         """After a tick that failed: of the workloads nothing new is known."""
@@ -119,10 +127,10 @@ class AlertDesk:
         for alert in changes:
             level = logging.WARNING if alert.severity >= Severity.WARNING else logging.INFO
             log.log(level, "alert_%s %s: %s", "begins" if alert.firing else "ends", alert.name, alert.summary)
-        self.courier.standing = self.book.standing
+        self.courier.standing = (*self.book.standing, *self._others)
         began_to_lead = self._lead()
         if began_to_lead:  # the one who led before us may have told the opposite of what waits
-            self.courier.hand(self.book.standing, afresh=True)
+            self.courier.hand(self.courier.standing, afresh=True)
         elif changes:
             self.courier.hand(changes)
         self.metrics.opened(self.book.open)
@@ -170,12 +178,12 @@ class AlertDesk:
     def _floors(self, decisions: Decisions) -> None:
         """A lane that cannot be read now has the floor that it had."""
         loads, status = decisions.fleet.workloads, decisions.status
-        raised = status.floor > np.maximum(status.own_floor, 1)
-        for lane, load in enumerate(loads):
-            if status.known[lane]:
-                if self.real and load.actuation.is_floor and load.mode is Mode.ACT and raised[lane]:
-                    self._raised.add(load.ref)
-                else:
-                    self._raised.discard(load.ref)
-        self._raised &= {load.ref for load in loads}
+        raised = status.known & (status.floor > np.maximum(status.own_floor, 1))
+        if not self.real or not (np.any(raised) or self._raised):
+            self._raised = set()
+        else:
+            ours = (loads[lane] for lane in np.flatnonzero(raised).tolist())
+            now = {load.ref for load in ours if load.actuation.is_floor and load.mode is Mode.ACT}
+            unread = {loads[lane].ref for lane in np.flatnonzero(~status.known).tolist()}
+            self._raised = now | (self._raised & unread)
         self.metrics.floors(len(self._raised))

@@ -19,7 +19,7 @@ HINT = (
 
 def try_out(alerts: AlertOptions, firing_for: str, output: str) -> None:
     """Exit code 0 all took it, 1 one refused it, 3 one could not be reached."""
-    from autoscaler.bootstrap.alert_making import alertmanagers
+    from autoscaler.bootstrap.alert_destinations import alertmanagers
     from autoscaler.bootstrap.notify_trial import channels_of, trial
     from autoscaler.ports.alerts import Outcome
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -103,30 +103,42 @@ def risk_above_asked(decisions: Decisions) -> Bools:
     return answer
 
 
-@dataclass(frozen=True, slots=True)
-class Demotions:
-    """Rows (Fleet.row_keys) whose forecast has qualified, and those that lost it since: nothing else is demoted."""
+def _no_rows() -> Bools:
+    return np.zeros(0, dtype=np.bool_)
 
-    qualified: frozenset[str] = frozenset()
-    demoted: frozenset[str] = frozenset()
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Demotions:
+    """Whose forecast has qualified, and lost it since: [row] of `fleet`; nothing else is demoted."""
+
+    fleet: Fleet | None = None
+    keys: tuple[str, ...] = ()
+    qualified: Bools = field(default_factory=_no_rows)
+    demoted: Bools = field(default_factory=_no_rows)
 
     def after(self, decisions: Decisions) -> Demotions:
         """With one more tick. What cannot be compared now changes nothing; rows that are gone are forgotten."""
         standing = decisions.seen.standing
         if standing is None:
             return self
-        keys, why = decisions.fleet.row_keys(), standing["why"].tolist()
-        here = frozenset(keys)
-        now = frozenset(key for key, code in zip(keys, why, strict=True) if code == Why.QUALIFIED)
-        beaten = frozenset(key for key, code in zip(keys, why, strict=True) if code in BEATEN)
-        lost = self.qualified & beaten
-        return Demotions(((self.qualified - lost) | now) & here, ((self.demoted | lost) - now) & here)
+        now, why = self.over(decisions.fleet), standing["why"]
+        serves, beaten = why == int(Why.QUALIFIED), np.isin(why, BEATEN)
+        lost = now.qualified & beaten
+        return Demotions(now.fleet, now.keys, (now.qualified & ~lost) | serves, (now.demoted | lost) & ~serves)
+
+    def over(self, fleet: Fleet) -> Demotions:
+        """The same over the rows of another fleet."""
+        if fleet is self.fleet:
+            return self
+        keys, before = fleet.row_keys(), {key: row for row, key in enumerate(self.keys)}
+        old = np.array([before.get(key, -1) for key in keys], dtype=np.int64)
+        qualified, demoted = np.append(self.qualified, False)[old], np.append(self.demoted, False)[old]
+        return Demotions(fleet, keys, qualified, demoted)
 
     def rows(self, fleet: Fleet) -> list[int]:
-        """Rows that are demoted now."""
-        if not self.demoted:
-            return []
-        return [row for row, key in enumerate(fleet.row_keys()) if key in self.demoted]
+        """Rows of the fleet that are demoted now."""
+        found: list[int] = np.flatnonzero(self.over(fleet).demoted).tolist()
+        return found
 
 
 def _of_lanes(
@@ -198,6 +210,8 @@ def _rivals(decisions: Decisions) -> Iterator[Sighting]:
 
 def _silent_sources(decisions: Decisions) -> Iterator[Sighting]:
     """A source that answers nobody: of no demand of it is there a value, and it says so itself."""
+    if not np.any(decisions.seen.verdict >= int(DataVerdict.THROTTLED)):
+        return
     best: dict[str, int] = {}
     asked: dict[str, int] = {}
     note: dict[str, str] = {}

@@ -14,6 +14,8 @@ MOST_SUMMARY: Final = 300
 MOST_DESCRIPTION: Final = 1800
 _SWAPPED: Final = str.maketrans({"<": "‹", ">": "›", "`": "'", "{": "(", "}": ")"})
 _CALLS: Final = re.compile(r"@(?=(channel|here|everyone|all|group)\b)", re.IGNORECASE)
+_AS_IT_IS: Final = re.compile(r"[A-Za-z0-9._/:;,%()+=-]+(?: [A-Za-z0-9._/:;,%()+=-]+)*")
+"""Most text, told by one look."""
 _SPACES: Final = re.compile(r"\s+")
 _LOOK: Final = 4
 """Times what is kept is looked at, at most: a megabyte of spaces costs no more than a line."""
@@ -25,6 +27,8 @@ def plain(text: str, most: int) -> str:
     What looks like a tag, a template or a code span is shown with look-alikes; @channel and its kin lose their @. The
     end of what is too long is cut and told by an ellipsis.
     """
+    if len(text) <= most and _AS_IT_IS.fullmatch(text):
+        return text
     looked = text[: most * _LOOK]
     flat = _SPACES.sub(" ", "".join(c if c.isprintable() else " " for c in looked)).strip()
     safe = _CALLS.sub("(at)", flat.translate(_SWAPPED))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 import time
+from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Self
@@ -57,12 +59,17 @@ class Receiver:
 
 
 class Alertmanager:
-    """Groups by name, tells its receiver at once and again within a second of a change."""
+    """Groups by name, tells its receiver at once and again within a second of a change.
 
-    def __init__(self, folder: Path, receiver: str) -> None:
+    web_config: the file of --web.config.file (users, TLS); then this object asks it nothing, only whether it listens.
+    """
+
+    def __init__(self, folder: Path, receiver: str, web_config: Mapping[str, Any] | None = None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         port = free_port()
-        self.url = f"http://127.0.0.1:{port}"
+        self.url = f"{'http' if web_config is None else 'https'}://127.0.0.1:{port}"
+        (folder / "web.json").write_text(json.dumps(web_config or {}))
+        self._port, self._open = port, web_config is None
         route = {
             "receiver": "oncall", "group_by": ["alertname"], "group_wait": "0s", "group_interval": "1s",
             "repeat_interval": "12h",
@@ -75,6 +82,7 @@ class Alertmanager:
             [
                 require_part("alertmanager"),
                 f"--config.file={settings}",
+                f"--web.config.file={folder / 'web.json'}",
                 f"--storage.path={folder / 'data'}",
                 f"--web.listen-address=127.0.0.1:{port}",
                 "--cluster.listen-address=",
@@ -84,7 +92,13 @@ class Alertmanager:
 
     def start(self) -> None:
         """The first start and every later one, on the same data and port."""
-        self.server.start(lambda: fetch(f"{self.url}/-/ready", timeout_s=1.0).status == 200)
+        self.server.start(self._ready)
+
+    def _ready(self) -> bool:
+        if self._open:
+            return fetch(f"{self.url}/-/ready", timeout_s=1.0).status == 200
+        with socket.create_connection(("127.0.0.1", self._port), timeout=1.0):
+            return True
 
     def alerts(self, name: str, **wanted: str) -> list[dict[str, Any]]:
         """What it holds of that name now. wanted: active, silenced = "true" or "false"."""

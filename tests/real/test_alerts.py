@@ -25,16 +25,18 @@ from autoscaler.adapters.store import DecisionStore
 from autoscaler.adapters.store.outbox import StoredOutbox
 from autoscaler.bootstrap import alert_book
 from autoscaler.bootstrap.alert_book import AlertBook
-from autoscaler.bootstrap.alert_making import alertmanagers
+from autoscaler.bootstrap.alert_destinations import alertmanagers
 from autoscaler.bootstrap.alert_settings import AlertSettings
 from autoscaler.bootstrap.alerts import AlertDesk
 from autoscaler.domain.alert_causes import HABITS, Cause
 from autoscaler.domain.alert_sightings import Sighting
 from tests.real.alertmanager import Alertmanager, Receiver
+from tests.real.certificates import self_signed
 from tests.real.servers import wait_until
 
 pytestmark = pytest.mark.slow
 REPEAT_S = 1.0
+OPEN_SESAME = "$2b$05$abcdefghijklmnopqrstuupx2xBUC4954936wVIjyyPHmUBFu0wCW"  # bcrypt of "open sesame"
 
 
 @pytest.fixture(scope="module")
@@ -275,16 +277,16 @@ def test_A09_killed_between_begin_and_end_both_arrive(tmp_path: Path, receiver: 
     running, since = Running(tmp_path, own.url), len(receiver.told)
     try:
         running.start()  # its Alertmanager is away
-        wait_until(lambda: name in running.waiting(), "the begin waits on disk", 30)
+        wait_until(lambda: name in running.waiting(), "the begin waits on disk", 90)
         running.kill()
         own.start()
         running.start()
-        wait_until(lambda: receiver.heard(name, since) == [("firing", 1)], "the begin, after the kill", 30)
+        wait_until(lambda: receiver.heard(name, since) == [("firing", 1)], "the begin, after the kill", 90)
         starts = own.alerts(name)[0]["startsAt"]
         running.kill()
         (tmp_path / "policies" / "stop.yaml").unlink()  # it ends while nobody looks
         running.start()
-        wait_until(lambda: receiver.heard(name, since) == [("firing", 1), ("resolved", 1)], "its end", 30)
+        wait_until(lambda: receiver.heard(name, since) == [("firing", 1), ("resolved", 1)], "its end", 90)
         last = [a for g in receiver.told[since:] for a in g["alerts"] if a["labels"]["alertname"] == name][-1]
         assert last["startsAt"][:19] == starts[:19], "the same alert, not another one"
     finally:
@@ -302,3 +304,43 @@ def test_notify_test_says_who_is_told_and_rings(manager: Alertmanager, receiver:
     wait_until(lambda: receiver.heard("ForesailTest") == [("firing", 1), ("resolved", 1)], "the pager rings and stops")
     wrong = subprocess.run([*command[:-3], f"{manager.url}/no/such/path"], capture_output=True, text=True, check=False)
     assert (wrong.returncode, "did not take the test alert: HTTP 404" in wrong.stdout) == (1, True)
+
+
+def test_an_alertmanager_behind_tls_and_a_password(tmp_path: Path, receiver: Receiver) -> None:
+    made = self_signed(tmp_path)
+    guarded = {
+        "basic_auth_users": {"foresail": OPEN_SESAME},
+        "tls_server_config": {"cert_file": str(made.certificate), "key_file": str(made.key)},
+    }
+    own = Alertmanager(tmp_path / "own", receiver.url, guarded)
+    (tmp_path / "right").write_text("open sesame\n")
+    (tmp_path / "wrong").write_text("open barley\n")
+    own.start()
+    try:
+        trust = ("--alertmanager-ca-file", str(made.certificate))
+        said = {}
+        for name, words in {
+            "right": (
+                *trust,
+                "--alertmanager-user",
+                "foresail",
+                "--alertmanager-password-file",
+                str(tmp_path / "right"),
+            ),
+            "wrong": (
+                *trust,
+                "--alertmanager-user",
+                "foresail",
+                "--alertmanager-password-file",
+                str(tmp_path / "wrong"),
+            ),
+            "stranger": (),
+        }.items():
+            command = [sys.executable, "-m", "autoscaler", "notify", "test", "--alertmanager", own.url, *words]
+            said[name] = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    finally:
+        own.server.stop()
+    assert {name: done.returncode for name, done in said.items()} == {"right": 0, "wrong": 1, "stranger": 1}
+    assert "took the test alert and its end; it routes it to: oncall" in said["right"].stdout
+    assert "did not take the test alert: HTTP 401" in said["wrong"].stdout
+    assert "certificate verify failed" in said["stranger"].stdout

@@ -147,9 +147,12 @@ def test_F06_what_never_qualified_is_not_demoted_and_what_is_gone_is_forgotten(m
     demotions = Demotions()
     for why in (Why.BASELINE, Why.NONE_QUALIFIED, Why.BASELINE):
         demotions = demotions.after(standing(make, why))
-    assert demotions == Demotions()
+    assert not demotions.demoted.any()
+    assert not demotions.qualified.any()
     demotions = demotions.after(standing(make, Why.QUALIFIED)).after(standing(make, Why.BASELINE))
     assert demotions.rows(make.fleet("w0")) == [0]
     other = standing(make, Why.QUALIFIED)
     other = replace(other, fleet=make.fleet("other"))
-    assert demotions.after(other).demoted == frozenset()
+    assert not demotions.after(other).demoted.any()
+    again = standing(make, Why.BASELINE)
+    assert not demotions.after(other).after(again).demoted.any()
