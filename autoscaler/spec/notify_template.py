@@ -27,7 +27,7 @@ TEXT: Final = """\
 {numbers}
 {picture}
 Why: {why}
-Foresail: {did}
+Done: {did}
 Next: {next}
 To stop Foresail there: {command}
 Runbook: {runbook}

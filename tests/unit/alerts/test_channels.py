@@ -118,7 +118,7 @@ def test_slack_shows_three_numbers_the_course_why_what_was_done_and_the_next_ste
         "*needed*\n12 replicas", "*max*\n8 replicas", "*demand*\n540 per second",
     ]  # fmt: skip
     text = said["blocks"][2]["text"]["text"]
-    for words in ("▁", "Why: demand rose", "Foresail: Foresail stays", "Next: Raise max", "foresail pause shop/web"):
+    for words in ("▁", "Why: demand rose", "Done: Foresail stays", "Next: Raise max", "foresail pause shop/web"):
         assert words in text
 
 

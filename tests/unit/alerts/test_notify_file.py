@@ -1,6 +1,7 @@
 """A file of notifications: what it takes, and each slip with its line and the way out. Row S10."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,10 @@ from autoscaler.domain.alert import Severity
 from autoscaler.domain.alert_route import GroupBy
 from autoscaler.domain.errors import InvalidSpec
 from autoscaler.spec.notify_reading import read_notifications
+from autoscaler.spec.notify_template import FIELDS
 from tests.unit.alerts.told import T0, alert
+
+PAGE = Path(__file__).parents[3] / "docs" / "notify.md"
 
 WHOLE = """\
 apiVersion: foresail.dev/v1alpha1
@@ -191,3 +195,11 @@ def test_lint_says_what_is_wrong_and_ends_with_1_and_what_is_missing_here(write)
     warnings = json.loads(out)["warnings"]
     assert any("destination pager: the file /etc/foresail/pagerduty/key cannot be read" in w for w in warnings)
     assert not any("SLACK_TOKEN" in w for w in warnings)
+
+
+def test_the_page_has_an_example_that_is_valid_and_every_field(write):
+    text = PAGE.read_text()
+    (example,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    read = read_notifications(write(example), T0 - 365 * 86_400)
+    assert read.warnings == ()
+    assert {name for name in FIELDS if f"`{{{name}}}`" in text} == set(FIELDS)
