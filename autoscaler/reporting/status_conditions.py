@@ -22,7 +22,10 @@ NO_TARGET = (
     Condition.NO_AUTOSCALER,
 )  # fmt: skip
 RIVALS = (Condition.CONFLICT, Condition.RIVAL)
-ON_ACTING = (Condition.CAPPED_BY_HPA, Condition.FORBIDDEN, Condition.SAVING_NEEDS_HIGHER_TARGET)
+ON_ACTING = (
+    Condition.CAPPED_BY_HPA, Condition.FORBIDDEN, Condition.PODS_REFUSED, Condition.PODS_PENDING,
+    Condition.SAVING_NEEDS_HIGHER_TARGET,
+)  # fmt: skip
 TRANSIENT = frozenset({Condition.CLUSTER_UNREACHABLE.value, "MetricsUnavailable", "Unreachable"})
 """Reasons for which Ready turns only after a while: a gap that mends itself is no news."""
 

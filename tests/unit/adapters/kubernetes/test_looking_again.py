@@ -11,9 +11,9 @@ import pytest
 from autoscaler.adapters.kubernetes.claims import HPA
 from autoscaler.adapters.kubernetes.faults import ApiFault
 from autoscaler.adapters.kubernetes.floors import Floors
-from autoscaler.adapters.kubernetes.reading import Kinds, NamespaceView
+from autoscaler.adapters.kubernetes.reading import Kinds
 from autoscaler.adapters.kubernetes.trimming import autoscaler, scaled
-from autoscaler.adapters.kubernetes.views import look
+from autoscaler.adapters.kubernetes.views import NamespaceView, look
 from autoscaler.adapters.kubernetes.writing import Throttle, Writer
 from autoscaler.domain.notes import Condition, Note
 from autoscaler.domain.replicas import ScaleRequest

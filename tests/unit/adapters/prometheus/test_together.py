@@ -155,7 +155,8 @@ def test_S04_closed_text_keeps_brackets_closed_at_every_place(text):
 
 
 def _outside_strings(text: str) -> str:
-    kept, quote, skip = [], "", False
+    kept: list[str] = []
+    quote, skip = "", False
     step: Callable[[str], None] = kept.append
     for char in text:
         if quote:
