@@ -9,12 +9,14 @@ BIN := .venv/bin
 PARTS := prometheus kubernetes etcd kwok victoria-metrics keda helm alertmanager
 WORLD := prometheus promtool kubernetes etcd kwok keda helm
 JOBS ?= 2
+SOAK_MINUTES ?= 20
+SOAK_SEED ?= 20261126
 IMAGE ?= foresail:$(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 PLATFORM ?= linux/$(shell uname -m | sed 's/x86_64/amd64/; s/aarch64/arm64/')
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-metrics demo-real parts test e2e check lint types unit format bench bench-decisions bench-forecast bench-fleet soak chart image sbom clean lock
+.PHONY: help setup demo demo-metrics demo-real parts test e2e check lint types unit format bench bench-decisions bench-forecast bench-fleet bench-operator soak chart image sbom clean lock
 
 help: ## Say what can be done here
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -90,11 +92,20 @@ bench-forecast: .venv/.synced ## Forecasts beside seasonal-naive, ETS, Theta and
 		echo "going on without Prophet: the benchmark says so"
 	@$(BIN)/python -m tests.bench.bench_forecast $(BENCH_ARGS)
 
+bench-anomalies: .venv/.synced ## Anomalies beside seven other ways on labelled recordings, docs/benchmarks (an hour at first)
+	@$(UV) sync --quiet --locked --inexact --all-extras --group bench --python $(PYTHON) || \
+		echo "going on without Prophet: the benchmark says so"
+	@$(BIN)/python -m tests.bench.anomalies $(BENCH_ARGS)
+
 bench-fleet: .venv/.synced ## Forecasts of 10,000 workloads: seconds and memory, docs/benchmarks (about two minutes)
 	@$(BIN)/python -m tests.bench.bench_fleet $(BENCH_ARGS)
 
-soak: .venv/.synced parts ## Long runs on real servers: the leader killed twenty times (about five minutes)
+soak: .venv/.synced parts ## The leader killed twenty times, then faults by chance (SOAK_MINUTES=20, SOAK_SEED)
 	@FORESAIL_KILLS=20 $(BIN)/pytest -q -s tests/real/test_operator_leading.py -k K11
+	@SOAK_MINUTES=$(SOAK_MINUTES) SOAK_SEED=$(SOAK_SEED) $(BIN)/pytest -q -s tests/real/test_operator_soak.py
+
+bench-operator: .venv/.synced parts ## A thousand objects on real servers, and KEDA beside them (about an hour; BENCH_ARGS)
+	@$(BIN)/python -m tests.bench.bench_operator $(BENCH_ARGS)
 
 chart: .venv/.synced ## Write what is generated of the chart: values, schema, roles, table, plain manifests
 	@$(PYTHON) hack/parts ensure helm
