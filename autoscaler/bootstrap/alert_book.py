@@ -10,6 +10,7 @@ from typing import Final
 from autoscaler.domain.alert import Alert, labels_of
 from autoscaler.domain.alert_causes import HABITS, Cause
 from autoscaler.domain.alert_sightings import Sighting
+from autoscaler.domain.alert_story import Story
 from autoscaler.domain.alert_text import MOST_DESCRIPTION, MOST_LABEL, MOST_SUMMARY, plain
 
 SINGLY: Final = 10
@@ -159,7 +160,9 @@ class AlertBook:
         return Alert(
             cause.alert, habit.severity, labels_of(named | dict(self.common)),
             plain(f"{who}: {seen.words}" if who else seen.words, MOST_SUMMARY), plain(seen.words, MOST_DESCRIPTION),
-            now_s, incident=_incident(named, cause), destination=named.get("destination", ""),
+            now_s, incident=_incident(named, cause),
+            destination=named.get("destination", "") if cause is Cause.NOTIFIER_FAILING else "",
+            story=Story(seen.figures) if seen.figures else None,
         )  # fmt: skip
 
     def _summary(self, cause: Cause, members: list[_Watched], now_s: float) -> list[Alert]:
@@ -169,12 +172,15 @@ class AlertBook:
         some = ", ".join(plain(name, 80) for name in names[:NAMED]) + (", …" if len(names) > NAMED else "")
         summary = plain(f"{len(names)} {habit.many}", MOST_SUMMARY)
         words = plain(f"{len(names)} {habit.many}: {some}. The first says: {members[0].seen.words}", MOST_DESCRIPTION)
+        story = Story((("affected", f"{len(names)}"),))
         before = self._pools.get(cause)
         if before is not None:
-            self._pools[cause] = replace(before, summary=summary, description=words)
+            self._pools[cause] = replace(before, summary=summary, description=words, story=story)
             return []
         labels = labels_of({"scope": SCOPE} | dict(self.common))
-        alert = Alert(cause.alert, habit.severity, labels, summary, words, now_s, incident=f"cause:{cause.value}")
+        alert = Alert(
+            cause.alert, habit.severity, labels, summary, words, now_s, incident=f"cause:{cause.value}", story=story
+        )
         self._pools[cause] = alert
         return [alert]
 

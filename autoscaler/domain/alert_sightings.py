@@ -33,13 +33,14 @@ LEAST_STEPS = 360.0
 @dataclass(frozen=True, slots=True)
 class Sighting:
     """One cause at one subject. labels: what it is about. words: one sentence with numbers. first: of what is
-    remembered elsewhere, since when, seconds since the epoch.
+    remembered elsewhere, since when, seconds since the epoch. figures: up to three names with their numbers.
     """
 
     cause: Cause
     labels: tuple[tuple[str, str], ...]
     words: str
     first_s: float | None = None
+    figures: tuple[tuple[str, str], ...] = ()
 
     @property
     def subject(self) -> tuple[str, tuple[tuple[str, str], ...]]:
@@ -145,7 +146,17 @@ def _of_lanes(
     decisions: Decisions, cause: Cause, where: Bools, words: Callable[[Decisions, int], str]
 ) -> Iterator[Sighting]:
     for lane in np.flatnonzero(where).tolist():
-        yield Sighting(cause, _who(decisions.fleet, lane), words(decisions, lane))
+        yield Sighting(cause, _who(decisions.fleet, lane), words(decisions, lane), figures=_figures(decisions, lane))
+
+
+def _figures(decisions: Decisions, lane: int) -> tuple[tuple[str, str], ...]:
+    """What a person compares first; what is not known is said to be so."""
+    p, status = decisions.proposals, decisions.status
+    return (
+        ("needed now", f"{p.observed_need[lane]} replicas" if p.need_known[lane] else "unknown"),
+        ("Ready", f"{status.ready[lane]} replicas" if status.known[lane] else "unknown"),
+        ("granted", f"{decisions.granted[lane]} replicas"),
+    )
 
 
 def _who(fleet: Fleet, lane: int) -> tuple[tuple[str, str], ...]:

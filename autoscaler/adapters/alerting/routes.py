@@ -20,6 +20,7 @@ from autoscaler.adapters.alerting.routes_thread import MOST_HELD, REOPEN_S, Thre
 from autoscaler.domain.alert import Alert, Severity, labels_of
 from autoscaler.domain.alert_route import HELD, GroupBy, Limit, Routing, group_of, stable_id
 from autoscaler.domain.alert_text import MOST_DESCRIPTION, MOST_SUMMARY, plain
+from autoscaler.domain.errors import AutoscalerError
 from autoscaler.ports.alerts import Delivery, Outcome, Receipts
 
 log = logging.getLogger("foresail")
@@ -63,6 +64,7 @@ class Routed:
     _shut: Shut = field(default_factory=Shut)
     _said: dict[str, str] = field(default_factory=dict)
     _known: dict[str, ThreadState] = field(default_factory=dict)
+    _unkept: set[str] = field(default_factory=set)
     _read_at: float = float("-inf")
 
     @property
@@ -170,7 +172,11 @@ class Routed:
         group, thread, lasting = where
         message = Message(alert, act, severity, told_of(alert, alert.story), self.name, now_s, self.habits.words)
         shown = Thread(stable_id(group), thread.began_s, lasting, thread.count, dict(thread.receipt))
-        told = self.channel.tell(message, shown)
+        try:
+            told = self.channel.tell(message, shown)
+        except Exception as error:  # one message that cannot be made must not hold up all behind it
+            log.exception("alert_not_made destination=%s alert=%s", self.name, alert.name)
+            return Delivery(Outcome.REFUSED, f"it could not be made: {type(error).__name__}")
         if told.delivery.outcome is Outcome.DELIVERED:
             thread.count += 1
             if told.receipt is not None:
@@ -244,9 +250,15 @@ class Routed:
         return NOTHING_TO_DO
 
     def _threads(self, now_s: float) -> dict[str, ThreadState]:
-        """Read anew after a rest, as another process may have told meanwhile; what is long over is forgotten then."""
+        """Read anew after a rest, as another process may have told meanwhile; what is long over is forgotten then.
+
+        What the disk did not take is known from memory: else a full disk would tell the same at every look.
+        """
         now = self.clock()
-        if now - self._read_at > FRESH_S:
+        rested, self._read_at = now - self._read_at > FRESH_S, now
+        for group in list(self._unkept):
+            self._keep(group, self._known[group], now_s)
+        if rested and not self._unkept:
             kept: Mapping[str, str] = self.receipts.of(self.name)
             self._known = {group: thread for group, body in kept.items() if (thread := unpacked(body)) is not None}
             over = [g for g, thread in self._known.items() if (thread.over_since(now_s) or 0.0) > FORGET_S]
@@ -254,11 +266,18 @@ class Routed:
                 self.receipts.forget(self.name, over)
                 for group in over:
                     del self._known[group]
-        self._read_at = now
         return self._known
 
     def _keep(self, group: str, thread: ThreadState, now_s: float) -> None:
-        self.receipts.keep(self.name, group, packed(thread), now_s)
+        try:
+            self.receipts.keep(self.name, group, packed(thread), now_s)
+        except AutoscalerError as error:
+            if group not in self._unkept:
+                log.warning("alert_receipt_not_kept destination=%s: %s", self.name, error)
+            self._unkept.add(group)
+            self._known[group] = thread
+        else:
+            self._unkept.discard(group)
 
 
 def _held_group(severity: Severity) -> str:

@@ -12,6 +12,7 @@ from autoscaler.adapters.alerting.routes_health import Health
 from autoscaler.domain.alert import Severity
 from autoscaler.domain.alert_route import HELD, GroupBy, Limit, Match, Route, Routing, Silence
 from autoscaler.domain.calendar import Hours
+from autoscaler.domain.errors import Retryable
 from autoscaler.ports.alerts import Delivery, Outcome
 from tests.unit.alerts.told import T0, Kept, alert, ended
 
@@ -314,3 +315,33 @@ def test_threads_that_ended_a_day_ago_are_forgotten():
     assert kept.rows["there"]
     send(one, [alert(workload="api", at_s=T0 + 90_000)], T0 + 90_000)
     assert len(kept.rows["there"]) == 1
+
+
+def test_a_disk_that_takes_nothing_does_not_make_a_page_of_every_look():
+    class Full(Kept):
+        full = True
+
+        def keep(self, destination: str, thread: str, body: str, now_s: float) -> None:
+            if self.full:
+                raise Retryable("no space left on device")
+            super().keep(destination, thread, body, now_s)
+
+    kept, channel = Full(), Heard()
+    one, _ = routed(channel, kept)
+    send(one, [alert()] * 20 + [alert(workload="api")] * 5)
+    assert [who for _, who, _ in channel.said] == ["web", "api"]
+    kept.full = False
+    send(one, [ended(alert(), T0 + 60)], T0 + 60)
+    assert channel.said[-1] == ("resolved", "web", 0)
+    assert len(kept.rows["there"]) == 2
+
+
+def test_a_message_that_cannot_be_made_is_refused_and_the_next_one_is_told(caplog: pytest.LogCaptureFixture):
+    channel = Heard()
+    one, _ = routed(channel)
+    real = channel.tell
+    vars(channel)["tell"] = lambda *_: 1 / 0
+    assert one.send([alert()], T0).outcome is Outcome.REFUSED
+    assert "alert_not_made destination=there" in caplog.text
+    vars(channel)["tell"] = real
+    assert not one.send([alert(workload="api")], T0).idle
