@@ -11,6 +11,8 @@ from typing import Any, Protocol
 from autoscaler.adapters.store import DecisionStore
 from autoscaler.adapters.telemetry import SourceFacts, Telemetry
 from autoscaler.bootstrap.alerts import AlertDesk, Beside
+from autoscaler.bootstrap.anomaly_desk import AnomalyDesk
+from autoscaler.bootstrap.anomaly_making import asked
 from autoscaler.bootstrap.capacities import LearnedCapacityKeeper
 from autoscaler.bootstrap.cold_start import ColdStart
 from autoscaler.bootstrap.engine_state_keeper import EngineStateKeeper
@@ -58,6 +60,7 @@ class Service:
     cold_start: ColdStart | None = None
     capacities: LearnedCapacityKeeper | None = None
     alerts: AlertDesk | None = None
+    anomalies: AnomalyDesk | None = None
     telemetry: Telemetry = field(default_factory=Telemetry)
     last_tick: datetime | None = None
     last_error: str | None = None
@@ -85,6 +88,8 @@ class Service:
                 )
                 self.memory.restored += f"; {words}"
             log.info("engine_state %s", self.memory.restored)
+        if self.anomalies is not None:
+            self.anomalies.begin(self.files.fleet, self.clock.now())
 
     def tick(self) -> Decisions | None:
         """One tick at the clock's now; None when it failed, which is logged and counted and holds nothing up."""
@@ -105,6 +110,8 @@ class Service:
             self._tell(decisions)
             if self._reminders is not None:
                 self._reminders.look(decisions.fleet, decisions.now_s)
+            if self.anomalies is not None:
+                self.anomalies.look(decisions.fleet, now)
             if self.alerts is not None:
                 self.alerts.look(decisions, self._beside())
         except Exception as error:
@@ -168,10 +175,13 @@ class Service:
             "clock": {"skewSeconds": self.skew_s, "ok": not self._alarmed},
             "backfill": None if progress is None else progress.words,
             "recordsDropped": self.store.dropped,
+            "anomalies": None if self.anomalies is None else self.anomalies.health(),
             "engineState": None if self.memory is None else self.memory.health,
         }
 
     def close(self) -> None:
+        if self.anomalies is not None:
+            self.anomalies.close(self.clock.now())
         if self.alerts is not None:
             self.alerts.close()
         self.past.stop()
@@ -187,7 +197,7 @@ class Service:
     def _announce(self) -> None:
         """Files have changed: new sources are taken in and greeted, gone ones let go."""
         sources, fleet = self.files.sources, self.files.fleet
-        self.metrics.serve(sources, fleet.demands)
+        self.metrics.serve(sources, asked(fleet))
         self.telemetry.problems.set(len(self.files.problems))
         for problem in self.files.problems:
             log.error("spec_problem %s", problem)

@@ -11,7 +11,8 @@ from autoscaler.adapters.clock import ReplayClock, SystemClock
 from autoscaler.adapters.sources import Sources
 from autoscaler.adapters.store import DecisionStore
 from autoscaler.adapters.telemetry import Telemetry
-from autoscaler.bootstrap.alert_making import Telling, desk_of, must_be_usable
+from autoscaler.bootstrap.alert_making import Telling, common_labels, desk_of, must_be_usable
+from autoscaler.bootstrap.anomaly_making import anomaly_desk, told_by
 from autoscaler.bootstrap.capacities import LearnedCapacityKeeper, WithNotes
 from autoscaler.bootstrap.cold_start import ColdStart
 from autoscaler.bootstrap.engine_state_keeper import EngineStateKeeper
@@ -101,6 +102,13 @@ def composed(settings: ServiceSettings, files: FleetFiles, outside: Outside) -> 
     made.cold_start = ColdStart.beside(settings.store)
     if settings.beside:  # a single decision is looked at by who asked for it
         made.alerts = desk_of(settings, Telling(made.telemetry, chosen, outside.leads))
+    if settings.anomalies and settings.beside:
+        readers = (sources.beside(sources), sources)
+        made.anomalies = anomaly_desk(settings, history, readers, made.telemetry, lambda: bool(files.servers))
+    if made.anomalies is not None:
+        pipeline.detector = made.anomalies.gate
+        if made.alerts is not None:
+            made.anomalies.tell = told_by(made.alerts, common_labels(settings))
     if settings.state_every_s is not None:
         made.memory = EngineStateKeeper(settings.state_folder, settings.step_s, interval_s=settings.state_every_s)
     try:

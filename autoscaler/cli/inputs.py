@@ -77,6 +77,13 @@ def folder_of(option: str, path: Path) -> None:
     folder(option, path.parent)
 
 
+def switch(option: str, text: str) -> bool:
+    """On or off."""
+    if text not in {"on", "off"}:
+        raise Refused(f"{option} {text!r} is not known; write on or off")
+    return text == "on"
+
+
 def time_zone(option: str, text: str) -> str:
     """The name of an IANA zone."""
     from pydantic_core import PydanticCustomError

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from autoscaler.cli.alert_options import AlertOptions
-from autoscaler.cli.inputs import hurried, moment, seconds, whole_seconds
+from autoscaler.cli.inputs import hurried, moment, seconds, switch, whole_seconds
 from autoscaler.cli.run import News, address, cluster_of, log_to_stderr
 from autoscaler.domain.errors import Refused
 
@@ -40,6 +40,7 @@ class OperatorOptions:
     policies: tuple[Path, ...] = ()
     api: bool = True
     alerts: AlertOptions = field(default_factory=AlertOptions)
+    anomalies: str = "on"
 
 
 def run_operator(options: OperatorOptions) -> None:
@@ -60,6 +61,7 @@ def run_operator(options: OperatorOptions) -> None:
         replay_since=moment("--replay-since", options.replay_since),
         replay_from=moment("--replay-from", options.replay_from), speed=hurried(options.speed, options.replay_from),
         policies=options.policies, site=options.site, alerts=options.alerts.settings,
+        anomalies=switch("--anomalies", options.anomalies),
     )  # fmt: skip
     lease = LeaseSettings.lasting(
         options.lease_namespace or _own_namespace(), options.lease_name,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from autoscaler.cli import alert_options
+from autoscaler.cli import alert_options, options
 
 
 def operator(
@@ -58,6 +58,7 @@ def operator(
     alertmanager_cert_file: alert_options.CertFile = None,
     alertmanager_key_file: alert_options.KeyFile = None,
     notify: alert_options.Notify = None,
+    anomalies: options.Anomalies = "on",
 ) -> None:
     """Decide for the PredictiveAutoscalers of a cluster; of several operators the holder of the Lease writes."""
     from autoscaler.cli.operator import OperatorOptions, run_operator
@@ -71,6 +72,6 @@ def operator(
         namespaces=tuple(namespace or ()), lease_namespace=lease_namespace, lease_name=lease_name or installation,
         lease_duration=lease_duration, identity=identity, store=store, step=step, tick=tick, listen=listen, site=site,
         replay_from=replay_from, replay_since=replay_since, speed=speed,
-        policies=tuple(policies or ()), api=api, alerts=alerts,
+        policies=tuple(policies or ()), api=api, alerts=alerts, anomalies=anomalies,
     )  # fmt: skip
     run_operator(options)

@@ -34,3 +34,6 @@ SpareNodes = Annotated[int | None, typer.Option(help="Empty nodes kept ready (de
 NodeReady = Annotated[str | None, typer.Option(help="Until a new node is there (default: 120s).")]
 Warmup = Annotated[str | None, typer.Option(help="Decided but not scored (default: 7d).")]
 Step = Annotated[str | None, typer.Option(help="Average the demand into steps of this length.")]
+Anomalies = Annotated[
+    str, typer.Option(help="on: anomalies are looked for, and bind; off: scaling works on as if nothing were abnormal.")
+]

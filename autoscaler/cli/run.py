@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autoscaler.cli.alert_options import AlertOptions
-from autoscaler.cli.inputs import hurried, moment, output_kind, seconds, whole_seconds
+from autoscaler.cli.inputs import hurried, moment, output_kind, seconds, switch, whole_seconds
 from autoscaler.domain.errors import Refused
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ class RunOptions:
     policies: tuple[Path, ...] = ()
     site: str | None = None
     alerts: AlertOptions = field(default_factory=AlertOptions)
+    anomalies: str = "on"
 
 
 def run_service(options: RunOptions) -> None:
@@ -61,6 +62,7 @@ def run_service(options: RunOptions) -> None:
         policies=options.policies,
         site=options.site,
         alerts=options.alerts.settings,
+        anomalies=switch("--anomalies", options.anomalies),
     )
     log_to_stderr()
     running = service(settings)

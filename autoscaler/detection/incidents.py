@@ -277,7 +277,7 @@ class IncidentBook:
                     faults=DataFault(int(rows.faults[row, column])),
                 )
             )
-        return tuple(out)
+        return tuple(each for each in out if each.strength > 0) or tuple(out[:1])
 
     def _trails_begin(self, seen: Seen, column: int, rows: Sequence[int], workload: str) -> tuple[Trail, ...]:
         step = seen.found.first_step + column

@@ -21,6 +21,8 @@ DAY_S = 86_400
 KEPT_DAYS = 14
 CLIMB_S = 1800
 """A climb is judged over half an hour: what takes longer, replicas can follow."""
+MOVED, FEW_DAYS, LEAST_DAYS = 1.5, 3, 8
+"""A baseline has moved when the last few days reach so many times what the first few did, of at least so many."""
 HOURS_DAYS = 7
 SLOT_S = 1800
 SLOTS = DAY_S // SLOT_S
@@ -99,6 +101,19 @@ class Usual:
         self._recent = joined[:, -self.climb_steps :].copy()
         self._next = first_step + values.shape[1]
 
+    def moved(self) -> Floats:
+        """[2, row], daily maxima of the first and of the last known days where they differ by MOVED times; else NaN."""
+        days = self._high[:, :-1]
+        known = np.isfinite(days)
+        count = known.sum(axis=1)
+        rank = np.cumsum(known, axis=1)
+        ends = (known & (rank <= FEW_DAYS), known & (rank > count[:, None] - FEW_DAYS))
+        first, last = (_middle(np.where(end, days, np.nan)) for end in ends)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            ratio = np.fmax(last / first, first / last)
+        far = (count >= LEAST_DAYS) & (ratio >= MOVED)
+        return np.where(far, np.stack([first, last]), np.nan)
+
     def arrays(self) -> dict[str, NDArray[Any]]:
         """First axis the row; about 4 kB each."""
         stamp = np.tile(np.array([self._day, self._next], dtype=np.int64), (self.rows, 1))
@@ -170,6 +185,15 @@ def _around(days: NDArray[np.float32], slots: Ints, pick: np.ufunc) -> Floats:
     per_slot = pick.reduce(days, axis=1)
     wide = pick(per_slot, pick(np.roll(per_slot, 1, axis=1), np.roll(per_slot, -1, axis=1)))
     return np.asarray(wide[:, slots], dtype=np.float64)
+
+
+def _middle(values: Floats) -> Floats:
+    """[row], the median of what is known; NaN where nothing is."""
+    ordered = np.sort(values, axis=1)
+    known = np.isfinite(ordered).sum(axis=1)
+    at = np.maximum(known - 1, 0)
+    low, high = (np.take_along_axis(ordered, k[:, None], axis=1)[:, 0] for k in (at // 2, (at + 1) // 2))
+    return np.asarray((low + high) / 2)
 
 
 def _median(days: NDArray[np.floating[Any]], slots: Ints) -> Floats:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from autoscaler.domain.fleet import Fleet
-from autoscaler.domain.series import Codes, DataVerdict, Floats, Ints, Panel, SeriesBatch
+from autoscaler.domain.series import LAST_VALUED, Codes, DataVerdict, Floats, Ints, Panel, SeriesBatch
 from autoscaler.domain.workload import Demand
 from autoscaler.intake.handover import Handover, Piece, Roster
 from autoscaler.ports.history import told
@@ -75,6 +75,18 @@ class History:
         width = self._end - self._first
         values, verdicts = self._values[:, :width], self._verdicts[:, :width]
         return Panel(self.step_s, self._first, values, verdicts, dict(self._notes))
+
+    def take_back(self, row: int, first_step: int, end_step: int, code: DataVerdict) -> None:
+        """What stood there is not to be learned from: without a value, or with it as no more than a lower bound."""
+        low, high = max(first_step, self._first), min(end_step, self._end)
+        if low >= high or row >= self._values.shape[0]:
+            return
+        columns = slice(low - self._first, high - self._first)
+        have = self._verdicts[row, columns]
+        hit = have <= LAST_VALUED
+        self._verdicts[row, columns] = np.where(hit, np.maximum(have, np.uint8(code)), have)
+        if code > LAST_VALUED:
+            self._values[row, columns] = np.where(hit, np.nan, self._values[row, columns])
 
     def _adopt(self, fleet: Fleet, start: int, now_step: int) -> list[int] | None:
         """Re-order to a new fleet, keeping what is known; the rows that are not, or None if no row changed."""

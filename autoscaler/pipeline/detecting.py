@@ -21,7 +21,7 @@ from autoscaler.detection.incidents import IncidentBook, Names, Seen
 from autoscaler.detection.usual import Usual, by_day
 from autoscaler.domain.anomaly import CAUSES, Anomalies, Detector
 from autoscaler.domain.fleet import Fleet
-from autoscaler.domain.incident import News
+from autoscaler.domain.incident import News, short
 from autoscaler.domain.series import Bools, Codes, DataVerdict, Floats, Ints
 from autoscaler.domain.signals import KIND_CODE, Signal, SignalKind
 from autoscaler.domain.verdict import DataFault, Verdicts
@@ -181,6 +181,19 @@ class Explainer:
             out[k] = np.where(on, begun, -1)
             self.since[k] = out[k][:, -1]
         return out
+
+    def baselines(self) -> Mapping[str, str]:
+        """By workload, where what its demand reaches each day has moved far within two weeks (slowly, or for good)."""
+        moved = self.usual.moved()
+        found: dict[str, str] = {}
+        for row in np.flatnonzero(np.isfinite(moved[0]) & (self.watch.demand_row >= 0)).tolist():
+            before, now = float(moved[0, row]), float(moved[1, row])
+            said = (
+                f"{self.watch.names.metrics[row]} reached {short(before)} a day two weeks ago and reaches {short(now)}"
+            )
+            group = self.watch.names.groups[int(self.watch.watched.group[row])]
+            found[group] = f"{said} now; forecasts follow it: exclude those days if they are no demand of yours"
+        return found
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Rows and groups by name, so that another fleet takes over what is still there."""

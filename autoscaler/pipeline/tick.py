@@ -54,13 +54,14 @@ class Pipeline:
         panel = self.history.collect(self.metrics, fleet, step)
         self._relearn_from_older(now)
         delay = self.lag.observe(panel, fleet, step)
+        abnormal = judged(self.detector, panel, fleet, step)  # before it is learned from: what is wrong is taken back
         foresight = foresee(panel, fleet, self.server, step, data_delay_steps=delay)
         status = self.cluster.observe(fleet)
         self.leads.learn(fleet, status.starts)
         remembered = (self.state or LoopState.fresh(fleet, step_s)).for_fleet(fleet, step_s)
         decisions, self.state = decide(
             fleet, foresight.at(0), status, remembered, self.guards, now_s=now.timestamp(),
-            anomalies=judged(self.detector, panel, fleet, step),
+            anomalies=abnormal,
         )  # fmt: skip
         decisions, self.state = counted(decisions, self.state)
         decisions = decisions.noted(self.leads.notes(fleet)).noted(exclusion_notes(fleet, now.timestamp()))

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from autoscaler.domain.anomaly import Cause
 from autoscaler.domain.incident import Incident, Rule
-
-ATTACK_PAUSE = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +39,8 @@ def act_of(incident: Incident, *, scaled: bool = True) -> Act:
     if incident.rule is Rule.LESS_DEMAND:
         words = "Look upstream: at the ingress, at callers, at DNS. It shrinks slowly and only as its rules allow."
     if incident.cause is Cause.SUSPECTED_ATTACK:
-        until = datetime.fromtimestamp(incident.updated_s, UTC) + ATTACK_PAUSE
-        pause = {
-            "direction": "Up", "owner": "on-call", "reason": f"incident {incident.id}",
-            "until": f"{until:%Y-%m-%dT%H:%M:%SZ}",
-        }  # fmt: skip
-        patch = json.dumps({"spec": {"pause": pause}})
-        return Act(words, f"kubectl -n {namespace} patch predictiveautoscaler {name} --type merge -p '{patch}'")
+        where = incident.workloads[0]
+        return Act(words, f"foresail pause {where} --direction Up --for 1h --reason 'incident {incident.id}'")
     if incident.cause in {Cause.CAPACITY, Cause.LATENCY_ERRORS}:
         return Act(words, f"kubectl -n {namespace} rollout history deployment/{name}")
     return Act(words, f"foresail explain {incident.workloads[0]}")

@@ -20,10 +20,10 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-HEAD = "0003"
+HEAD = "0004"
 """Revision that this code writes and reads."""
 
-KNOWN_REVISIONS = ("0001", "0002", HEAD)
+KNOWN_REVISIONS = ("0001", "0002", "0003", HEAD)
 VERSION_TABLE = "alembic_version"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -102,6 +102,27 @@ receipt = Table(
     Column("thread", Text, primary_key=True),
     Column("kept_at", BigInteger, nullable=False),
     Column("body", Text, nullable=False),
+)
+
+# Incidents that detection found; body: JSON, with evidence and the course of the first metrics.
+incident = Table(
+    "incident",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("opened_at", BigInteger, nullable=False),
+    Column("resolved_at", BigInteger),
+    Column("body", Text, nullable=False),
+    Index("incident_opened", "opened_at"),
+)
+
+# What a person said of an incident: apart from it, as another process writes it.
+feedback = Table(
+    "feedback",
+    metadata,
+    Column("incident", Text, primary_key=True),
+    Column("label", Text, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("said_at", BigInteger, nullable=False),
 )
 
 

@@ -82,7 +82,7 @@ def test_bytes_per_workload_day(opened, make):
     assert store.flush()
     size = store.size()
     assert (size.runs, size.ticks, size.workloads) == (4, 4, 2)
-    assert size.bytes_per_workload_day == pytest.approx(4096 * 17, abs=4096 * 4), "two workloads, half a day each"
+    assert size.bytes_per_workload_day == pytest.approx(4096 * 23, abs=4096 * 4), "two workloads, half a day each"
     assert size.bytes >= size.bytes_per_workload_day
 
 

@@ -1,0 +1,279 @@
+"""The detector of a running service: a few milliseconds in each tick, everything that takes longer beside it."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from typing import Final, Protocol
+
+import numpy as np
+
+from autoscaler.bootstrap.anomaly_learning import ENGINE, EXPLAINER, Done, Learned, Learner, Order, part_of
+from autoscaler.detection import fitting
+from autoscaler.detection.contract import Block
+from autoscaler.detection.engine import DAY_S, DetectionEngine
+from autoscaler.detection.incidents import Standing
+from autoscaler.domain.anomaly import CAUSES, Anomalies, Detector
+from autoscaler.domain.fleet import Fleet
+from autoscaler.domain.incident import Incident, News
+from autoscaler.domain.notes import Condition, Note
+from autoscaler.domain.series import Bools, DataVerdict, Floats, Panel
+from autoscaler.domain.verdict import Verdicts
+from autoscaler.domain.workload import Demand
+from autoscaler.pipeline.detecting import Explained, Explainer, Span, Watch
+
+log = logging.getLogger("foresail")
+WAIT_STEPS: Final = 2
+"""A step is looked at when all that was there a step before is in, or so many steps later."""
+MOST_STEPS: Final = 360
+"""More than these are not looked at in a tick: what was missed is then lived through beside it."""
+LOOK_S: Final = 600
+"""History that has grown is lived through again at most so often."""
+GROWN_S: Final = 2 * DAY_S
+LEAST_S: Final = DAY_S
+MOST_NEWS: Final = 1000
+
+TakeBack = Callable[[Span], None]
+
+
+class SignalReader(Protocol):
+    """Signals as they have come in, [signal, step], NaN where nothing has; never waits."""
+
+    def columns(self, signals: tuple[Demand, ...], first_step: int, end_step: int) -> Floats: ...
+
+
+@dataclass(slots=True)
+class AnomalyGate:
+    """Implements ports.AnomalyDetector. Belongs to the thread that ticks.
+
+    take_back: told of what nothing may be learned from. accepted: false pages a week by workload, where feedback moved
+    them. news: of incidents, for whoever tells of them. found, watch: the newest verdicts, for metrics.
+    """
+
+    step_s: int
+    learner: Learner
+    signals: SignalReader | None = None
+    take_back: TakeBack | None = None
+    accepted: Mapping[str, float] = field(default_factory=dict)
+    news: deque[News] = field(default_factory=lambda: deque(maxlen=MOST_NEWS))
+    found: Verdicts | None = None
+    watch: Watch | None = None
+    explainer: Explainer | None = None
+    engine: DetectionEngine | None = None
+    _fleet: Fleet | None = None
+    _told: Mapping[str, float] = field(default_factory=dict)
+    _next: int | None = None
+    _last: Explained | None = None
+    _spans: list[tuple[Span, int]] = field(default_factory=list)
+    _lived_from: int | None = None
+    _fitted_day: int = -1
+    _looked: int = -(1 << 40)
+
+    def judge(self, panel: Panel, fleet: Fleet, first_step: int, origins: int = 1) -> Anomalies:
+        """As the port says, for the present: the newest verdicts hold until there are newer ones."""
+        if fleet is not self._fleet or self.accepted != self._told:
+            self._adopt(fleet)
+        watch, explainer = self.watch, self.explainer
+        if watch is None or explainer is None or not watch.rows:
+            return nothing_known(len(fleet), origins)
+        done = self.learner.taken()
+        if done is not None:
+            self._take(done)
+        self._look(panel, watch, first_step)
+        self._learn(panel, watch, first_step)
+        return replace(self._now(len(fleet), origins), notes=self._notes(explainer))
+
+    @property
+    def open(self) -> list[Incident]:
+        return [] if self.explainer is None else self.explainer.book.open
+
+    def arrays(self) -> Learned:
+        """All that is remembered but incidents; empty before the first fleet."""
+        if self.engine is None or self.explainer is None:
+            return {}
+        engines = {ENGINE + name: array for name, array in self.engine.arrays().items()}
+        return engines | {EXPLAINER + name: array.copy() for name, array in self.explainer.arrays().items()}
+
+    def standing(self) -> tuple[Standing, ...]:
+        return () if self.explainer is None else tuple(self.explainer.book.standing.values())
+
+    def resume(self, fleet: Fleet, arrays: Learned, next_step: int, standing: tuple[Standing, ...]) -> None:
+        """Go on with what another process remembered; ValueError where it does not fit, and then nothing is taken."""
+        self._adopt(fleet)
+        if self.engine is None or self.explainer is None or self.watch is None:
+            return
+        self.engine.restore(part_of(arrays, ENGINE))
+        self.explainer.restore(part_of(arrays, EXPLAINER))
+        self.explainer.book.adopt(self.watch.names, standing)
+        self._next, self._lived_from = next_step, next_step - fitting.HISTORY_S // self.step_s
+
+    @property
+    def next_step(self) -> int | None:
+        return self._next
+
+    def _adopt(self, fleet: Fleet) -> None:
+        """Another fleet, or other budgets: rows that stay keep what is known of them."""
+        watch = Watch.of(fleet, self.accepted)
+        self._fleet, self._told = fleet, dict(self.accepted)
+        old, before = self.watch, (self.engine, self.explainer)
+        self.watch = watch
+        if old is not None and before[1] is not None and _same(old, watch):
+            before[1].watch = watch
+            return
+        if not watch.rows:
+            self.engine = self.explainer = None
+            return
+        self.engine = DetectionEngine(watch.watched, self.step_s)
+        self.explainer = Explainer(watch, self.step_s)
+        self._last = None
+        engine, explainer = before
+        if engine is not None and explainer is not None:
+            self.engine.restore(engine.arrays())
+            self.explainer.restore(explainer.arrays())
+            self.explainer.book.adopt(watch.names, list(explainer.book.standing.values()))
+            if set(watch.watched.keys) - set(old.watched.keys if old is not None else ()):
+                self._lived_from = None  # new rows have a past that was not lived through
+
+    def _values(self, panel: Panel, watch: Watch, first: int, end: int) -> Floats:
+        signals = np.empty((0, 0))
+        if watch.signals:
+            signals = np.full((len(watch.signals), end - first), np.nan)
+            if self.signals is not None:
+                signals = self.signals.columns(watch.signals, first, end)
+        return watch.joined(panel.columns(first, end), signals)
+
+    def _look(self, panel: Panel, watch: Watch, step: int) -> None:
+        """Take in the steps that are complete."""
+        engine, explainer = self.engine, self.explainer
+        if engine is None or explainer is None:
+            return
+        back = step - WAIT_STEPS - 1
+        newest = self._values(panel, watch, back, step)
+        end = back + _complete(~np.isnan(newest))
+        first = self._next
+        if first is None or end - first > MOST_STEPS:
+            first = max(panel.first_step, end - 1) if first is None else end - MOST_STEPS
+            self._lived_from = None
+        if end <= first:
+            self._take_back(step)
+            return
+        values = self._values(panel, watch, first, end)
+        found = engine.observe(Block(self.step_s, first, values))
+        codes = np.zeros(values.shape, dtype=np.uint8)
+        of_demand = watch.demand_row >= 0
+        codes[of_demand] = panel.faults(first, end)[watch.demand_row[of_demand]]
+        self._last, news = explainer.take(found, codes)
+        self.found, self._next = found, end
+        self.news.extend(news)
+        self._spans += [(span, end) for span in self._last.masked()]
+        self._take_back(step)
+
+    def _take_back(self, step: int) -> None:
+        """Of wrong data at once, and again while late samples may overwrite it; of an attack when it is no longer
+        new.
+        """
+        if self.take_back is None or not self._spans:
+            return
+        fleet = self._fleet
+        late = WAIT_STEPS + 30
+        if fleet is not None:
+            late = max(late, int(fleet.max_data_age_s.max(initial=0) // self.step_s) + 5)
+        kept = []
+        for span, found_at in self._spans:
+            attack = span.code == DataVerdict.PARTIAL
+            if not attack or step - span.end >= late // 2:
+                self.take_back(span)
+            if step - found_at < late:
+                kept.append((span, found_at))
+        self._spans = kept
+
+    def _learn(self, panel: Panel, watch: Watch, step: int) -> None:
+        """Ask for what takes longer, when there is a reason to."""
+        if self.learner.busy or self._next is None or step - self._looked < max(1, LOOK_S // self.step_s):
+            return
+        self._looked = step
+        begin = max(panel.first_step, self._next - fitting.HISTORY_S // self.step_s)
+        known = _known_from(panel, begin)
+        day = self._next * self.step_s // DAY_S
+        if known is None or (self._next - known) * self.step_s < LEAST_S:
+            return
+        grown = self._lived_from is None or (self._lived_from - known) * self.step_s >= GROWN_S
+        if grown or day != self._fitted_day:
+            values = self._values(panel, watch, known, self._next)
+            self.learner.start(Order(watch, self.step_s, known, values, lives=grown))
+            self._fitted_day = day
+            if grown:
+                self._lived_from = known
+
+    def _take(self, done: Done) -> None:
+        """What a job has learned; after a life, the steps since then are looked at again."""
+        engine, explainer = self.engine, self.explainer
+        if engine is None or explainer is None:
+            return
+        try:
+            if not done.lives:
+                engine.adopt(done.part(ENGINE))
+                return
+            engine.restore(done.part(ENGINE))
+            explainer.restore(done.part(EXPLAINER))
+            self._next = done.end_step
+        except (ValueError, KeyError) as why:  # of another version, or of rows that are gone
+            log.warning("detection_not_taken_over: %s", why)
+
+    def _now(self, lanes: int, origins: int) -> Anomalies:
+        if self._last is None or self._next is None:
+            return nothing_known(lanes, origins)
+        return self._last.anomalies(lanes, np.full(origins, self._next - 1, dtype=np.int64))
+
+    def _notes(self, explainer: Explainer) -> dict[int, tuple[Note, ...]]:
+        """By lane: which incident it is part of, and where its baseline has moved. Words that stay while nothing is
+        new.
+        """
+        lanes = {name: int(lane) for name, lane in zip(explainer.watch.names.groups, explainer.watch.lane, strict=True)}
+        found: dict[int, tuple[Note, ...]] = {}
+        for one in explainer.book.standing.values():
+            if one.incident.open:
+                said = f"incident {one.incident.id}: {one.incident.why}"
+                for group in one.groups:
+                    found[lanes[group]] = (Note(Condition.ANOMALY, said),)
+        for group, words in explainer.baselines().items():
+            lane = lanes[group]
+            found[lane] = (*found.get(lane, ()), Note(Condition.BASELINE_MOVED, words))
+        return found
+
+
+def nothing_known(lanes: int, origins: int) -> Anomalies:
+    """Nothing is known to be abnormal: there is nothing to judge by yet."""
+    shape = (len(CAUSES), lanes, origins)
+    return Anomalies(Detector.ON, np.zeros(shape), np.full(shape, np.nan))
+
+
+def _same(old: Watch, new: Watch) -> bool:
+    """Whether an engine for the one serves the other: the same rows in the same order at the same budgets."""
+    return (
+        old.watched.keys == new.watched.keys
+        and np.array_equal(old.watched.false_pages_per_week, new.watched.false_pages_per_week)
+        and np.array_equal(old.metrics.kind, new.metrics.kind)
+        and old.names == new.names
+    )
+
+
+def _complete(known: Bools) -> int:
+    """Of the newest steps [row, step], up to which every row is in that was in a step before; the first always
+    counts.
+    """
+    for column, (before, now) in enumerate(pairwise(known.T), start=1):
+        if (before & ~now).any():
+            return column
+    return int(known.shape[1])
+
+
+def _known_from(panel: Panel, begin: int) -> int | None:
+    """The first step from `begin` on at which anything is known, to an hour; None where nothing is."""
+    hour = max(1, 3600 // panel.step_s)
+    values = panel.values[:, max(0, begin - panel.first_step) :: hour]
+    there = np.flatnonzero(np.isfinite(values).any(axis=0))
+    return None if not len(there) else max(begin, panel.first_step) + int(there[0]) * hour
