@@ -135,7 +135,7 @@ class Carrier:
         self._round.outbox.settle(self.notifier.name, batch, lost=lost)
 
     def _repeat(self) -> bool:
-        standing = list(self._round.standing())
+        standing = [one for one in self._round.standing() if one.destination != self.notifier.name]
         size = self.notifier.most_at_once
         for first in range(0, len(standing), size):
             if self._send(standing[first : first + size]).outcome in {Outcome.LATER, Outcome.SHUT}:

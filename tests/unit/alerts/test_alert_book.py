@@ -165,3 +165,13 @@ def test_few_causes_page():
     paging = {cause for cause, habit in HABITS.items() if habit.severity is Severity.CRITICAL}
     assert paging == {Cause.HOLDING_AT_RISK, Cause.FALLBACK_ACTIVE, Cause.LIMIT_BELOW_NEED, Cause.TICKS_FAILING}
     assert set(HABITS) == set(Cause)
+
+
+def test_what_a_destination_lost_is_told_there_too_its_failing_is_not() -> None:
+    book, labels = AlertBook(), (("destination", "x"),)
+    lost, failing = Sighting(Cause.NOTIFICATIONS_DROPPED, labels, "7"), Sighting(Cause.NOTIFIER_FAILING, labels, "401")
+    begun = run(book, [lost, failing], T0, 600)
+    assert {a.name: a.destination for a in begun} == {
+        "ForesailNotificationsDropped": "",
+        "ForesailNotifierFailing": "x",
+    }

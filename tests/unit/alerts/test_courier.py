@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -231,3 +232,13 @@ def test_a_notifier_that_raises_does_not_end_its_thread(bring, caplog, monkeypat
     courier.hand([alert("a")])
     until(lambda: x.taken == ["a+"], lambda: x.sent)
     assert "alert_carrier_failed" in caplog.text
+
+
+def test_A05_a_destination_hears_of_its_own_failing_neither_by_its_queue_nor_by_what_is_repeated(bring: Any) -> None:
+    x, y = Told("x", repeat_s=0.03), Told("y", repeat_s=0.03)
+    courier = bring(x, y)
+    about_x = replace(alert("about-x"), destination="x")
+    courier.standing = (about_x, alert("a"))
+    courier.hand([about_x, alert("a")])
+    until(lambda: y.taken.count("about-x+") > 2 and x.taken.count("a+") > 2, lambda: (x.sent, y.sent))
+    assert "about-x+" not in x.taken
