@@ -163,7 +163,7 @@ class DetectionEngine:
         """The groups' verdicts, and [row, step], whether its group's page is on."""
         rows, first = self._rows, self._grouping.first
         combined, top = self._grouping.combined(surprise)
-        tail = paging.Tail(rows["edge"][first], rows["ready"][first])
+        tail = paging.Tail(rows["edge"][first], rows["ready"][first], self._grouping.several)
         rate = tail.rate(combined)
         alarm = rate <= self.watched.false_pages_per_week[:, None]
         quiet = paging.QUIET_S // self.step_s
@@ -195,7 +195,7 @@ class DetectionEngine:
         """What the next steps need of these. While a page is on, scores and surprises count up to its threshold."""
         rows, first = self._rows, self._grouping.first
         budget = self.watched.false_pages_per_week
-        tail = paging.Tail(rows["edge"][first], rows["ready"][first])
+        tail = paging.Tail(rows["edge"][first], rows["ready"][first], self._grouping.several)
         most = tail.surprise_at(budget)
         limit = calibration.score_at(rows["table"], most[self.watched.group])
         clipped = np.where(paging_rows[:, None, :], np.minimum(scores, limit[:, :, None]), scores)

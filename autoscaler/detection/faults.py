@@ -2,7 +2,7 @@
 
 GAP: nothing known for a quarter of an hour and three steps, and twice as long as ever before.
 STUCK: the same value, not zero, for half an hour and six steps, and three times as long as ever before (M24).
-UNIT_CHANGE: twice in a row at a ratio to the recent level that is one between units in use (M25); until it comes back.
+UNIT_CHANGE: twice in a row at a ratio to the recent level, or the last usual value, as between units in use (M25).
 COUNTER_RESET: a series that had only ever grown falls below half of what it was.
 DUPLICATED: the last 21 steps are those of another series, to the last bit, for the first time.
 LEVEL_SHIFT: the mean of 24 steps, and of the last 6, stands off yesterday's by more than days ever differ.
@@ -30,8 +30,8 @@ ALIKE_CHANGES: Final = 8
 """Changes among the last 21 steps without which two series are alike by being idle."""
 SHIFT: Final = 1.5
 """Scales that a level moves at least; more where days differ more."""
-RHYTHM, LOST = 0.6, 0.1
-"""Correlation with the day before that a season has, and below which it is gone."""
+RHYTHM, LOST = 0.6, 0.25
+"""Correlation with the day before that a season has, and the share of what it is usually below which it is gone."""
 State = dict[str, NDArray[Any]]
 MOMENTS: Final = 6
 _SHIFT_BITS, _WINDOW = 3, 21
@@ -59,7 +59,13 @@ def empty(rows: int) -> State:
     unknown: Floats = np.full(rows, np.nan)
     counts = ("known", "gap", "longest_gap", "run", "longest_run", "falls", "rises", "hash", "changes", "lone", "twin")
     found: State = {name: nothing.copy() for name in (*counts, "off", "near", "shifted", "broken")}
-    found |= {"last": unknown.copy(), "level": unknown.copy(), "usual_rhythm": np.zeros(rows)}
+    found |= {
+        "last": unknown.copy(),
+        "level": unknown.copy(),
+        "normal": unknown.copy(),
+        "usual_rhythm": np.zeros(rows),
+        "usual_size": np.zeros(rows),
+    }
     found["rhythm"] = np.zeros((rows, MOMENTS))
     return found
 
@@ -120,8 +126,9 @@ class _Rules:
         level, positive = np.exp(state["level"]), known & (value > 0)
         ratio = np.maximum(value / level, level / value)
         near = np.zeros(len(value), dtype=np.bool_)
-        for factor in FACTORS:
-            near |= np.abs(np.log(ratio / factor)) < np.log1p(SLACK)
+        for log_ratio in (np.abs(np.log(value) - state["level"]), np.abs(np.log(value) - state["normal"])):
+            for factor in FACTORS:
+                near |= np.abs(log_ratio - np.log(factor)) < np.log1p(SLACK)
         lasting = (state["off"] > 0) & (ratio > min(FACTORS) ** 0.5)
         near = judged & positive & (near | lasting)
         state["near"] = np.where(near, state["near"] + 1, np.where(positive, 0, state["near"]))
@@ -130,9 +137,10 @@ class _Rules:
         accepted = state["off"] > self.day
         learn = positive & (~near | accepted)
         fresh = np.isnan(state["level"]) | accepted
-        gain = 1 - 0.5 ** (1 / 15)
+        gain = 1 - 0.5 ** (1 / 3)
         moved = np.where(fresh, np.log(value), state["level"] + gain * (np.log(value) - state["level"]))
         state["level"] = np.where(learn, moved, state["level"])
+        state["normal"] = np.where(learn, np.log(value), state["normal"])
         state["off"], state["near"] = np.where(accepted, 0, state["off"]), np.where(accepted, 0, state["near"])
         return (off & ~accepted).astype(np.int64)
 
@@ -181,11 +189,11 @@ class _Rules:
         var_b = (1 - gain) * (m[:, 3] + gain * db * db)
         both = (1 - gain) * (m[:, 4] + gain * da * db)
         state["rhythm"] = np.stack([mean_a, mean_b, var_a, var_b, both, count], axis=1)
-        now = both / np.sqrt(np.maximum(var_a * var_b, 1e-12))
-        usual = state["usual_rhythm"]
-        ready = count >= 2 * self.day
-        broken = ready & (usual >= RHYTHM) & (now < LOST)
+        now = np.sqrt(var_a * var_b)
+        usual, size = state["usual_rhythm"], state["usual_size"]
+        broken = (count >= 2 * self.day) & (usual >= RHYTHM * size) & (both < LOST * usual)
         state["broken"] = np.where(broken, state["broken"] + 1, 0)
         slow = np.where(known & (count >= self.day), np.maximum(1 / (7 * self.day), 1 / np.maximum(count, 1)), 0.0)
-        state["usual_rhythm"] = np.where(count == self.day, now, usual + slow * (now - usual))
+        state["usual_rhythm"] = np.where(count == self.day, both, usual + slow * (both - usual))
+        state["usual_size"] = np.where(count == self.day, now, size + slow * (now - size))
         return (broken & (state["broken"] < self.day)).astype(np.int64)

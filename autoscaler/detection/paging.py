@@ -28,17 +28,22 @@ FIRST: Final = 3 * 4
 USUAL_EDGE: Final = 0.85
 """Where the edge lies in a fleet of which nothing is known, and where CURVE was measured."""
 CURVE: Final = ((0.0, 20.0), (0.5, 3.0), (1.0, 0.8), (1.5, 0.31), (2.0, 0.165), (2.5, 0.085), (3.0, 0.055), (5.0, 0.02))
-"""(surprise, false pages a week), measured on recordings with labels: docs/benchmarks/anomalies.md."""
+"""(surprise, false pages a week) of a single series, measured on labelled recordings: docs/benchmarks/anomalies.md."""
+CURVE_SEVERAL: Final = (
+    (0.0, 20.0), (0.5, 4.4), (0.85, 2.0), (1.1, 0.9), (1.5, 0.45), (1.85, 0.15), (2.3, 0.05), (3.0, 0.015),
+)  # fmt: skip
+"""Of several series: the mean of three reaches high values less often."""
 WEIGHT: Final = 56.0
 """Quarters that USUAL_EDGE counts for against the pool."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tail:
-    """All [group]. edge: surprise that ABOVE of the quarters exceed. ready: enough was seen to page."""
+    """All [group]. edge: surprise that ABOVE of the quarters exceed. ready: enough was seen. several: series."""
 
     edge: Floats
     ready: Bools
+    several: Bools
 
     @staticmethod
     def of(maxima: NDArray[np.float32], several: Bools) -> Tail:
@@ -51,31 +56,35 @@ class Tail:
             if len(pool):
                 own = float(pool[math.ceil((1 - ABOVE) * (len(pool) - 1))])
                 edge[kind] = (len(pool) * own + WEIGHT * USUAL_EDGE) / (len(pool) + WEIGHT)
-        return Tail(edge, seen >= FIRST)
+        return Tail(edge, seen >= FIRST, several)
 
     def rate(self, surprise: Floats) -> Floats:
         """[group, step], false pages a week of a page at this surprise; inf where it cannot be said."""
-        at, ln_rate = _curve()
         moved = surprise - (self.edge - USUAL_EDGE)[:, None]
-        slope = (ln_rate[-1] - ln_rate[-2]) / (at[-1] - at[-2])
-        beyond = np.maximum(moved - at[-1], 0.0)
-        found = np.exp(np.interp(moved, at, ln_rate) + slope * np.nan_to_num(beyond))
+        found = np.empty_like(surprise)
+        for kind, curve in self._kinds():
+            found[kind] = np.exp(_along(curve[:, 0], np.log(curve[:, 1]), moved[kind]))
         found[np.isnan(surprise) | ~self.ready[:, None]] = np.inf
         return found
 
     def surprise_at(self, rate: Floats) -> Floats:
         """[group], the surprise at which false pages come `rate` [group] times a week; inf for never."""
-        at, ln_rate = _curve()
-        slope = (at[-1] - at[-2]) / (ln_rate[-1] - ln_rate[-2])
         with np.errstate(divide="ignore"):
-            asked = np.log(rate)
-        beyond = np.minimum(asked - ln_rate[-1], 0.0)
-        return np.interp(-asked, -ln_rate, at) + slope * beyond + self.edge - USUAL_EDGE
+            rarity = -np.log(rate)
+        found = np.empty_like(rate)
+        for kind, curve in self._kinds():
+            found[kind] = _along(-np.log(curve[:, 1]), curve[:, 0], rarity[kind])
+        return found + self.edge - USUAL_EDGE
+
+    def _kinds(self) -> tuple[tuple[Bools, Floats], ...]:
+        return (self.several, np.array(CURVE_SEVERAL)), (~self.several, np.array(CURVE))
 
 
-def _curve() -> tuple[Floats, Floats]:
-    table = np.array(CURVE)
-    return table[:, 0], np.log(table[:, 1])
+def _along(x: Floats, y: Floats, at: Floats) -> Floats:
+    """What y is at `at` along the line through (x, y), x rising; beyond its end it goes straight on."""
+    beyond = np.fmax(at - x[-1], 0.0)
+    slope = (y[-1] - y[-2]) / (x[-1] - x[-2])
+    return np.interp(np.minimum(at, x[-1]), x, y) + slope * beyond
 
 
 def events(alarm: Bools, last: Ints, first_step: int, quiet: int) -> tuple[Bools, Bools, Ints]:
@@ -87,4 +96,4 @@ def events(alarm: Bools, last: Ints, first_step: int, quiet: int) -> tuple[Bools
     at = np.maximum.accumulate(np.where(alarm, steps, last[:, None]), axis=1)
     before = np.concatenate([last[:, None], at[:, :-1]], axis=1) if alarm.shape[1] else at
     page = alarm & (steps - before > quiet)
-    return steps - at <= quiet, page, at[:, -1] if alarm.shape[1] else last
+    return steps - at < quiet, page, at[:, -1] if alarm.shape[1] else last
