@@ -4,6 +4,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from autoscaler.adapters.alerting.channel import Told
 from autoscaler.adapters.alerting.message import Act
@@ -345,3 +347,54 @@ def test_a_message_that_cannot_be_made_is_refused_and_the_next_one_is_told(caplo
     assert "alert_not_made destination=there" in caplog.text
     vars(channel)["tell"] = real
     assert not one.send([alert(workload="api")], T0).idle
+
+
+ACTS = st.lists(
+    st.tuples(st.sampled_from(("begin", "end", "away", "shut", "back", "restart", "look")), st.integers(0, 3)),
+    max_size=40,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(acts=ACTS, by=st.sampled_from(GroupBy))
+def test_a03_a09_whatever_fails_between_in_the_end_it_knows_what_is_open_and_was_told_in_order(acts, by):
+    """An outbox that sends in order and stops at what fails, looks at all that stands, and kills, in any order."""
+    kept, channel = Kept(), Heard()
+    one, _ = routed(channel, kept, group_by=by, limit=Limit(1000, 600.0))
+    open_ones: dict[int, Any] = {}
+    ended_ones: list[Any] = []
+    queue: list[Any] = []
+    now_s = T0
+
+    def carry() -> bool:
+        while queue:
+            if one.send(queue[:1], now_s).outcome in {Outcome.LATER, Outcome.SHUT}:
+                return False
+            queue.pop(0)
+        return True
+
+    for act, number in [*acts, ("back", 0), ("look", 0)]:
+        now_s += 30.0
+        if act == "begin" and number not in open_ones:
+            open_ones[number] = alert(workload=f"w{number}", at_s=now_s)
+            queue.append(open_ones[number])
+        elif act == "end" and number in open_ones:
+            ended_ones.append(ended(open_ones.pop(number), now_s))
+            queue.append(ended_ones[-1])
+        elif act in {"away", "shut"}:
+            channel.answer = Delivery(Outcome.LATER if act == "away" else Outcome.SHUT, "no")
+        elif act == "back":
+            channel.answer = TAKEN
+        elif act == "restart":
+            one, _ = routed(channel, kept, group_by=by, limit=Limit(1000, 600.0))
+        if carry():
+            standing = [a for a in ended_ones if a.resolved_s > now_s - 900]
+            for each in [*standing, *open_ones.values()]:
+                if one.send([each], now_s).outcome in {Outcome.LATER, Outcome.SHUT}:
+                    break
+    known: dict[str, bool] = {}
+    for message in channel.messages:
+        key = message.alert.key
+        assert (message.act is Act.BEGIN) is not known.get(key, False), "begin and end take turns"
+        known[key] = message.act is Act.BEGIN
+    assert {key for key, lasts in known.items() if lasts} == {a.key for a in open_ones.values()}
