@@ -9,6 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+
+from autoscaler.adapters.prometheus import together as batching
+from autoscaler.adapters.prometheus.client import PrometheusClient
+from autoscaler.adapters.prometheus.reader import PrometheusReader
+from autoscaler.adapters.prometheus.settings import PrometheusSettings
+from autoscaler.domain.workload import Demand
 from tests.bench.operator.measure import (
     AuditTail,
     Ticks,
@@ -22,10 +29,11 @@ from tests.bench.operator.measure import (
     share,
     waited_s,
 )
-from tests.bench.operator.world import PER_REPLICA, World, condition, name_of, world
+from tests.bench.operator.world import PER_REPLICA, World, condition, demand_history, name_of, world
 from tests.real.faultproxy import PASS, FaultProxy, latency
 from tests.real.keda import Keda, scaled_object
 from tests.real.operating import USERS, Operators
+from tests.real.prometheus import Prometheus, Settings
 
 TICK_S: Final = 15.0
 Row = dict[str, Any]
@@ -209,6 +217,36 @@ def keda(bench: Bench, folder: Path, count: int, namespaces: int, seconds: float
             )  # fmt: skip
         finally:
             rival.stop()
+
+
+def together(bench: Bench, folder: Path, count: int) -> None:
+    """One load of all demands from a real Prometheus: many queries in a request, and each in its own."""
+    server = Prometheus(folder / "together", Settings())
+    server.load(demand_history(count, time.time()))
+    server.start()
+    demands = [Demand("load", "prod", f'sum(load{{app="{name_of(i)}"}})', float(PER_REPLICA)) for i in range(count)]
+    settings = PrometheusSettings("prod", server.url, timeout_s=30.0, stale_after_s=300.0)
+    try:
+        for run, most in (("together", batching.MOST_QUERIES), ("each alone", 1)):
+            batching.MOST_QUERIES = most
+            reader = PrometheusReader(settings, PrometheusClient(settings))
+            found: list[Row] = []
+            for _ in range(4):
+                step = int(time.time()) // 60
+                asked, before = queries(server), cpu_s(server.server.pid)
+                mine, began = time.process_time(), time.monotonic()
+                batch = reader.load(demands, step - 5, step, 60)
+                found.append({
+                    "requests": sum(apart(queries(server), asked).values()), "wall, s": time.monotonic() - began,
+                    "CPU here, s": time.process_time() - mine,
+                    "CPU of Prometheus, s": cpu_s(server.server.pid) - before,
+                    "answered": int((batch.verdicts[:, -1] == 0).sum()),
+                })  # fmt: skip
+            reader.close()
+            calm = {k: round(float(np.median([row[k] for row in found[1:]])), 2) for k in found[0]}
+            bench.keep(f"queries {run}", objects=count, **calm)
+    finally:
+        server.stop()
 
 
 def fleet(bench: Bench, folder: Path, count: int, namespaces: int, seconds: float) -> None:
