@@ -18,7 +18,7 @@ from autoscaler.detection import calibration, faults, fitting, memory, paging, s
 from autoscaler.detection.contract import Arrays, Block, Detector, Watched
 from autoscaler.detection.grouping import Grouping
 from autoscaler.domain.series import Bools, Codes, Floats
-from autoscaler.domain.verdict import GroupVerdicts, RowVerdicts, Verdicts
+from autoscaler.domain.verdict import MOST_SURPRISE, GroupVerdicts, RowVerdicts, Verdicts
 
 DAY_S: Final = 86400
 LONGEST_S: Final = 35 * DAY_S
@@ -192,12 +192,16 @@ class DetectionEngine:
     def _keep(
         self, block: Block, both: NDArray[np.float32], scores: Floats, groups: GroupVerdicts, paging_rows: Bools
     ) -> None:
-        """What the next steps need of these. While a page is on, scores and surprises count up to its threshold."""
+        """What the next steps need of these.
+
+        While a page is on, surprises count up to its threshold; the single scores behind them, of which only the mean
+        has to reach it, up to MOST_SURPRISE.
+        """
         rows, first = self._rows, self._grouping.first
         budget = self.watched.false_pages_per_week
         tail = paging.Tail(rows["edge"][first], rows["ready"][first], self._grouping.several)
         most = tail.surprise_at(budget)
-        limit = calibration.score_at(rows["table"], most[self.watched.group])
+        limit = calibration.score_at(rows["table"], np.maximum(most, MOST_SURPRISE)[self.watched.group])
         clipped = np.where(paging_rows[:, None, :], np.minimum(scores, limit[:, :, None]), scores)
         stretches = calibration.Stretches(calibration.stretch_steps(self.step_s), calibration.SLOTS)
         stretches.put(rows["ring"], clipped, block.first_step)
