@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from autoscaler.domain.alert import Alert, Severity, labels_of
@@ -47,14 +47,26 @@ class IncidentAlerts:
         self._alerts |= {one.id: self._alert(one) for one in opened}
 
     def of(self, news: Sequence[News], now_s: float) -> list[Alert]:
-        changed = []
+        changed: list[Alert] = []
         for each in news:
-            alert = self._alert(each.incident)
-            before = self._alerts.get(each.incident.id)
-            if each.happening is Happening.UPDATED and before is not None and before.firing and before == alert:
-                continue
-            self._alerts[each.incident.id] = alert
+            one = each.incident
+            alert, before = self._alert(one), self._alerts.get(one.id)
+            former: Alert | None = None
+            if before is not None and before.firing:
+                if one.resolved_s is not None:
+                    alert = before.resolved(one.resolved_s)
+                elif before.key == alert.key:
+                    alert = replace(alert, starts_s=before.starts_s)
+                else:  # another severity is another alert: whoever heard of the former one hears of its end
+                    alert, former = replace(alert, starts_s=now_s), before.resolved(now_s)
+                if each.happening is Happening.UPDATED and before == alert:
+                    continue
+            self._alerts.pop(f"{one.id} {alert.key}", None)
+            self._alerts[one.id] = alert
             changed.append(alert)
+            if former is not None:
+                self._alerts[f"{one.id} {former.key}"] = former
+                changed.append(former)
         over = now_s - RESOLVED_S
         self._alerts = {k: a for k, a in self._alerts.items() if a.firing or (a.resolved_s or 0.0) >= over}
         return changed

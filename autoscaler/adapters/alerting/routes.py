@@ -16,7 +16,7 @@ from typing import Final
 from autoscaler.adapters.alerting.channel import NOTHING_TO_DO, Channel, Thread
 from autoscaler.adapters.alerting.message import Act, Message, Words, told_of
 from autoscaler.adapters.alerting.routes_health import Health, Shut
-from autoscaler.adapters.alerting.routes_thread import MOST_HELD, REOPEN_S, ThreadState, fresh, packed, unpacked
+from autoscaler.adapters.alerting.routes_thread import MOST_HELD, REOPEN_S, Mark, ThreadState, fresh, packed, unpacked
 from autoscaler.domain.alert import Alert, Severity, labels_of
 from autoscaler.domain.alert_route import HELD, GroupBy, Limit, Routing, group_of, stable_id
 from autoscaler.domain.alert_text import MOST_DESCRIPTION, MOST_SUMMARY, plain
@@ -98,7 +98,7 @@ class Routed:
         group = group_of(alert, self.habits.group_by)
         thread = threads.get(group)
         mark = None if thread is None else thread.marks.get(alert.key)
-        same = mark is not None and mark.starts_s == alert.starts_s
+        same = mark is not None and _same(mark, alert)
         if not alert.firing:
             if same and thread is not None and mark is not None and not mark.refused:
                 return self._end(alert, group, thread, now_s)
@@ -278,6 +278,17 @@ class Routed:
             self._known[group] = thread
         else:
             self._unkept.discard(group)
+
+
+def _same(mark: Mark, alert: Alert) -> bool:
+    """Whether it is the one that was told. One that lasts is taken up by a start that goes further back, as after a
+    restart, and ended by every end that comes after its own start.
+    """
+    if mark.starts_s == alert.starts_s or not mark.lasts:
+        return mark.starts_s == alert.starts_s
+    if alert.resolved_s is None:
+        return alert.starts_s < mark.starts_s
+    return alert.resolved_s > mark.starts_s
 
 
 def _held_group(severity: Severity) -> str:
