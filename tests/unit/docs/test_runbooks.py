@@ -16,6 +16,7 @@ import yaml
 from prometheus_client import generate_latest
 
 from autoscaler.adapters.operator_metrics import OperatorMetrics
+from autoscaler.bootstrap.anomaly_alerts import NAME as INCIDENT
 from autoscaler.bootstrap.service import service
 from autoscaler.bootstrap.settings import ServiceSettings
 from autoscaler.cli.app import app
@@ -31,7 +32,7 @@ RULES: list[dict[str, Any]] = [
     for group in yaml.safe_load((ROOT / "charts/foresail/files/rules/foresail.rules.yaml").read_text())["groups"]
     for rule in group["rules"]
 ]
-NAMES = sorted({rule["alert"] for rule in RULES} | {cause.alert for cause in Cause} | {HELD})
+NAMES = sorted({rule["alert"] for rule in RULES} | {cause.alert for cause in Cause} | {HELD, INCIDENT})
 OUTSIDE = {"kubectl", "amtool", "curl", "promtool", "helm"}
 MADE = runpy.run_path(str(ROOT / "tests" / "unit" / "bootstrap" / "conftest.py"))
 estate, source, workload = MADE["estate"], MADE["source"], MADE["workload"]
