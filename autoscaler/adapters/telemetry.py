@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import numpy as np
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -19,6 +20,7 @@ from autoscaler.domain.reasons import Reason
 from autoscaler.domain.series import DataVerdict
 from autoscaler.domain.workload import WorkloadRef
 
+T = TypeVar("T")
 WORKLOAD = ("namespace", "name")
 LEAD_PARTS = ("data_delay", "tick", "actuation", "provisioning", "ready", "warmup")
 
@@ -41,6 +43,7 @@ class Telemetry:
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         self.registry = r = registry or CollectorRegistry()
+        self._kinds: dict[Any, Any] = {}
         self._seen: set[WorkloadRef] = set()
         self._peaks: set[tuple[str, str, str, str]] = set()
         self.ticks = Counter("foresail_ticks", "Ticks by result: ok, failed, skipped.", ("result",), registry=r)
@@ -120,6 +123,13 @@ class Telemetry:
             (*WORKLOAD, "demand", "level"),
             registry=r,
         )
+
+    def kin(self, kind: Callable[[CollectorRegistry], T]) -> T:
+        """The metrics of a kind, in this registry; made once, so that a service that begins anew goes on with them."""
+        if kind not in self._kinds:
+            self._kinds[kind] = kind(self.registry)
+        made: T = self._kinds[kind]
+        return made
 
     def observe(self, decisions: Decisions) -> None:
         """Render one tick; what is unknown is removed, not set to zero."""

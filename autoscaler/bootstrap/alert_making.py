@@ -33,7 +33,7 @@ class Telling:
 
 def desk_of(settings: ServiceSettings, telling: Telling) -> AlertDesk:
     """A desk that has not begun. Without destinations alerts are recorded and counted all the same."""
-    metrics = AlertMetrics(telling.telemetry.registry)
+    metrics = telling.telemetry.kin(AlertMetrics)
     notifiers: Sequence[Notifier] = [
         *alertmanagers(settings.alerts), *routed(settings.alerts.notify, settings.store, metrics.held)
     ]  # fmt: skip

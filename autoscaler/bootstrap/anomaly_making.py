@@ -52,7 +52,7 @@ def anomaly_desk(
 
     gate = AnomalyGate(step_s, Learner(folder.with_name(f"{folder.name}-learning")), signals, take_back)
     state = AnomalyStateKeeper(folder, step_s) if settings.state_every_s is not None else None
-    return AnomalyDesk(gate, StoredIncidents(settings.store), AnomalyMetrics(telemetry.registry), state, signals)
+    return AnomalyDesk(gate, StoredIncidents(settings.store), telemetry.kin(AnomalyMetrics), state, signals)
 
 
 def detection_folder(store: Path) -> Path:

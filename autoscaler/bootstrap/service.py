@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import numpy as np
@@ -76,13 +77,22 @@ class Outside:
 
 
 def composed(settings: ServiceSettings, files: FleetFiles, outside: Outside) -> Service:
-    """A service over a fleet that was read, ready for its first tick."""
+    """A service over a fleet that was read, ready for its first tick. One that fails to begin leaves nothing open."""
     must_be_usable(settings)
+    with ExitStack() as undone:
+        made = _made(settings, files, outside, undone)
+        made.begin()
+        undone.pop_all()
+    return made
+
+
+def _made(settings: ServiceSettings, files: FleetFiles, outside: Outside, undone: ExitStack) -> Service:
     chosen = outside.clock or _clock(settings)
     sources = LiveSources(outside.opener or _opener(settings), Sources, settings.deadline_s)
     judged = Judged(sources, Suspicions(sources))
     history = History(settings.step_s, settings.history_days * DAY_S // settings.step_s)
     store = DecisionStore.open(settings.store, tick_s=settings.tick_s)
+    undone.callback(store.close)
     cluster: Cluster = LiveTwin(chosen, Collected(history, files), settings.step_s)
     caretaker = None
     real = outside.cluster(settings, chosen, {ref.namespace for ref in store.workloads()})
@@ -96,6 +106,8 @@ def composed(settings: ServiceSettings, files: FleetFiles, outside: Outside) -> 
     past = Past(history, sources.beside(judged), settings.demand_store, settings.backfill)
     past.suspicions = judged.suspicions
     made = Service(settings, chosen, files, sources, past, pipeline, store, caretaker=caretaker)
+    undone.pop_all()  # the service closes what it was given
+    undone.callback(made.close)
     if outside.telemetry is not None:
         made.telemetry = outside.telemetry
     made.capacities = capacities
@@ -111,11 +123,6 @@ def composed(settings: ServiceSettings, files: FleetFiles, outside: Outside) -> 
             made.anomalies.tell = told_by(made.alerts, common_labels(settings))
     if settings.state_every_s is not None:
         made.memory = EngineStateKeeper(settings.state_folder, settings.step_s, interval_s=settings.state_every_s)
-    try:
-        made.begin()
-    except BaseException:
-        made.close()
-        raise
     return made
 
 

@@ -15,7 +15,7 @@ class Broken:
 
 
 def _operator(tick: Any) -> Operator:
-    kinds = [SimpleNamespace(path="pas", fault=None, silent_s=0.0, alive=True, objects=list)]
+    kinds = [SimpleNamespace(path="pas", fault=None, silent_s=0.0, alive=True, count=0)]
     service = SimpleNamespace(tick=tick, last_tick=1, health=lambda: {"ok": True, "workloads": 1})
     elector = SimpleNamespace(
         leads=True, alive=True, terms=1, term=1, holder="me", fault=None, start=lambda: None, stop=lambda: None
