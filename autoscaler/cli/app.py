@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from autoscaler.cli.anomalies_app import anomalies_app
 from autoscaler.cli.capacity_app import capacity
 from autoscaler.cli.crds_app import crds
 from autoscaler.cli.import_app import import_app
@@ -35,6 +36,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(models_app)
+app.add_typer(anomalies_app)
 app.add_typer(notify_app)
 app.add_typer(policy, name="policy")
 app.add_typer(import_app, name="import")

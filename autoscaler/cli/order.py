@@ -9,7 +9,7 @@ from typer.core import TyperGroup
 
 ORDER: Final = (
     "demo", "advise", "report", "simulate", "doctor",
-    "run", "operator", "once", "get", "explain", "history", "export", "pause", "resume", "release",
+    "run", "operator", "once", "get", "explain", "history", "anomalies", "export", "pause", "resume", "release",
     "policy", "import", "crds", "notify",
     "capacity", "outlook", "backtest", "train", "models",
 )  # fmt: skip

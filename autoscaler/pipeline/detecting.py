@@ -35,6 +35,38 @@ TAKEN_BACK = (
 """What the intake has taken back, an engine sees as unknown; it is told all the same."""
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One metric that is watched. sized: replicas are sized by it."""
+
+    name: str
+    source: str
+    query: str
+    kind: SignalKind
+    sized: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Metrics that are judged together, those that are sized by first. pages: false ones a week that are accepted."""
+
+    name: str
+    pages: float
+    asked: tuple[Asked, ...]
+
+
+def _group_of(load: Workload, accepted: Mapping[str, float]) -> Group:
+    name = str(load.ref)
+    demands = [Asked(d.name, d.source, d.query, SignalKind.DEMAND, sized=True) for d in load.demands]
+    signals = [Asked(s.name, s.source, s.query, s.kind) for s in load.signals]
+    return Group(name, accepted.get(name, load.watching.false_pages_per_week), (*demands, *signals))
+
+
+def key_of(group: str, asked: Asked) -> str:
+    """Stable identity of a row, as Fleet.row_keys gives that of a demand; another query is another row."""
+    return f"{group}/{asked.name}={asked.source}:{asked.query}"
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Watch:
     """The rows that are watched of a fleet: of each lane that is, its demands and then its signals.
@@ -54,48 +86,40 @@ class Watch:
     @staticmethod
     def of(fleet: Fleet, accepted: Mapping[str, float] | None = None) -> Watch:
         """accepted: false pages a week by workload, where feedback has moved them from what is written."""
-        keys: list[str] = []
-        names: list[str] = []
-        groups: list[str] = []
-        asked: list[tuple[str, str]] = []
+        lanes = [lane for lane, load in enumerate(fleet.workloads) if load.watching.on]
+        groups = [_group_of(fleet.workloads[lane], accepted or {}) for lane in lanes]
+        first = [int(fleet.row_start[lane]) for lane in lanes]
+        return Watch._of(groups, lanes, first)
+
+    @staticmethod
+    def of_groups(groups: Sequence[Group]) -> Watch:
+        """Of queries without any workload: every metric is a signal, those of kind Demand too."""
+        return Watch._of(groups, list(range(len(groups))), None)
+
+    @staticmethod
+    def _of(groups: Sequence[Group], lanes: Sequence[int], first_rows: Sequence[int] | None) -> Watch:
+        asked = [a for group in groups for a in group.asked]
+        keys = [key_of(group.name, a) for group in groups for a in group.asked]
+        counts = [len(group.asked) for group in groups]
         signals: list[Demand] = []
-        pages: list[float] = []
-        kinds, lanes, demand_row, signal_row, starts = ([0] * 0 for _ in range(5))
-        row_keys = fleet.row_keys()
-        for lane, load in enumerate(fleet.workloads):
-            if not load.watching.on:
-                continue
-            starts.append(len(keys))
-            lanes.append(lane)
-            groups.append(str(load.ref))
-            pages.append((accepted or {}).get(str(load.ref), load.watching.false_pages_per_week))
-            first = int(fleet.row_start[lane])
-            for k, demand in enumerate(load.demands):
-                keys.append(row_keys[first + k])
-                kinds.append(KIND_CODE[SignalKind.DEMAND])
-                names.append(demand.name)
-                asked.append((demand.source, demand.query))
-                demand_row.append(first + k)
-                signal_row.append(-1)
-            for signal in load.signals:
-                keys.append(signal_key(load, signal))
-                kinds.append(KIND_CODE[signal.kind])
-                names.append(signal.name)
-                asked.append((signal.source, signal.query))
-                demand_row.append(-1)
-                signal_row.append(len(signals))
-                signals.append(as_demand(signal))
-        often = Counter(asked)
-        counts = np.diff([*starts, len(keys)])
-        group = np.repeat(np.arange(len(groups), dtype=np.int64), counts)
+        demand_row: list[int] = []
+        signal_row: list[int] = []
+        for k, group in enumerate(groups):
+            for place, a in enumerate(group.asked):
+                sized = first_rows is not None and a.sized
+                demand_row.append(first_rows[k] + place if sized and first_rows is not None else -1)
+                signal_row.append(-1 if sized else len(signals))
+                signals += [] if sized else [Demand(a.name, a.source, a.query, 1.0)]
+        often = Counter((a.source, a.query) for a in asked)
+        pages = np.array([group.pages for group in groups], dtype=np.float64)
         return Watch(
-            watched=Watched(tuple(keys), group, np.array(pages, dtype=np.float64)),
+            watched=Watched(tuple(keys), np.repeat(np.arange(len(groups), dtype=np.int64), counts), pages),
             metrics=Metrics(
-                np.array(kinds, dtype=np.uint8),
-                np.array(starts, dtype=np.int64),
-                np.array([often[text] > 1 for text in asked], dtype=np.bool_),
+                np.array([KIND_CODE[a.kind] for a in asked], dtype=np.uint8),
+                np.cumsum([0, *counts], dtype=np.int64)[: len(groups)],
+                np.array([often[a.source, a.query] > 1 for a in asked], dtype=np.bool_),
             ),
-            names=Names(tuple(groups), tuple(names)),
+            names=Names(tuple(group.name for group in groups), tuple(a.name for a in asked)),
             lane=np.array(lanes, dtype=np.int64),
             demand_row=np.array(demand_row, dtype=np.int64),
             signal_row=np.array(signal_row, dtype=np.int64),
@@ -266,11 +290,6 @@ def _spans(row: int, masked: Bools, bits: Codes, first: int) -> list[Span]:
         code = next((int(code) for bit, code in _DATA_BITS.items() if there & bit), int(DataVerdict.PARTIAL))
         found.append(Span(row, first + a, first + b, code))
     return found
-
-
-def signal_key(load: Workload, signal: Signal) -> str:
-    """Stable identity of a signal's row, beside Fleet.row_keys."""
-    return f"{load.ref}/{signal.name}={signal.source}:{signal.query}"
 
 
 def as_demand(signal: Signal) -> Demand:

@@ -187,7 +187,7 @@ def test_S09_a_suspected_attack_grows_to_need_and_not_by_forecast(start, clock) 
     found = ticked(running, clock, EVENT - 2 * STEP, 2 + LATER)
     last = found[-1]
     assert "SuspectedAttack" in causes(last)
-    need = last.demands[0].observed / 10
+    need = float(last.demands[0].observed or 0.0) / 10
     assert last.granted <= np.ceil(need) + 1, "no forecast of what it feeds"
     assert last.granted >= np.floor(need), "never below what is needed"
 

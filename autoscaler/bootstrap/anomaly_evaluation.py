@@ -1,0 +1,134 @@
+"""`foresail anomalies evaluate`: one's own labelled metrics through the engine, and through the rival that everybody
+has.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from autoscaler.adapters.traces import Trace
+from autoscaler.detection.contract import Block, Watched
+from autoscaler.detection.engine import DAY_S, DetectionEngine
+from autoscaler.domain.errors import Refused
+from autoscaler.domain.series import Bools, Floats
+from autoscaler.learning.detection_figures import (
+    Found,
+    Labelled,
+    found_over,
+    scored,
+    threshold_for,
+    trailing_z,
+    vus_pr,
+)
+
+OURS, SEVERITY, RIVAL = "foresail", "foresail severity", "z-score of the trailing day"
+EVERY: Final = ""
+"""Name of labels that are of every series."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One detector at one asked rate. vus_pr: mean over series that have labels."""
+
+    detector: str
+    asked: float
+    found: Found
+    vus_pr: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evaluation:
+    """series: with their labels. scores: by detector, [step] of each series."""
+
+    rows: tuple[Row, ...]
+    series: tuple[Labelled, ...]
+    values: tuple[Floats, ...]
+    scores: Mapping[str, tuple[Floats, ...]]
+
+
+def read_labels(path: Path) -> dict[str, list[tuple[float, float]]]:
+    """By series, begin and end in seconds since the epoch. Refused with the line of a slip."""
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            lines = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError) as why:
+        raise Refused(f"--labels {path}: cannot be read: {why}") from why
+    found: dict[str, list[tuple[float, float]]] = {}
+    for number, line in enumerate(lines, start=2):
+        try:
+            start, end = (datetime.fromisoformat(str(line[name])) for name in ("start", "end"))
+        except (KeyError, ValueError) as why:
+            raise Refused(f"{path}:{number}: needs start and end as RFC 3339 moments ({why})") from why
+        if start.tzinfo is None or end.tzinfo is None or end <= start:
+            raise Refused(f"{path}:{number}: start and end have a zone, and end is after start: {line}")
+        found.setdefault((line.get("series") or EVERY).strip(), []).append((start.timestamp(), end.timestamp()))
+    if not found:
+        raise Refused(f"{path}: holds no label; write start,end,series and a line for each known incident")
+    return found
+
+
+def evaluated(
+    traces: Sequence[Trace], labels: Mapping[str, list[tuple[float, float]]], budgets: Sequence[float], learn_s: float
+) -> Evaluation:
+    """Each series by itself. learn_s: the first seconds of each, of which nothing is judged."""
+    for trace in traces:
+        if DAY_S % trace.step_s:
+            raise Refused(
+                f"{trace.name}: steps of {trace.step_s} s do not make up a day; average with --step 60s or 5m"
+            )
+    series = tuple(_labelled(trace, labels, learn_s) for trace in traces)
+    if not any(one.spans for one in series):
+        names = ", ".join(trace.name for trace in traces[:5])
+        raise Refused(f"no label lies within any series ({names}); check their times and names")
+    scores: dict[str, list[Floats]] = {OURS: [], SEVERITY: [], RIVAL: []}
+    pages: dict[float, list[np.ndarray]] = {budget: [] for budget in budgets}
+    for trace in traces:
+        block = Block(trace.step_s, trace.first_step, trace.values[None, :])
+        for k, budget in enumerate(budgets):
+            verdicts = DetectionEngine(Watched.alone((trace.name,), budget), trace.step_s).relive(block)
+            pages[budget].append(np.flatnonzero(verdicts.groups.page[0]))
+            if k == 0:
+                scores[OURS].append(verdicts.groups.surprise[0])
+                scores[SEVERITY].append(verdicts.rows.severity[0])
+        scores[RIVAL].append(trailing_z(trace.values, DAY_S // trace.step_s))
+    volume = {name: _mean_vus(series, found) for name, found in scores.items()}
+    rows = []
+    for budget in budgets:
+        ours = scored(list(zip(series, pages[budget], strict=True)))
+        rows.append(Row(OURS, budget, ours, volume[OURS]))
+        rival = list(zip(series, scores[RIVAL], strict=True))
+        mark = threshold_for(rival, max(ours.false_per_week, budget))
+        rows.append(Row(RIVAL, budget, found_over(rival, mark), volume[RIVAL]))
+    rows.append(Row(SEVERITY, float("nan"), Found(0, 0, float("nan"), float("nan")), volume[SEVERITY]))
+    return Evaluation(tuple(rows), series, tuple(t.values for t in traces), {n: tuple(s) for n, s in scores.items()})
+
+
+def _labelled(trace: Trace, labels: Mapping[str, list[tuple[float, float]]], learn_s: float) -> Labelled:
+    spans = []
+    n = len(trace.values)
+    for start_s, end_s in [*labels.get(EVERY, []), *labels.get(trace.name, [])]:
+        first = int(start_s // trace.step_s) - trace.first_step
+        end = int(-(-end_s // trace.step_s)) - trace.first_step
+        if end > 0 and first < n:
+            spans.append((max(0, first), min(n, max(end, first + 1))))
+    judged: Bools = np.arange(n) >= learn_s / trace.step_s
+    return Labelled(trace.name, trace.step_s, tuple(sorted(spans)), judged)
+
+
+def _mean_vus(series: Sequence[Labelled], scores: Sequence[Floats]) -> float:
+    found = []
+    for one, score in zip(series, scores, strict=True):
+        marks = np.zeros(len(score), dtype=np.bool_)
+        for first, end in one.spans:
+            marks[first:end] = True
+        volume = vus_pr(marks[one.judged], score[one.judged]) if one.judged.any() else float("nan")
+        if np.isfinite(volume):
+            found.append(volume)
+    return float(np.mean(found)) if found else float("nan")

@@ -1,0 +1,170 @@
+"""`foresail anomalies watch`: anomalies of any queries, with no autoscaling at all.
+
+History is lived through at the start, so that the first step already has what weeks have taught; from then on each step
+is looked at once. Names of incidents follow from the data, so a restart finds the same ones.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from autoscaler.bootstrap.anomaly_signals import SignalHistory
+from autoscaler.detection import fitting, memory
+from autoscaler.detection.contract import Block
+from autoscaler.detection.engine import DAY_S, DetectionEngine
+from autoscaler.domain.errors import Refused
+from autoscaler.domain.incident import Incident, News
+from autoscaler.domain.signals import MOST_FALSE_PAGES, SignalKind
+from autoscaler.domain.verdict import Verdicts
+from autoscaler.domain.workload import Demand
+from autoscaler.pipeline.detecting import Asked, Explainer, Group, Watch
+from autoscaler.ports.metrics import MetricsReader
+
+log = logging.getLogger("foresail")
+SOURCE: Final = "watch"
+MOST_STEPS: Final = 1440
+KINDS: Final = {kind.value.lower(): kind for kind in SignalKind}
+_FIELDS: Final = {"name", "falsePagesPerWeek", "metrics"}
+_METRIC: Final = {"name", "query", "kind"}
+
+
+def groups_of(path: Path, pages: float) -> tuple[Group, ...]:
+    """Groups of a YAML file. pages: false pages a week where a group says nothing. Refused with the place of a slip."""
+    try:
+        found = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, YAMLError) as why:
+        raise Refused(f"{path}: cannot be read: {str(why).splitlines()[0]}") from why
+    entries = found.get("groups") if isinstance(found, dict) else None
+    if not isinstance(entries, list) or not entries:
+        raise Refused(f"{path}: write groups: a list of name and metrics (name, query, kind)")
+    groups = [_group(f"{path}: groups[{k}]", entry, pages) for k, entry in enumerate(entries)]
+    names = [g.name for g in groups]
+    if len(set(names)) != len(names):
+        raise Refused(f"{path}: two groups have the same name; give each its own")
+    return tuple(groups)
+
+
+def group_of(queries: Sequence[str], pages: float) -> Group:
+    """One group of NAME=QUERY or NAME:KIND=QUERY, as typed."""
+    asked = []
+    for text in queries:
+        head, equals, query = text.partition("=")
+        name, _, kind = head.partition(":")
+        if not equals or not name.strip() or not query.strip():
+            raise Refused(f"--query {text!r}: write NAME=PROMQL, or NAME:KIND=PROMQL with a kind of {', '.join(KINDS)}")
+        asked.append(Asked(name.strip(), SOURCE, query.strip(), _kind(f"--query {text!r}", kind or "other")))
+    if len({a.name for a in asked}) != len(asked):
+        raise Refused("two queries have the same name; give each its own")
+    return Group("watch/queries", pages, tuple(asked))
+
+
+def _group(place: str, entry: Any, pages: float) -> Group:
+    if not isinstance(entry, dict) or not isinstance(entry.get("name"), str) or not entry.get("metrics"):
+        raise Refused(f"{place}: a group has a name and metrics")
+    _known(place, entry, _FIELDS)
+    accepted = entry.get("falsePagesPerWeek", pages)
+    if not isinstance(accepted, (int, float)) or not 0 <= accepted <= MOST_FALSE_PAGES:
+        raise Refused(f"{place}.falsePagesPerWeek: {accepted!r} is not a number from 0 to {MOST_FALSE_PAGES:g}")
+    asked = []
+    for k, metric in enumerate(entry["metrics"]):
+        at = f"{place}.metrics[{k}]"
+        texts = isinstance(metric, dict) and all(isinstance(metric.get(f), str) for f in ("name", "query"))
+        if not texts:
+            raise Refused(f"{at}: a metric has a name and a query")
+        _known(at, metric, _METRIC)
+        asked.append(
+            Asked(metric["name"], SOURCE, metric["query"], _kind(f"{at}.kind", str(metric.get("kind", "other"))))
+        )
+    if len({a.name for a in asked}) != len(asked):
+        raise Refused(f"{place}: two metrics have the same name; give each its own")
+    return Group(f"watch/{entry['name']}", float(accepted), tuple(asked))
+
+
+def _known(place: str, entry: dict[str, Any], fields: set[str]) -> None:
+    for name in entry:
+        if name not in fields:
+            raise Refused(f"{place}: unknown field {name!r}; there are {', '.join(sorted(fields))}")
+
+
+def _kind(place: str, text: str) -> SignalKind:
+    if text.lower() not in KINDS:
+        raise Refused(f"{place}: kind {text!r} is not known; there are {', '.join(KINDS)}")
+    return KINDS[text.lower()]
+
+
+@dataclass(slots=True)
+class Watcher:
+    """Looks at groups of queries, step by step. reader: wide reads of one source. found: the newest verdicts."""
+
+    reader: MetricsReader
+    groups: tuple[Group, ...]
+    step_s: int
+    history_s: int = fitting.HISTORY_S
+    watch: Watch = field(init=False)
+    found: Verdicts | None = None
+    past: list[News] = field(default_factory=list)
+    _history: SignalHistory = field(init=False)
+    _asked: tuple[Demand, ...] = field(init=False)
+    _engine: DetectionEngine = field(init=False)
+    _explainer: Explainer = field(init=False)
+    _next: int = -1
+    _fitted_day: int = -1
+
+    def __post_init__(self) -> None:
+        if DAY_S % self.step_s:
+            raise Refused(f"--step: steps of {self.step_s} s do not make up a day; use 60s or 5m")
+        self.watch = Watch.of_groups(self.groups)
+        self._asked = tuple(Demand(a.name, a.source, a.query, 1.0) for g in self.groups for a in g.asked)
+        keep = self.history_s // self.step_s + MOST_STEPS
+        self._history = SignalHistory(self.reader, self.step_s, keep, beside=False)
+        self._engine = DetectionEngine(self.watch.watched, self.step_s)
+        self._explainer = Explainer(self.watch, self.step_s)
+
+    def begin(self, now_step: int) -> list[News]:
+        """Live through what the source has; the news of all of it. Refused where nothing is known at all."""
+        first = now_step - self.history_s // self.step_s
+        values = self._history.columns(self._asked, first, now_step)
+        known = np.flatnonzero(np.isfinite(values).any(axis=0))
+        if not len(known):
+            raise Refused("no query has a value within the history asked for; check the URL, the queries and --since")
+        self._next = now_step
+        self._fitted_day = now_step * self.step_s // DAY_S
+        begin = first + int(known[0])
+        self.found = self._engine.relive(Block(self.step_s, begin, values[:, int(known[0]) :]))
+        _, self.past = self._explainer.take(self.found)
+        return self.past
+
+    def look(self, now_step: int) -> list[News]:
+        """The steps that have ended since."""
+        if now_step <= self._next:
+            return []
+        first = max(self._next, now_step - MOST_STEPS)
+        day = now_step * self.step_s // DAY_S
+        if day != self._fitted_day:
+            self._fitted_day = day
+            back = self._history.columns(self._asked, first - fitting.HISTORY_S // self.step_s, first)
+            self._engine.adopt(memory.keyed(self.watch.watched.keys, fitting.fit(back, DAY_S // self.step_s)))
+        values = self._history.columns(self._asked, first, now_step)
+        self.found = self._engine.observe(Block(self.step_s, first, values))
+        self._next = now_step
+        _, news = self._explainer.take(self.found)
+        return news
+
+    @property
+    def open(self) -> list[Incident]:
+        return self._explainer.book.open
+
+    @property
+    def silent(self) -> list[str]:
+        """Queries of which nothing has ever come."""
+        values = self._history.columns(self._asked, self._next - self.history_s // self.step_s, self._next)
+        heard = np.isfinite(values).sum(axis=1).tolist()
+        return [a.name for a, count in zip(self._asked, heard, strict=True) if not count]

@@ -1,0 +1,172 @@
+"""`foresail anomalies`: what it prints, its exit codes, and what it refuses."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from autoscaler.adapters.store.incidents import StoredIncidents
+from autoscaler.adapters.store.migrate import bring_to_head
+from autoscaler.adapters.store.place import Place
+from autoscaler.bootstrap.anomaly_watching import Watcher, group_of, groups_of
+from autoscaler.cli.app import app
+from autoscaler.domain.anomaly import Cause
+from autoscaler.domain.errors import Refused
+from autoscaler.domain.incident import Evidence, Incident, Rule, Trail
+from autoscaler.domain.series import SeriesBatch
+from autoscaler.domain.signals import SignalKind
+
+NOW_S = datetime.now(UTC).timestamp()
+ID = "20260101-0000-abcdef"
+
+
+def incident(key: str = ID, *, resolved: bool = False) -> Incident:
+    line = tuple(float(k % 7 + 1) for k in range(60))
+    trail = Trail("shop/web", "requests", 60, int(NOW_S // 60) - 60, line, line, line, line)
+    evidence = Evidence("shop/web", "errors", SignalKind.ERRORS, 20.0, 0.5, 0.1, 0.9)
+    return Incident(
+        key, NOW_S - 1800, NOW_S - 600, Cause.LATENCY_ERRORS, Rule.FAILING, 0.75, ("shop/web",), 1, (evidence,),
+        resolved_s=NOW_S - 600 if resolved else None, trails=(trail,),
+    )  # fmt: skip
+
+
+@pytest.fixture
+def record(tmp_path: Path) -> Path:
+    path = tmp_path / "r.db"
+    bring_to_head(Place.of(path))
+    StoredIncidents(path).put([incident(), incident("20260101-0100-000000", resolved=True)])
+    return path
+
+
+def run(*words: Any) -> Any:
+    return CliRunner().invoke(app, ["anomalies", *map(str, words)])
+
+
+def test_list_names_them_and_tells_of_open_ones_by_its_exit_code(record: Path) -> None:
+    found = run("list", "--store", record)
+    assert found.exit_code == 1
+    assert ID in found.output
+    assert "LatencyErrors" in found.output
+    only = json.loads(run("list", "--store", record, "--open", "-o", "json").output)
+    assert [one["id"] for one in only["incidents"]] == [ID]
+    StoredIncidents(record).put([incident(resolved=True)])
+    assert run("list", "--store", record).exit_code == 0
+    assert "no incidents" in run("list", "--store", record, "--open").output
+
+
+def test_show_tells_evidence_course_and_command_and_draws_it(record: Path, tmp_path: Path) -> None:
+    found = run("show", ID, "--store", record, "--out", tmp_path / "i.png")
+    assert found.exit_code == 0, found.output
+    for words in (
+        "errors 20, expected 0.5 (0.1 to 0.9)",
+        "observed ",
+        "kubectl -n shop rollout history",
+        "errors are up",
+    ):
+        assert words in found.output
+    assert (tmp_path / "i.png").read_bytes()[:4] == b"\x89PNG"
+    assert json.loads(run("show", ID, "--store", record, "-o", "json").output)["bindsScaling"] is True
+
+
+def test_a_label_is_kept_and_its_calibration_told(record: Path) -> None:
+    found = run("label", ID, "false", "--store", record, "--note", "a load test")
+    assert "shop/web: accepted rate × 0.70: 0 labelled real, 1 false" in found.output
+    assert "labelled false" in run("show", ID, "--store", record).output
+    listed = json.loads(run("list", "--store", record, "-o", "json").output)
+    assert listed["calibration"]["shop/web"]["factor"] == 0.7
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("show", "nope"), "there is no such incident"),
+        (("label", ID, "maybe"), "say real or false"),
+        (("show", ID, "--out", "x.svg"), "PNG"),
+        (("list", "--since", "soon"), "--since"),
+    ],
+)
+def test_what_cannot_be_done_is_refused(record: Path, words: tuple[str, ...], said: str) -> None:
+    found = run(*words, "--store", record)
+    assert isinstance(found.exception, Refused)
+    assert said in str(found.exception)
+
+
+def test_watch_refuses_slips_with_their_place(tmp_path: Path) -> None:
+    path = tmp_path / "q.yaml"
+    for text, said in (
+        ("groups: []", "write groups"),
+        ("groups: [{name: a, metrics: [{name: x}]}]", "groups[0].metrics[0]: a metric has a name and a query"),
+        ("groups: [{name: a, metrics: [{name: x, query: q, kind: speed}]}]", "kind 'speed' is not known"),
+        ("groups: [{name: a, budget: 1, metrics: [{name: x, query: q}]}]", "unknown field 'budget'"),
+        ("groups: [{name: a, falsePagesPerWeek: -1, metrics: [{name: x, query: q}]}]", "falsePagesPerWeek"),
+    ):
+        path.write_text(text)
+        with pytest.raises(Refused) as caught:
+            groups_of(path, 1.0)
+        assert said in str(caught.value)
+    for typed in ("=q", "x", "x:speed=q"):
+        with pytest.raises(Refused, match="--query"):
+            group_of([typed], 1.0)
+
+
+class Recorded:
+    """A reader over arrays: query → values from step 0 on; at most a day at once, as servers have limits."""
+
+    def __init__(self, values: dict[str, np.ndarray]) -> None:
+        self.values = values
+
+    def load(self, demands: Any, first_step: int, end_step: int, step_s: int) -> SeriesBatch:
+        assert end_step - first_step <= max(120, 86_400 // step_s)
+        out = np.full((len(demands), end_step - first_step), np.nan)
+        for row, demand in enumerate(demands):
+            line = self.values[demand.query]
+            low, high = max(0, first_step), min(len(line), end_step)
+            if low < high:
+                out[row, low - first_step : high - first_step] = line[low:high]
+        return SeriesBatch.judge(step_s, first_step, out)
+
+
+@pytest.mark.slow
+def test_watch_finds_what_happens_now_without_any_workload() -> None:
+    rng = np.random.default_rng(5)
+    n = 12 * 288
+    t = np.arange(n) / 288
+    load = (300 + 200 * np.sin(2 * np.pi * (t - 0.3))) * rng.lognormal(0, 0.04, n)
+    errors = np.abs(rng.normal(0.5, 0.2, n))
+    errors[11 * 288 + 120 : 11 * 288 + 132] = 30 + rng.normal(0, 1, 12)
+    watcher = Watcher(Recorded({"l": load, "e": errors}), (group_of(["load:demand=l", "errors:errors=e"], 1.0),), 300)
+    assert not [n for n in watcher.begin(11 * 288 + 110) if n.incident.opened_s > 11 * 86_400]
+    news = [each for step in range(11 * 288 + 111, 11 * 288 + 126) for each in watcher.look(step)]
+    assert news[0].incident.cause is Cause.LATENCY_ERRORS
+    assert news[0].incident.workloads == ("watch/queries",)
+    assert watcher.open
+
+
+@pytest.mark.slow
+def test_evaluate_tells_recall_at_the_asked_rate(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    begin, n = datetime(2026, 5, 1, tzinfo=UTC), 14 * 288
+    values = (300 + 200 * np.sin(2 * np.pi * (np.arange(n) / 288 - 0.3))) * rng.lognormal(0, 0.05, n)
+    lines = ["start,end,series"]
+    for day in (8, 12):
+        at = day * 288 + 100
+        values[at : at + 12] *= 0.2
+        lines.append(f"{begin + timedelta(minutes=5 * at)},{begin + timedelta(minutes=5 * (at + 12))},web")
+    stamps = [(begin + timedelta(minutes=5 * k)).isoformat() for k in range(n)]
+    pd.DataFrame({"ts": stamps, "series": "web", "value": values}).to_csv(tmp_path / "m.csv", index=False)
+    (tmp_path / "l.csv").write_text("\n".join(lines))
+    asked = ("--trace", tmp_path / "m.csv", "--labels", tmp_path / "l.csv")
+    found = json.loads(run("evaluate", *asked, "--pages", "1", "-o", "json").output)
+    ours, rival = found["detectors"][0], found["detectors"][1]
+    assert (ours["incidents"], ours["recall"]) == (2, 1.0)
+    assert ours["falsePagesPerWeek"] <= 2
+    assert ours["vusPr"] > rival["vusPr"]
+    assert ours["medianDelaySeconds"] <= 1800
+    (tmp_path / "l.csv").write_text("start,end\n2026-05-01,2026-05-02\n")
+    refused = run("evaluate", *asked)
+    assert "l.csv:2" in str(refused.exception)
