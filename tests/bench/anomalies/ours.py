@@ -18,8 +18,8 @@ from tests.bench.anomalies.cases import Case
 
 ROOT: Final = Path(__file__).resolve().parents[3]
 OURS: Final = (
-    "calibration", "covariation", "engine", "expectation", "fitting", "grouping", "memory", "paging", "scoring", "shape",
-    "subsequence", "tails",
+    "calibration", "covariation", "engine", "expectation", "fitting", "grouping", "memory", "paging", "scoring",
+    "shape", "subsequence", "tails",
 )  # fmt: skip
 ASKED: Final = (0.1, 0.25, 1.0)
 

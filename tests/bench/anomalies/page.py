@@ -1,4 +1,4 @@
-"""The page docs/benchmarks/anomalies.md: aims, tables, the promise, kinds of faults, speed; losses stay in the tables."""
+"""The page docs/benchmarks/anomalies.md: aims, tables, the promise, kinds of faults, speed; losses stay in it."""
 
 from __future__ import annotations
 
@@ -133,8 +133,8 @@ def _head(aims: Sequence[Aim], run: Run) -> str:
         [
             "# Anomaly detection, measured",
             "",
-            f"`make bench-anomalies`, {run.date}, commit {run.commit}, {run.took_s / 60:.0f} minutes (what was run before",
-            "with the same code is not run again). Real recordings with labels; see [the method](../anomaly-detection.md).",
+            f"`make bench-anomalies`, {run.date}, commit {run.commit}. Real recordings with labels; what it is that is",
+            "measured: [how anomalies are detected](../anomaly-detection.md).",
             "",
             "| | aim | found |",
             "|---|---|---|",
@@ -182,9 +182,9 @@ def _promises(promises: Sequence[Promise]) -> str:
         [
             "## The promise: false pages asked for and come",
             "",
-            "With what ships and `falsePagesPerWeek` alone, no threshold moved. The curve from surprise to rate (eight",
-            "numbers for single series, eight for several) was set on these recordings, so that this table shows that one",
-            "curve fits all of them; that thresholds carry over to other series is what the tables above show (`came`).",
+            "With what ships and `falsePagesPerWeek` alone, no threshold moved. The curve from surprise to rate was set",
+            "on these recordings (eight numbers for single series, eight for several): this table shows that one fits",
+            "them all. That thresholds carry over to other series is what the tables above show (`came`).",
             "",
             "| | weeks | " + " | ".join(f"asked {b:g}" for b in asked) + " |",
             "|---|---|" + "---|" * len(asked),
@@ -204,8 +204,8 @@ def _kinds(kinds: Kinds) -> str:
         [
             "## nezha: injected faults by kind",
             "",
-            "19 metrics of 10 pods by the minute; learned from the first day with its own faults in it, scored on the half of",
-            "the second; a pod's threshold is set on the nine others. Budgets are by the day: there is no week. `return` and",
+            "19 metrics of 10 pods by the minute; learned from the first day with its own faults in it, scored on the",
+            "second; a pod's threshold is set on the nine others. Budgets are by the day: there is no week. `return` and",
             "`exception` may not show in metrics of resources at all.",
             "",
             "| | asked a day | came | " + " | ".join(names) + " |",
@@ -220,8 +220,8 @@ def _seen(seen: Seen) -> str:
         [
             "## bizitobs: beside alert events",
             "",
-            f"A demo shop without labels; {seen.minutes} minutes after half a day to learn from. Rank correlation with the",
-            f"number of alert events in a minute: surprise {seen.surprise:.2f}, severity {seen.severity:.2f}.",
+            f"A demo shop without labels; {seen.minutes} minutes after half a day to learn from. Rank correlation with",
+            f"alert events by the minute: surprise {seen.surprise:.2f}, severity {seen.severity:.2f}.",
             "",
             "![scores beside alert events](anomalies.svg)",
         ]
@@ -229,21 +229,21 @@ def _seen(seen: Seen) -> str:
 
 
 def _speed(fast: Speed) -> str:
+    dearer = fast.pyod_tick_s / fast.tick_s
     return "\n".join(
         [
             "## Speed",
             "",
-            f"{fast.rows} series at five-minute steps, one BLAS thread; seconds of the processor, since other work ran beside.",
+            f"{fast.rows} series at five-minute steps, one BLAS thread; processor seconds: other work ran beside.",
             "",
             "| | seconds |",
             "|---|---|",
             f"| a tick, one core | {fast.tick_s:.2f} |",
             f"| the first tick of a day, tables renewed | {fast.renewing_s:.2f} |",
-            f"| daily refit on {fast.processes} cores, from yesterday's (by the clock, beside other work: "
-            f"{fast.refit_clock_s:.0f}) | {fast.refit_s:.0f} |",
+            f"| daily refit on {fast.processes} cores, from yesterday's | {fast.refit_s:.0f} |",
+            f"| the same by the clock, beside other work | {fast.refit_clock_s:.0f} |",
             f"| first fit on {fast.processes} cores | {fast.first_fit_s:.0f} |",
-            f"| pyod's {fast.pyod} series by series: a tick | {fast.pyod_tick_s:.0f} "
-            f"(× {fast.pyod_tick_s / fast.tick_s:.0f}) |",
+            f"| pyod's {fast.pyod} series by series: a tick | {fast.pyod_tick_s:.0f} (× {dearer:.0f}) |",
             f"| pyod's {fast.pyod} series by series: its fit | {fast.pyod_fit_s:.0f} |",
             "",
             f"{fast.bytes_each / 1000:.1f} kB are remembered of a series.",
@@ -257,12 +257,12 @@ def _method(run: Run) -> str:
 
 - Causal: each day is scored by what was learned from the two weeks before it. Nothing is scored in a file's first 15 %
   (NAB's rule), nor in jumpstarter's training data.
-- An alarm is a score at or above a threshold; a page begins where no alarm was for six hours; it is false where it begins
-  outside labels. An event is found where an alarm lies in it. No point adjustment.
-- Thresholds come from other series: 20 random halves, the threshold that keeps the budget on one half gives the recall and
-  the rate (`came`) on the other. Limits: 80 %, bootstrap over series. Delay: median, from the beginning of the label.
-- All detectors are measured in the same way; several metrics page for the largest of their scores, as an alert on any of
-  them would, where a row does not say "metric vector".
+- An alarm is a score at or above a threshold; a page begins where no alarm was for six hours; it is false where it
+  begins outside labels. An event is found where an alarm lies in it. No point adjustment.
+- Thresholds come from other series: 20 random halves, the threshold that keeps the budget on one half gives the recall
+  and the rate (`came`) on the other. Limits: 80 %, bootstrap over series. Delay: median, from the label's beginning.
+- All detectors are measured in the same way; several metrics page for the largest of their scores, as an alert on any
+  of them would, where a row does not say "metric vector".
 - VUS-PR: buffers up to 100 steps, mean over series with labels; a random score has .126 on nab.
 - jumpstarter's step 9407 to 9416 is zero in all services at once: one incident of the fleet, 30 of the labelled events.
 - Calendars of files are moved by whole weeks, so that files with the same step are one fleet.{missing}"""

@@ -28,11 +28,11 @@ SAMPLE: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """rows: of the fleet. tick_s: of the processor, a new step of all, once a day's tables stand. renewing_s: the first of
-    a day.
+    """rows: of the fleet. tick_s: of the processor, a new step of all, once a day's tables stand. renewing_s: the first
+    of a day.
 
-    refit_s, first_fit_s: processor seconds over `processes` threads, a refit starting from yesterday's; refit_clock_s: by
-    the clock, beside whatever else ran. pyod_tick_s, pyod_fit_s: of the same rows, one by one.
+    refit_s, first_fit_s: processor seconds over `processes` threads, a refit starting from yesterday's. refit_clock_s:
+    by the clock, beside whatever else ran. pyod_tick_s, pyod_fit_s: of the same rows, one by one.
     """
 
     rows: int
@@ -77,8 +77,8 @@ def speed(rows: int = 10_000, processes: int = 2) -> Speed:
     more = rows / SAMPLE
     usual = [t for k, t in enumerate(ticks) if k != 1]
     return Speed(
-        rows, float(np.median(usual)), ticks[1], held, refit_s / processes, first_fit_s / processes, clock_s, processes, tick_s * more, fit_s * more,
-        "ECOD",
+        rows, float(np.median(usual)), ticks[1], held, refit_s / processes, first_fit_s / processes, clock_s, processes,
+        tick_s * more, fit_s * more, "ECOD",
     )  # fmt: skip
 
 
