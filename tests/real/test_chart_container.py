@@ -107,10 +107,12 @@ def test_S11_the_charts_operator_raises_a_floor_from_a_read_only_root_as_another
         assert not [watch for watch in told["watches"].values() if watch["fault"]], json.dumps(told)
         admin.delete(f"{pas}/web")
         wait_until(lambda: admin.get(hpas)["spec"]["minReplicas"] == 2, "the floor is the owner's again", 30)
+        assert container.end(process) == 0, "it ends in order"
     finally:
-        process.send_signal(signal.SIGKILL)
-        process.wait(20)
+        if process.poll() is None:
+            container.end(process, signal.SIGKILL)
     said = log.read_text()
+    assert "lease_released" in said
     assert "model_in_force global-peak" in said, "the wheel brings the pretrained model"
     assert "Read-only file system" not in said
     assert "Permission denied" not in said
