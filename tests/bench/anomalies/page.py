@@ -182,8 +182,8 @@ def _promises(promises: Sequence[Promise]) -> str:
         [
             "## The promise: false pages asked for and come",
             "",
-            "With what ships and `falsePagesPerWeek` alone, no threshold moved. The curve from surprise to rate was set",
-            "on these recordings (eight numbers for single series, eight for several): this table shows that one fits",
+            "With what ships and `falsePagesPerWeek` alone, no threshold moved. The curve from surprise to rate was",
+            "set on these recordings (eight numbers for single series, as many for several): the table shows that one fits",
             "them all. That thresholds carry over to other series is what the tables above show (`came`).",
             "",
             "| | weeks | " + " | ".join(f"asked {b:g}" for b in asked) + " |",
@@ -205,8 +205,8 @@ def _kinds(kinds: Kinds) -> str:
             "## nezha: injected faults by kind",
             "",
             "19 metrics of 10 pods by the minute; learned from the first day with its own faults in it, scored on the",
-            "second; a pod's threshold is set on the nine others. Budgets are by the day: there is no week. `return` and",
-            "`exception` may not show in metrics of resources at all.",
+            "second; a pod's threshold is set on the nine others. Budgets are by the day: there is no week. `return`",
+            "and `exception` may not show in metrics of resources at all.",
             "",
             "| | asked a day | came | " + " | ".join(names) + " |",
             "|---|---|---|" + "---|" * len(names),
@@ -220,8 +220,8 @@ def _seen(seen: Seen) -> str:
         [
             "## bizitobs: beside alert events",
             "",
-            f"A demo shop without labels; {seen.minutes} minutes after half a day to learn from. Rank correlation with",
-            f"alert events by the minute: surprise {seen.surprise:.2f}, severity {seen.severity:.2f}.",
+            f"A demo shop without labels; {seen.minutes} minutes after half a day to learn from. Rank correlation",
+            f"with alert events by the minute: surprise {seen.surprise:.2f}, severity {seen.severity:.2f}.",
             "",
             "![scores beside alert events](anomalies.svg)",
         ]

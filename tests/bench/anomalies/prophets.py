@@ -1,4 +1,4 @@
-"""Prophet beside us: one fit a week for each series, its interval as the width of what is expected."""
+"""Prophet beside us: a fit a week, four at most for a series, its interval as the width of what is expected."""
 
 # ruff: noqa: PD011 - the values of a case are an array, not a data frame
 from __future__ import annotations
@@ -12,6 +12,7 @@ from autoscaler.domain.series import Floats
 from tests.bench.anomalies.cases import WEEK_S, Case
 
 LEAST_S = 2 * 86400
+FITS = 4
 MOST = 4032
 """Points of a fit: the newest."""
 
@@ -23,17 +24,17 @@ def residuals(case: Case) -> Floats:
     for name in ("cmdstanpy", "prophet"):
         logging.getLogger(name).setLevel(logging.ERROR)
     out = np.full(case.values.shape, np.nan)
-    week = WEEK_S // case.step_s
     stamps = pd.to_datetime((case.first_step + np.arange(case.values.shape[1])) * case.step_s, unit="s")
     for row, values in enumerate(case.values):
         known = np.flatnonzero(~np.isnan(values))
         start = int(known[0]) + LEAST_S // case.step_s
+        week = max(WEEK_S // case.step_s, (int(known[-1]) + 1 - start) // FITS + 1)
         while start < int(known[-1]) + 1:
             end = min(start + week, int(known[-1]) + 1)
             past = known[known < start][-MOST:]
             if len(past) > 50:
                 model = Prophet(
-                    daily_seasonality=True, weekly_seasonality=len(past) > 10 * week // 7, interval_width=0.8
+                    daily_seasonality=True, weekly_seasonality=len(past) > 10 * 86400 // case.step_s, interval_width=0.8
                 )
                 model.fit(pd.DataFrame({"ds": stamps[past], "y": values[past]}))
                 told = model.predict(pd.DataFrame({"ds": stamps[start:end]}))

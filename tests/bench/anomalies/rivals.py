@@ -128,7 +128,7 @@ def _two_means(sample: shape.Reals) -> tuple[Floats, Floats, Floats]:
 
 
 def isolation_forest(case: Case) -> Floats:
-    """scikit-learn's IsolationForest on the ten window features, refitted every four days on two weeks."""
+    """scikit-learn's IsolationForest on the window features, refitted every four days (or 400 steps) on two weeks."""
     from sklearn.ensemble import IsolationForest
 
     return _refitted(case, lambda past: IsolationForest(n_estimators=100, random_state=0).fit(past).score_samples)
@@ -144,17 +144,18 @@ def _refitted(case: Case, fit: Callable[[shape.Reals], Callable[[shape.Reals], F
             z = (z - scale.centre[0]) / scale.width[0]
         table = shape.features(z, z.shape[1])[:, 0].T
         whole = np.asarray(~np.isnan(table).any(axis=1))
-        for end in range(day, len(table), 4 * day):
+        every = max(4 * day, 400)
+        for end in range(day, len(table), every):
             past = table[max(0, end - 14 * day) : end]
             past = past[whole[max(0, end - 14 * day) : end]]
-            at = np.flatnonzero(whole[end : end + 4 * day]) + end
+            at = np.flatnonzero(whole[end : end + every]) + end
             if len(past) >= shape.LEAST and len(at):
                 out[row, at] = -fit(past)(table[at])
     return out
 
 
 def prophet_residual(case: Case) -> Floats:
-    """Distance from Prophet's forecast in its 80 % half-widths; refitted weekly on all that is past."""
+    """Distance from Prophet's forecast in its 80 % half-widths; refitted weekly, at most four times."""
     from tests.bench.anomalies.prophets import residuals
 
     return residuals(case)
