@@ -28,7 +28,7 @@ from tests.bench.anomalies.cases import FILES, Case
 from tests.bench.anomalies.measure import Curve, Scored, curves, grid_of, transfer, vus_pr
 from tests.bench.anomalies.ours import ASKED, Ours, kept, relived
 from tests.bench.anomalies.page import PAGE, SEVERITY, Figures, Kinds, Promise, Run, Table, page, within
-from tests.bench.anomalies.speed import speed
+from tests.bench.anomalies.speed import measured_speed
 
 ROOT: Final = Path(__file__).resolve().parents[3]
 BUDGETS: Final = (0.25, 1.0)
@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     asked.docs.mkdir(parents=True, exist_ok=True)
     seen = picture.draw(asked.data / FILES["bizitobs"], asked.docs / "anomalies.svg")
-    fast = None if asked.skip_speed else speed()
+    fast = None if asked.skip_speed else measured_speed(asked.scratch)
     run = Run(f"{datetime.now(UTC):%Y-%m-%d}", _commit(), time.monotonic() - began, missing)
     text, aims = page(tables, promises, kinds, seen, fast, run)
     (asked.docs / "anomalies.md").write_text(text, encoding="utf-8")

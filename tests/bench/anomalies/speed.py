@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from autoscaler.adapters.pyod_detectors import PyodDetector
-from autoscaler.detection import memory
+from autoscaler.detection import fitting, memory
 from autoscaler.detection.contract import Block, Watched
 from autoscaler.detection.engine import DetectionEngine
 from autoscaler.domain.series import Floats
 from autoscaler.learning.detection import fit_rows
+from tests.bench.anomalies.ours import OURS
 
 STEP_S: Final = 300
 DAY: Final = 288
@@ -80,6 +84,19 @@ def speed(rows: int = 10_000, processes: int = 2) -> Speed:
         rows, float(np.median(usual)), ticks[1], held, refit_s / processes, first_fit_s / processes, clock_s, processes,
         tick_s * more, fit_s * more, "ECOD",
     )  # fmt: skip
+
+
+def measured_speed(scratch: Path) -> Speed:
+    """As `speed`, or as it was measured last with the same code."""
+    digest = hashlib.sha256(Path(__file__).read_bytes())
+    for file in sorted(Path(fitting.__file__).parent.glob("*.py")):
+        if file.stem in OURS:
+            digest.update(file.read_bytes())
+    path = scratch / f"speed-{digest.hexdigest()[:12]}.json"
+    if not path.exists():
+        scratch.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(asdict(speed())), encoding="utf-8")
+    return Speed(**json.loads(path.read_text(encoding="utf-8")))
 
 
 def _fleet(rows: int) -> Floats:
