@@ -135,7 +135,16 @@ GRAMMARS: dict[Callable[..., Any], Grammar] = {
         (matching("[A-Z][A-Za-z0-9]{0,62}", "not a kind: it starts with a capital letter, such as Deployment"),), 63
     ),
     _validator(scalars.OneLine): Grammar((_LINE,), 256),
-    _validator(scalars.Query): Grammar((), 8192),
+    _validator(scalars.Query): Grammar(
+        (
+            Rule(
+                "!self.endsWith(']')",
+                "ends in a range, which is many numbers at each moment and not one: wrap it, as in "
+                "sum(rate(http_requests_total[1m]))",
+            ),
+        ),
+        8192,
+    ),
     _validator(scalars.FilePath): Grammar(
         (
             Rule(

@@ -205,6 +205,9 @@ def _one_line(text: str) -> str:
 def _query(text: str) -> str:
     if len(text) > 8192:
         raise slip("is longer than 8192 characters", "move the work into a recording rule")
+    if text.endswith("]"):
+        message = "ends in a range, which is many numbers at each moment and not one"
+        raise slip(message, "wrap it, as in sum(rate(http_requests_total[1m]))")
     return text
 
 

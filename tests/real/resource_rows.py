@@ -44,6 +44,7 @@ BAD: list[Row] = [
     (PA, "spec.demands.0.query", " ", "spec.demands[0].query", "left blank"),
     (PA, "spec.pause.owner", "", "spec.pause.owner", "left blank"),
     (PA, "spec.demands.0.query", "q" * 8193, "spec.demands[0].query", "8192"),
+    (PA, "spec.demands.0.query", "load[5m]", "spec.demands[0].query", "ends in a range"),
     (PA, "spec.demands.0.capacity", {}, "spec.demands[0].capacity", "at least 1 prop"),
     (PA, "spec.demands.0.capacity.perReplica", "-45", "spec.demands[0].capacity.perReplica", "should match"),
     (PA, "spec.demands.0.capacity.perReplica", 0, "spec.demands[0].capacity.perReplica", "greater than 0"),

@@ -26,6 +26,7 @@ from tests.real.operated import DEPLOYMENTS, Operated, operated
 from tests.real.operating import HEAD, granted, install
 from tests.real.prometheus import Prometheus
 from tests.real.prometheus import Settings as PrometheusSettings
+from tests.real.rest import Refusal
 from tests.real.servers import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
@@ -258,12 +259,17 @@ def test_M16_two_whose_selectors_take_each_others_pods_are_both_refused(some: Op
     assert {some.replicas(shop, n) for n in ("wide", "web")} == {2}
 
 
-def test_M08_a_query_that_answers_no_number_is_said_when_it_is_asked(some: Operated, loads: Any) -> None:
+def test_M08_a_query_that_answers_no_number_is_refused_at_once_where_it_shows_and_said_when_it_is_asked(
+    some: Operated, loads: Any
+) -> None:
     shop = some.namespace("m08")
     loads(shop, 60.0)
     some.workload(shop)
     some.until(lambda: some.replicas(shop) in {6, 7}, "it works with a number")
-    demand = {"name": "load", "source": "prod", "query": "load[5m]", "capacity": {"perReplica": "10"}}
+    plain = {"name": "load", "source": "prod", "query": "load[5m]", "capacity": {"perReplica": "10"}}
+    with pytest.raises(Refusal, match="ends in a range"):
+        some.autoscaler(shop, demands=[plain])
+    demand = {"name": "load", "source": "prod", "query": "(load[5m])", "capacity": {"perReplica": "10"}}
     some.autoscaler(shop, demands=[demand])
 
     def told() -> bool:
