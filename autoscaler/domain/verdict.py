@@ -1,7 +1,7 @@
 """What detection says of series and of the workloads they belong to, step by step. Causes and incidents come later.
 
-Two tracks from the same scores. Page track: how rarely something this odd comes (`rate_per_week`), and pages that come
-of the budget, one per event. Severity track: how bad it looks, 0 to 1, for dashboards; it never pages.
+Two tracks from the same scores. Page track: how rarely something this odd comes (`rate_per_week`), and the pages that
+follow from what is accepted, one per event. Severity track: how bad it looks, 0 to 1, for dashboards; it never pages.
 Rows are series, one metric of one workload each; groups are workloads, each of one or more rows.
 """
 
@@ -61,10 +61,11 @@ _WORDS = {
 class RowVerdicts:
     """Each series by itself; all [row, step], read-only.
 
-    surprise: -log10 of the chance of something this odd on an ordinary day, 0 … MOST_SURPRISE; NaN = cannot say.
+    surprise: mean -log10 of the chance of something this odd, over scores and a few steps; ordinary days lie around 0.3,
+    1.5 comes a few times a month; not capped; NaN = cannot say.
     severity: 0 … 1, raw; 0 where it cannot be said. faults: bits of DataFault.
     observed: as given. expected, lower, upper: in the row's unit, what was expected of the step before it came and the
-    band that holds all but one step in a thousand; NaN = none.
+    band that held all but one step in two hundred; NaN = none.
     """
 
     surprise: Floats
@@ -85,7 +86,8 @@ class RowVerdicts:
 class GroupVerdicts:
     """Each workload; all [group, step] but `top`; read-only.
 
-    surprise: the combined, smoothed score of the page track, 0 … MOST_SURPRISE; NaN = cannot say.
+    surprise: the row's own, or of several rows the mean of the TOP largest, each capped at MOST_SURPRISE; NaN = cannot
+    say.
     rate_per_week: how often a group is this odd on ordinary days, per week; small = odd; inf where it cannot be said
     or it is still learning. paging: an event is on. page: an event begins here; one per event, however long it lasts.
     severity: 0 … 1. top: [group, step, TOP], the rows that contribute most, worst first; -1 = no more of them.
