@@ -61,8 +61,8 @@ _WORDS = {
 class RowVerdicts:
     """Each series by itself; all [row, step], read-only.
 
-    surprise: mean -log10 of the chance of something this odd, over scores and a few steps; ordinary days lie around 0.3,
-    1.5 comes a few times a month; not capped; NaN = cannot say.
+    surprise: mean -log10 of the chance of something this odd, over scores and a few steps; ordinary days lie around
+    0.3, 1.5 comes a few times a month; not capped; NaN = cannot say.
     severity: 0 … 1, raw; 0 where it cannot be said. faults: bits of DataFault.
     observed: as given. expected, lower, upper: in the row's unit, what was expected of the step before it came and the
     band that held all but one step in two hundred; NaN = none.

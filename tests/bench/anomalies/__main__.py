@@ -76,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _tables(data: Path, scratch: Path, missing: dict[str, str]) -> tuple[list[Table], list[Promise]]:
     tables, promises = [], []
     services = recorded.jumpstarter(data)
-    for name, some in (("nab", recorded.nab(data)), ("jumpstarter", [services]), ("ms-cloud", recorded.ms_cloud(data))):
+    for name, some in (("nab", recorded.nab(data)), ("ms-cloud", recorded.ms_cloud(data)), ("jumpstarter", [services])):
         found = [relived(case, scratch) for case in some]
         _say(f"{name}: ours")
         scores: dict[str, list[Floats]] = {PAGE: [o.surprise for o in found], SEVERITY: [o.severity for o in found]}
