@@ -45,20 +45,20 @@ def test_S01_a_source_that_is_not_for_the_namespace_is_refused_with_the_way_out(
     assert "is not for namespace shop" in said
     assert "name one that is (mine)" in said
     assert "ask whoever runs prod to add shop to its allowedNamespaces" in said
-    assert not files.fleet.workloads
+    assert len(files.fleet) == 0
 
 
 def test_S01_what_was_valid_before_does_not_go_on_asking_a_source_that_is_closed_to_it():
     """Any other slip leaves the last valid form in force; this one would go on asking with another's credentials."""
     told, files = fleet(source(), autoscaler(), autoscaler("api", target="api"))
-    assert len(files.fleet.workloads) == 2
+    assert len(files.fleet) == 2
     told.say(source(2, allowed=["checkout"]))
     files.refresh()
-    assert not files.fleet.workloads
+    assert len(files.fleet) == 0
     assert {ref.name for ref in files.wrong} == {"web", "api"}
     told.say(source(3, allowed=["shop"]))
     files.refresh()
-    assert len(files.fleet.workloads) == 2
+    assert len(files.fleet) == 2
 
 
 def test_S01_an_edit_that_names_a_closed_source_leaves_the_open_one_in_force():
@@ -114,7 +114,7 @@ def test_S03_a_file_beside_the_operator_may(tmp_path):
     files.refresh()
     assert not files.problems
     assert files.servers["prod"].bearer_token_file == tmp_path / "token"
-    assert len(files.fleet.workloads) == 1
+    assert len(files.fleet) == 1
 
 
 @pytest.mark.parametrize(
@@ -136,4 +136,4 @@ def test_S02_S04_a_tenant_names_no_secret_no_other_namespace_no_url_and_no_tenan
     inside.update(given)
     _, files = fleet(source(), made)
     assert f"unknown field {next(iter(given))!r}" in said_of(files).replace('"', "'")
-    assert not files.fleet.workloads
+    assert len(files.fleet) == 0
