@@ -16,7 +16,7 @@ PLATFORM ?= linux/$(shell uname -m | sed 's/x86_64/amd64/; s/aarch64/arm64/')
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-metrics demo-real parts test e2e check lint types unit format bench bench-decisions bench-forecast bench-fleet bench-operator soak chart image sbom clean lock
+.PHONY: help setup demo demo-metrics demo-real parts test e2e check lint types unit format bench bench-decisions bench-forecast bench-gates bench-fleet bench-operator soak chart image sbom clean lock
 
 help: ## Say what can be done here
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -96,6 +96,9 @@ bench-anomalies: .venv/.synced ## Anomalies beside seven other ways on labelled 
 	@$(UV) sync --quiet --locked --inexact --all-extras --group bench --python $(PYTHON) || \
 		echo "going on without Prophet: the benchmark says so"
 	@$(BIN)/python -m tests.bench.anomalies $(BENCH_ARGS)
+
+bench-gates: .venv/.synced ## What gates of anomalies are worth on injected incidents, docs/benchmarks (about ten minutes)
+	@$(BIN)/python -m tests.bench.bench_gates $(BENCH_ARGS)
 
 bench-fleet: .venv/.synced ## Forecasts of 10,000 workloads: seconds and memory, docs/benchmarks (about two minutes)
 	@$(BIN)/python -m tests.bench.bench_fleet $(BENCH_ARGS)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from time import monotonic
@@ -17,13 +16,19 @@ from autoscaler.bootstrap.anomaly_gate import AnomalyGate
 from autoscaler.bootstrap.anomaly_state import AnomalyStateKeeper
 from autoscaler.domain.feedback import Calibration, calibrations
 from autoscaler.domain.fleet import Fleet
-from autoscaler.domain.incident import Happening, News
+from autoscaler.domain.incident import Happening, Incident, News
 from autoscaler.reporting.anomaly_words import act_of
 
 log = logging.getLogger("foresail")
 FEEDBACK_S: Final = 60.0
 MOST_WAITING: Final = 1000
-Tell = Callable[[list[News], float], None]
+
+
+class Tells(Protocol):
+    """Whoever hears of each change, as on-call does."""
+
+    def tell(self, news: list[News], now_s: float) -> None: ...
+    def restore(self, opened: list[Incident]) -> None: ...
 
 
 class Closing(Protocol):
@@ -32,14 +37,14 @@ class Closing(Protocol):
 
 @dataclass(slots=True)
 class AnomalyDesk:
-    """Nothing here raises into a tick or makes it wait for a disk. tell: hears of each change, as on-call does."""
+    """Nothing here raises into a tick or makes it wait for a disk. teller: tells on-call."""
 
     gate: AnomalyGate
     store: StoredIncidents
     metrics: AnomalyMetrics
     state: AnomalyStateKeeper | None = None
     signals: Closing | None = None
-    tell: Tell | None = None
+    teller: Tells | None = None
     calibration: dict[str, Calibration] = field(default_factory=dict)
     _waiting: deque[News] = field(default_factory=lambda: deque(maxlen=MOST_WAITING))
     _wake: threading.Condition = field(default_factory=threading.Condition)
@@ -56,6 +61,8 @@ class AnomalyDesk:
         if self.state is not None:
             self.state.restore(self.gate, fleet, now)
             log.info("detection_state %s", self.state.restored)
+        if self.teller is not None:
+            self.teller.restore(self.gate.open)
 
     def look(self, fleet: Fleet, now: datetime) -> None:
         """After a tick that succeeded."""
@@ -65,8 +72,8 @@ class AnomalyDesk:
             self.gate.news.clear()
             for each in news:
                 self._say(each)
-            if news and self.tell is not None:
-                self.tell(news, self._now_s)
+            if news and self.teller is not None:
+                self.teller.tell(news, self._now_s)
             self._measure(news)
             if self.state is not None:
                 self.state.offer(self.gate, now)

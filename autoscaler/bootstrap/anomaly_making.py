@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from autoscaler.adapters.anomaly_metrics import AnomalyMetrics
@@ -19,7 +20,7 @@ from autoscaler.bootstrap.anomaly_state import AnomalyStateKeeper
 from autoscaler.bootstrap.settings import ServiceSettings
 from autoscaler.detection.engine import DAY_S
 from autoscaler.domain.fleet import Fleet
-from autoscaler.domain.incident import News
+from autoscaler.domain.incident import Incident, News
 from autoscaler.domain.series import DataVerdict, Floats
 from autoscaler.domain.workload import Demand
 from autoscaler.intake.history import History
@@ -75,15 +76,24 @@ class Signals:
         self._within.close()
 
 
-def told_by(alerts: AlertDesk, common: dict[str, str]) -> Callable[[list[News], float], None]:
+@dataclass(slots=True)
+class Teller:
     """On-call hears of incidents as of every other alert."""
-    made = IncidentAlerts(common)
 
-    def tell(news: list[News], now_s: float) -> None:
-        changed = made.of(news, now_s)
-        alerts.tell(changed, made.standing)
+    alerts: AlertDesk
+    made: IncidentAlerts
 
-    return tell
+    def tell(self, news: list[News], now_s: float) -> None:
+        self.alerts.tell(self.made.of(news, now_s), self.made.standing)
+
+    def restore(self, opened: list[Incident]) -> None:
+        """What was open before a restart stands on."""
+        self.made.restore(opened)
+        self.alerts.tell([], self.made.standing)
+
+
+def told_by(alerts: AlertDesk, common: dict[str, str]) -> Teller:
+    return Teller(alerts, IncidentAlerts(common))
 
 
 def asked(fleet: Fleet) -> tuple[Demand, ...]:

@@ -120,7 +120,7 @@ def _made(settings: ServiceSettings, files: FleetFiles, outside: Outside, undone
     if made.anomalies is not None:
         pipeline.detector = made.anomalies.gate
         if made.alerts is not None:
-            made.anomalies.tell = told_by(made.alerts, common_labels(settings))
+            made.anomalies.teller = told_by(made.alerts, common_labels(settings))
     if settings.state_every_s is not None:
         made.memory = EngineStateKeeper(settings.state_folder, settings.step_s, interval_s=settings.state_every_s)
     return made
