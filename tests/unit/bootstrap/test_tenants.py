@@ -61,6 +61,17 @@ def test_S01_what_was_valid_before_does_not_go_on_asking_a_source_that_is_closed
     assert len(files.fleet) == 2
 
 
+def test_S01_a_signal_is_asked_of_no_closed_source_either():
+    made = autoscaler()
+    made["spec"]["signals"] = [{"name": "latency", "source": "other", "query": "q", "kind": "Latency"}]
+    told, files = fleet(source(), source(name="other"), made)
+    assert len(files.fleet) == 1
+    told.say(source(2, name="other", allowed=["checkout"]))
+    files.refresh()
+    assert len(files.fleet) == 0
+    assert "spec.signals[0].source" in said_of(files)
+
+
 def test_S01_an_edit_that_names_a_closed_source_leaves_the_open_one_in_force():
     told, files = fleet(source(name="prod"), source(name="other", allowed=["x"]), autoscaler())
     changed = autoscaler(most=9, generation=2)
