@@ -240,7 +240,7 @@ def together(bench: Bench, folder: Path, count: int) -> None:
                     "requests": sum(apart(queries(server), asked).values()), "wall, s": time.monotonic() - began,
                     "CPU here, s": time.process_time() - mine,
                     "CPU of Prometheus, s": cpu_s(server.server.pid) - before,
-                    "answered": int((batch.verdicts[:, -1] == 0).sum()),
+                    "answered": int(np.isfinite(batch.values[:, -1]).sum()),
                 })  # fmt: skip
             reader.close()
             calm = {k: round(float(np.median([row[k] for row in found[1:]])), 2) for k in found[0]}
