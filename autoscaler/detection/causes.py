@@ -21,6 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from autoscaler.detection.causes_memory import CauseMemory, Told, carried
+from autoscaler.detection.faults import FACTORS
 from autoscaler.detection.usual import Reached
 from autoscaler.domain.anomaly import CAUSES, Cause
 from autoscaler.domain.incident import Rule
@@ -36,6 +37,8 @@ ATTACK_RATIO, ATTACK_BEYOND = 3.0, 1.5
 """Times what is typical at this hour, and times the highest of two weeks. With nothing to confirm it: the next two."""
 LONE_RATIO, LONE_BEYOND = 5.0, 3.0
 STEEPER = 3.0
+UNIT_BEYOND, UNIT_SLACK = 20.0, 0.5
+"""So far outside all that was, at a ratio that is one between two units but for the noise of a day."""
 MOVED = 1.3
 """A companion at so many times what is typical has moved too."""
 RETRY_RATIO = 2.0
@@ -105,6 +108,7 @@ def explained(found: Verdicts, metrics: Metrics, reached: Reached, memory: Cause
     """
     demand = metrics.of(SignalKind.DEMAND)
     faults = found.rows.faults & np.where(metrics.same, ~np.uint8(DataFault.DUPLICATED), np.uint8(255))[:, None]
+    faults |= np.where(demand & _other_unit(found, reached), np.uint8(DataFault.UNIT_CHANGE), np.uint8(0))
     bits, news, rule, news_rule = _of_data(faults, metrics, demand)
     paging = memory.lasting(found, accepted)
     named, named_rule, outside = _of_events(found, metrics, reached, memory)
@@ -130,6 +134,23 @@ def event_rows(event: Bools, metrics: Metrics) -> Bools:
 
 def _lengths(metrics: Metrics) -> Ints:
     return np.diff(np.append(metrics.start, len(metrics.kind)))
+
+
+def _other_unit(found: Verdicts, reached: Reached) -> Bools:
+    """[row, step], at the ratio between two units and out of all that ever was: at once, before replicas are bought
+    by it.
+
+    An engine is sure only when it comes twice.
+    """
+    observed, expected = found.rows.observed, found.rows.expected
+    near = np.zeros(observed.shape, dtype=np.bool_)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        typical = np.where(reached.typical > 0, reached.typical, expected)
+        ratio = np.maximum(observed / typical, typical / observed)
+        for factor in FACTORS:
+            near |= np.abs(np.log(ratio / factor)) < np.log1p(UNIT_SLACK)
+        out = (observed > UNIT_BEYOND * reached.highest[:, None]) | (observed < reached.least / UNIT_BEYOND)
+    return near & out & (observed > 0) & (reached.known_days >= 1)[:, None]
 
 
 def _of_data(faults: Codes, metrics: Metrics, demand: Bools) -> tuple[Codes, Codes, Codes, Codes]:

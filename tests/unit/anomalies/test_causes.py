@@ -145,3 +145,18 @@ def test_blocks_and_single_steps_tell_the_same(story, cut) -> None:
     for name in ("bits", "rule", "event", "severity", "masked"):
         joined = np.concatenate([getattr(p.causes, name) for p in parts], axis=1)
         np.testing.assert_array_equal(joined, getattr(whole.causes, name))
+
+
+@pytest.mark.parametrize("factor", [1000.0, 1024.0, 0.001])
+def test_M25_the_first_sample_in_another_unit_is_not_believed(story, factor) -> None:
+    told = story((D, S))
+    told.observed[0, 30] *= factor
+    seen = told.seen()
+    assert causes(seen, 30) == {Cause.DATA_FAULT}
+    assert causes(seen, 31) == set()
+
+
+def test_M25_a_crowd_that_is_no_factor_of_units_is_demand(story) -> None:
+    told = story((D, S))
+    told.event(30, 40, d0=25.0, s1=5.0)
+    assert causes(told.seen(), 30) == {Cause.DEMAND}

@@ -176,7 +176,7 @@ def test_M25_another_unit_moves_nothing(start, clock) -> None:
     found = ticked(running, clock, EVENT - 2 * STEP, 2 + LATER)
     assert "DataFault" in causes(found[-1])
     before = found[1].granted
-    assert max(d.granted for d in found[4:]) <= max(before, found[3].granted)
+    assert max(d.granted for d in found) <= 1.1 * before, "not even the first sample buys replicas"
     panel = running.pipeline.history.panel()
     at = int(EVENT.timestamp() // 300) + 6 - panel.first_step
     assert np.isnan(panel.columns(panel.first_step + at, panel.first_step + at + 1)[0, 0])
