@@ -27,6 +27,7 @@ from autoscaler.learning.detection_figures import (
     trailing_z,
     vus_pr,
 )
+from autoscaler.reporting.anomaly_scores import draw_scores
 
 OURS, SEVERITY, RIVAL = "foresail", "foresail severity", "z-score of the trailing day"
 EVERY: Final = ""
@@ -132,3 +133,40 @@ def _mean_vus(series: Sequence[Labelled], scores: Sequence[Floats]) -> float:
         if np.isfinite(volume):
             found.append(volume)
     return float(np.mean(found)) if found else float("nan")
+
+
+def example(days: int = 16) -> tuple[list[Trace], dict[str, list[tuple[float, float]]]]:
+    """Two services' made-up requests with three known incidents each, at five-minute steps; always the same."""
+    rng = np.random.default_rng(3)
+    first, steps = 5_900_000 - 5_900_000 % 288, days * 288
+    t = np.arange(steps) / 288
+    traces, labels = [], {}
+    for k, name in enumerate(("checkout", "search")):
+        values = (300 + 200 * np.sin(2 * np.pi * (t - 0.3))) * rng.lognormal(0, 0.05, steps)
+        spans = []
+        for day, factor in ((days - 8, 0.3), (days - 5, 2.2), (days - 2, 0.4)):
+            at = day * 288 + 100 + 20 * k
+            values[at : at + 12] *= factor
+            spans.append(((first + at) * 300.0, (first + at + 12) * 300.0))
+        traces.append(Trace(name, 300, first, values))
+        labels[name] = spans
+    return traces, labels
+
+
+def plain(found: Evaluation) -> list[dict[str, float | str]]:
+    """One row for each detector and asked rate, as a table takes them."""
+    return [
+        {
+            "detector": row.detector, "asked a week": row.asked, "false a week": row.found.false_per_week,
+            "recall": row.found.recall, "delay, min": row.found.delay_s / 60, "VUS-PR": row.vus_pr,
+        }
+        for row in found.rows
+    ]  # fmt: skip
+
+
+def pictures(found: Evaluation) -> list[bytes]:
+    """A PNG for each series."""
+    return [
+        draw_scores(one.name, found.values[k], {n: s[k] for n, s in found.scores.items()}, one.spans, one.step_s)
+        for k, one in enumerate(found.series)
+    ]

@@ -18,7 +18,8 @@ MAY_IMPORT = {"autoscaler", "IPython", "pandas"}
 
 
 def test_there_are_notebooks():
-    assert [path.name for path in PATHS] == ["calibration_tour.ipynb", "model_evaluation.ipynb", "one_load.ipynb"]
+    names = ["anomalies.ipynb", "calibration_tour.ipynb", "model_evaluation.ipynb", "one_load.ipynb"]
+    assert [path.name for path in PATHS] == names
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
@@ -101,3 +102,15 @@ def test_the_tour_counts_what_is_promised(tmp_path: Path) -> None:
     assert "<svg" in shown["picture"]
     assert "decision.shortShare" in shown["margin"]
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_labelled_incidents_are_found_from_top_to_bottom(tmp_path):
+    notebook = nbformat.read(NOTEBOOKS / "anomalies.ipynb", as_version=4)
+    NotebookClient(
+        notebook, timeout=280, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
+    ).execute()
+    shown = {cell.id: cell.outputs for cell in notebook.cells if cell.cell_type == "code"}
+    assert "foresail severity" in str(shown["figures"])
+    assert [kind for output in shown["pictures"] for kind in output["data"]].count("image/png") == 2
