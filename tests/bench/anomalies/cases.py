@@ -29,8 +29,8 @@ FILES: Final = {
 class Case:
     """values: [row, step]; group: [row]; labels, scored: [group, step], what is anomalous and what counts.
 
-    lengths: [group], steps that a group was recorded for. Rows of one case share the grid; their calendars are moved by
-    whole weeks so that they start in the same one: hour and weekday stay what they were.
+    Rows of one case share the grid; their calendars are moved by whole weeks so that they start in the same one: hour
+    and weekday stay what they were.
     """
 
     name: str
@@ -58,9 +58,12 @@ class Case:
         return found
 
     def without(self, steps: slice) -> Case:
-        """Where those steps do not count."""
+        """Where those steps, and events that touch them, do not count."""
         scored = self.scored.copy()
         scored[:, steps] = False
+        for g, first, end in self.events():
+            if first < steps.stop and end > steps.start:
+                scored[g, first:end] = False
         return replace(self, scored=scored)
 
 

@@ -264,5 +264,6 @@ def _method(run: Run) -> str:
 - All detectors are measured in the same way; several metrics page for the largest of their scores, as an alert on any
   of them would, where a row does not say "metric vector".
 - VUS-PR: buffers up to 100 steps, mean over series with labels; a random score has .126 on nab.
-- jumpstarter's step 9407 to 9416 is zero in all services at once: one incident of the fleet, 30 of the labelled events.
+- jumpstarter's step 9407 to 9416 is zero in all services at once: one incident of the fleet. Without it,
+  labelled events that touch it do not count, whole.
 - Calendars of files are moved by whole weeks, so that files with the same step are one fleet.{missing}"""
