@@ -108,6 +108,9 @@ def explained(found: Verdicts, metrics: Metrics, reached: Reached, memory: Cause
     """
     demand = metrics.of(SignalKind.DEMAND)
     faults = found.rows.faults & np.where(metrics.same, ~np.uint8(DataFault.DUPLICATED), np.uint8(255))[:, None]
+    with np.errstate(invalid="ignore"):
+        usual = (found.rows.observed >= reached.least) & (found.rows.observed <= reached.most)
+    faults &= np.where(usual, ~np.uint8(DataFault.UNIT_CHANGE), np.uint8(255))  # what is usual is in no other unit
     faults |= np.where(demand & _other_unit(found, reached), np.uint8(DataFault.UNIT_CHANGE), np.uint8(0))
     bits, news, rule, news_rule = _of_data(faults, metrics, demand)
     paging = memory.lasting(found, accepted)

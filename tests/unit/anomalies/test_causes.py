@@ -160,3 +160,11 @@ def test_M25_a_crowd_that_is_no_factor_of_units_is_demand(story) -> None:
     told = story((D, S))
     told.event(30, 40, d0=25.0, s1=5.0)
     assert causes(told.seen(), 30) == {Cause.DEMAND}
+
+
+def test_a_value_within_its_usual_range_is_in_no_other_unit(story) -> None:
+    told = story((D, E))
+    told.fault(25, 35, 1, DataFault.UNIT_CHANGE)
+    assert not told.seen().causes.event.any()
+    told.observed[1, 25:35] = 1000.0
+    assert told.seen().causes.event[0, 30]
