@@ -35,6 +35,8 @@ def distances(usual: NDArray[np.float32], whiten: NDArray[np.float32], z: Reals,
 
     usual: [row, POINTS]; whiten: [row, POINTS, POINTS].
     """
+    if not new:
+        return np.empty((z.shape[0], 0))
     short = LONG + new - z.shape[1]
     if short > 0:
         z = np.concatenate([np.full((z.shape[0], short), np.nan), z], axis=1)

@@ -26,6 +26,8 @@ def distances(centres: Centres, z: Reals, new: int) -> Reals:
     centres: [row, CENTRES, LONG]. NaN where the window has a hole or reaches before the beginning.
     """
     rows, steps = z.shape
+    if not new:
+        return np.empty((rows, 0))
     if steps < LONG + new - 1:
         z = np.concatenate([np.full((rows, LONG + new - 1 - steps), np.nan), z], axis=1)
     windows = np.lib.stride_tricks.sliding_window_view(z[:, z.shape[1] - new - LONG + 1 :], LONG, axis=1)

@@ -285,3 +285,12 @@ def test_a_fed_forecast_takes_the_place_of_the_engines_own() -> None:
     np.testing.assert_allclose(fed.rows.expected[0], ALL[0, LEARNED:] * 1.25, rtol=1e-6)
     own = _fresh().observe(_new(ALL))
     assert (fed.rows.surprise[0] != own.rows.surprise[0]).any()
+
+
+def test_a_block_without_steps_and_a_fleet_without_rows_are_answers_too() -> None:
+    engine = _engine(KEYS[:2])
+    assert engine.relive(Block(STEP_S, FIRST, np.empty((2, 0)))).steps == 0
+    assert engine.observe(Block(STEP_S, FIRST, ALL[:2, :3])).steps == 3
+    assert engine.observe(Block(STEP_S, FIRST + 3, np.empty((2, 0)))).steps == 0
+    nobody = DetectionEngine(Watched.alone(()), STEP_S)
+    assert nobody.observe(Block(STEP_S, FIRST, np.empty((0, 4)))).rows.surprise.shape == (0, 4)
