@@ -44,7 +44,7 @@ class Installed:
     """What the chart says after the install."""
     _server: Server | None = None
     _port: int = 0
-    _pod: _Pod = field(init=False)
+    _pod: Pod = field(init=False)
 
     def install(self, policies: dict[str, Any]) -> None:
         """`helm install` of the chart as it is. policies: files of GuardPolicies, name to document."""
@@ -59,7 +59,7 @@ class Installed:
         }
         where = ("-n", HOME, "--create-namespace")
         self.notes = helm.does("install", RELEASE, CHART, *where, *helm.given(values), within_s=WITHIN_S)
-        self._pod = _Pod(self.plane, self.folder / "pod", self.store)
+        self._pod = Pod(self.plane, self.folder / "pod", self.store)
 
     def start(self) -> float:
         """Seconds that its clock is ahead of the scene's. The scene's time runs from the first start on."""
@@ -106,7 +106,7 @@ class Installed:
 
 
 @dataclass(slots=True)
-class _Pod:
+class Pod:
     """What the pod of the installed Deployment would be given, here."""
 
     plane: ControlPlane

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any, cast
+
 import numpy as np
 import pytest
 
 from hack.real_world.constants import Constants
 from hack.real_world.demand import DemandServer, SceneClock
+from hack.real_world.installed import Pod
 from hack.real_world.proof import Found, _judge
 from hack.real_world.report import Row, contradictions, twins
 from hack.real_world.samples import Figures, Sample
@@ -93,3 +97,57 @@ def test_who_writes_what_for_the_four_worlds(scene):
     spec = autoscaler(scene, constants, SCALE)["spec"]
     assert (spec["actuation"], spec["acknowledge"]) == ("Scale", ["NoReactiveBackup"])
     assert [w.hpa for w in four_worlds()] == ["web", "web", "keda-hpa-web", None]
+
+
+class Plane:
+    """What the installed release looks like from the API server."""
+
+    mounts = (("store", "/var/lib/foresail"), ("tmp", "/tmp"), ("policies", "/etc/foresail/policies"))  # noqa: S108
+    args = ("operator", "--in-cluster", "--listen=0.0.0.0:9464", "--store=/var/lib/foresail/foresail.db",
+            "--policies=/etc/foresail/policies", "--site=/tmpfs")  # fmt: skip
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def rest(self) -> Plane:
+        return self
+
+    def get(self, path: str) -> dict[str, Any]:
+        if path.endswith("configmaps/rules"):
+            return {"data": {"most.yaml": "kind: GuardPolicy"}}
+        env = [
+            {"name": "POD_NAMESPACE", "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}}},
+            {"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
+            {"name": "LEVEL", "value": "debug"},
+        ]
+        mounts = [{"name": name, "mountPath": place} for name, place in self.mounts]
+        kinds: dict[str, dict[str, Any]] = {
+            "store": {"persistentVolumeClaim": {}},
+            "tmp": {},
+            "policies": {"configMap": {"name": "rules"}},
+        }
+        volumes = [{"name": name, **kind} for name, kind in kinds.items()]
+        containers = [{"args": list(self.args), "env": env, "volumeMounts": mounts}]
+        spec = {"serviceAccountName": "foresail", "containers": containers, "volumes": volumes}
+        return {"spec": {"selector": {"matchLabels": {"a": "b"}}, "template": {"spec": spec}}}
+
+    def pods(self, namespace: str, selector: str) -> list[dict[str, Any]]:
+        return [{"metadata": {"name": f"{namespace}-0-{selector}"}}]
+
+    def service_account_token(self, namespace: str, name: str, expires_s: int) -> str:
+        return f"{namespace}/{name} for {expires_s} s"
+
+    def kubeconfig_for(self, token: Path) -> Path:
+        return token.with_suffix(".kubeconfig")
+
+
+def test_the_process_gets_what_its_pod_would_have_had(tmp_path):
+    pod = Pod(cast("Any", Plane(tmp_path)), tmp_path / "pod", tmp_path / "record")
+    assert pod.arguments(1234) == [
+        "operator", f"--kubeconfig={tmp_path}/pod/token.kubeconfig", "--listen=127.0.0.1:1234",
+        f"--store={tmp_path}/record/foresail.db", f"--policies={tmp_path}/pod/policies", "--site=/tmpfs",
+    ]  # fmt: skip
+    assert (tmp_path / "pod" / "token").read_text() == "foresail/foresail for 14400 s"
+    assert (tmp_path / "pod" / "policies" / "most.yaml").read_text() == "kind: GuardPolicy"
+    env = pod.environment()
+    assert (env["POD_NAMESPACE"], env["POD_NAME"], env["LEVEL"]) == ("foresail", "foresail-0-a=b", "debug")
