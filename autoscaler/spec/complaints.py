@@ -64,9 +64,15 @@ def _complaint(document: Document, model: type[BaseModel], detail: Mapping[str, 
         return Problem(document.file, *place, path_words(loc), ctx["text"], shown(name), ctx["remedy"])
     node, place = document.find(loc)
     message, remedy = _words(kind, ctx, str(detail["msg"]), node, field)
-    hidden = ctx.get("secret") or (kind == "slip" and not isinstance(node, Scalar))
+    hidden = ctx.get("secret") or (kind == "slip" and not isinstance(node, Scalar)) or _may_be_secret(field, kind)
     value = None if node is None or hidden else shown(_shallow(node))
     return Problem(document.file, *place, path_words(loc), message, value, remedy)
+
+
+def _may_be_secret(field: FieldInfo | None, kind: str) -> bool:
+    """Whether somebody may have written a secret itself where the place of one is asked for."""
+    model = _model_in(field.annotation) if field and kind in _SHAPES else None
+    return bool(getattr(model, "names_secret", False))
 
 
 def _words(

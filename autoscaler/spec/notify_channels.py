@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -53,6 +53,8 @@ Url = Annotated[str, AfterValidator(lambda text: (url_of(text), text)[1])]
 class SecretSpec(Part):
     """Where a secret stands. It is read at each sending, so a new one counts without a restart (a file)."""
 
+    names_secret: ClassVar[bool] = True
+
     file: SecretFile | None = Field(
         default=None, description="Path of a file with the secret alone.", examples=["/etc/foresail/pagerduty/key"]
     )
@@ -73,6 +75,8 @@ _SECRET = {"file": "/etc/foresail/pagerduty/key"}
 class PagerDutySpec(Part):
     """Events API v2 of one PagerDuty service."""
 
+    names_secret: ClassVar[bool] = True
+
     routing_key: SecretSpec = Field(description="Integration key, 32 characters.", examples=[_SECRET])
     url: Url = Field(
         default="https://events.pagerduty.com",
@@ -83,6 +87,8 @@ class PagerDutySpec(Part):
 
 class SlackSpec(Part):
     """A channel, written to as a bot (threads, updates); or an incoming webhook (neither)."""
+
+    names_secret: ClassVar[bool] = True
 
     channel: SlackChannel | None = Field(default=None, description="ID of the channel.", examples=["C0123456789"])
     token: SecretSpec | None = Field(
@@ -108,6 +114,8 @@ class SlackSpec(Part):
 
 class WebhookSpec(Part):
     """JSON by POST, signed as Standard Webhooks has it."""
+
+    names_secret: ClassVar[bool] = True
 
     url: Url | None = Field(
         default=None, description="Where it is sent.", examples=["https://hooks.example.com/foresail"]

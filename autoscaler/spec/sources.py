@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
@@ -43,12 +43,16 @@ class FileSpec(Part):
 class SecretKeySpec(Part):
     """A key of a Secret in the operator's own namespace; read again once a minute, and when it is refused."""
 
+    names_secret: ClassVar[bool] = True
+
     name: scalars.Subdomain = Field(description="Name of the Secret.", examples=["prod-metrics"])
     key: endpoints.SecretKey = Field(description="Key in its data.", examples=["token"])
 
 
 class BasicAuthSpec(Part):
     """A user, and where their password is; it is read again when the server refuses it."""
+
+    names_secret: ClassVar[bool] = True
 
     username: scalars.OneLine = Field(description="The user's name.", examples=["foresail"])
     password_file: endpoints.SecretFile | None = Field(

@@ -135,6 +135,11 @@ def test_each_slip_has_its_line_and_the_way_out(write, old, new, line, words):
         ("/etc/foresail/pagerduty/key", "Bearer canary-of-a-secret"),
         ("SLACK_TOKEN", "xoxb-1234-canary"),
         ("https://hooks.example.com/foresail", "https://user:canary@hooks.example.com/"),
+        ("{file: /etc/foresail/pagerduty/key}", "0123456789canary0123456789abcdef"),
+        ("{routingKey: {file: /etc/foresail/pagerduty/key}}", "0123456789canary0123456789abcdef"),
+        ("{env: SLACK_TOKEN}", "xoxb-1234-canary"),
+        ("channel: C0123456789, token: {env: SLACK_TOKEN}", "webhook: https://hooks.slack.com/services/T0/B0/canary"),
+        ("{env: HOOK_SECRET}", "[whsec_canary]"),
     ],
 )
 def test_s10_a_secret_in_the_file_is_refused_and_not_repeated(write, old, canary):

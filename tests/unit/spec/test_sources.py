@@ -140,6 +140,7 @@ def test_M20_no_source_can_leave_certificates_unchecked(skip):
         f"{{prometheus: {{url: http://p, bearerToken: {CANARY}}}}}",
         f"{{prometheus: {{url: http://p, bearerTokenFile: 'Bearer {CANARY}'}}}}",
         f"{{prometheus: {{url: http://p, basicAuth: {{username: u, password: {CANARY}, passwordFile: f}}}}}}",
+        f"{{prometheus: {{url: http://p, basicAuth: 'u:{CANARY}'}}}}",
         f'{{prometheus: {{url: https://p, tls: {{caFile: "-----BEGIN CERTIFICATE-----\\n{CANARY}"}}}}}}',
     ],
 )
