@@ -57,7 +57,9 @@ class Operator(Part):
 
 
 class ScaleTarget(Part):
-    api_group: str = Field(description="Group of the kind, as `argoproj.io`.")
+    api_group: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][-a-z0-9]*[a-z0-9])+$")] = (
+        Field(description="Group of the kind, as `argoproj.io`; never the core one, whose Secrets it would read.")
+    )
     resource: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+$")] = Field(
         description="Plural of the kind, as `rollouts`."
     )
@@ -133,7 +135,7 @@ class Store(Part):
     empty_dir_size_limit: Quantity = Field("1Gi", description="Largest emptyDir, without a claim.")
 
 
-Url = Annotated[str, StringConstraints(pattern=r"^https?://.+")]
+Url = Annotated[str, StringConstraints(pattern=r"^https?://[^@\s]+$")]
 
 
 class Alerts(Part):
@@ -248,7 +250,9 @@ class Values(Part):
         "foresail", description="Our name on the floors that we hold, and of the Lease; one per Foresail of a cluster."
     )
     namespaces: list[Name] = Field(
-        [], description="Only these namespaces, by Roles in each; none: all, by ClusterRoles."
+        [],
+        description="Only these namespaces, by Roles in each; none: all, by ClusterRoles.",
+        json_schema_extra={"uniqueItems": True},
     )
     replicas: Annotated[int, Field(ge=0, le=9)] = Field(
         1, description="One writes, the others stand by. More than one needs `store.persistent: false`: see NOTES."

@@ -88,6 +88,10 @@ MATRIX: dict[str, dict[str, Any]] = {
             },
         },
     },
+    "no port for alerts": {
+        "alerts": {"alertmanagers": ["http://alertmanager:9090"]},
+        "networkPolicy": {"egress": {"alertPorts": []}},
+    },
     "bare": {
         "networkPolicy": {"enabled": False},
         "releaseOnUninstall": {"enabled": False},

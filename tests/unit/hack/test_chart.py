@@ -59,6 +59,10 @@ def test_every_value_has_a_comment_and_a_row():
         ({"secretMounts": [{"name": "prom", "mountPath": "etc"}]}, "secretMounts.0.mountPath"),
         ({"policies": {"files": {"limits": "x"}}}, "policies.files"),
         ({"permissions": {"targets": [{"apiGroup": "argoproj.io"}]}}, "permissions.targets.0"),
+        ({"permissions": {"targets": [{"apiGroup": "", "resource": "secrets"}]}}, "permissions.targets.0.apiGroup"),
+        ({"permissions": {"targets": [{"apiGroup": "*", "resource": "secrets"}]}}, "permissions.targets.0.apiGroup"),
+        ({"namespaces": ["shop", "shop"]}, "namespaces"),
+        ({"alerts": {"alertmanagers": ["http://mia:word@am:9093"]}}, "alerts.alertmanagers.0"),
         ({"store": {"accessModes": ["ReadOnlyMany"]}}, "store.accessModes.0"),
     ],
 )
