@@ -112,8 +112,11 @@ class Detector(Protocol):
 class Engine(Protocol):
     """Detectors, calibration, pages and faults of data over a fleet: detection.engine.DetectionEngine."""
 
-    def relive(self, history: Block) -> Verdicts:
-        """From nothing through kept history, fitted daily on the way as it would have been live."""
+    def relive(self, history: Block, told_s: int | None = None) -> Verdicts:
+        """From nothing through kept history, fitted daily on the way as it would have been live.
+
+        told_s: verdicts of that much of its end at least; None = of all of it.
+        """
         ...
 
     def observe(self, block: Block) -> Verdicts:

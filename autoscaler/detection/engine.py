@@ -52,8 +52,12 @@ class DetectionEngine:
         """Steps of a day."""
         return DAY_S // self.step_s
 
-    def relive(self, history: Block) -> Verdicts:
-        """From nothing through kept history, fitted at each day's start as it would have been live."""
+    def relive(self, history: Block, told_s: int | None = None) -> Verdicts:
+        """From nothing through kept history, fitted at each day's start as it would have been live.
+
+        told_s: verdicts of that much of its end, in whole days of absolute steps; None = of all, about 100 bytes for
+        each row and step.
+        """
         self._check(history)
         self._forget()
         told: list[Verdicts] = []
@@ -65,6 +69,10 @@ class DetectionEngine:
                 for k, detector in enumerate(self.plugged):
                     self._states[k] = detector.fit(past)
             told.append(self.observe(history.cut(first, end)))
+            if told_s is not None:
+                told = [part for part in told if end - part.first_step - part.steps < told_s // self.step_s] or told[
+                    -1:
+                ]
         return joined(told) if told else self.observe(history)
 
     def observe(self, block: Block) -> Verdicts:

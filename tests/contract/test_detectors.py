@@ -294,3 +294,12 @@ def test_a_block_without_steps_and_a_fleet_without_rows_are_answers_too() -> Non
     assert engine.observe(Block(STEP_S, FIRST + 3, np.empty((2, 0)))).steps == 0
     nobody = DetectionEngine(Watched.alone(()), STEP_S)
     assert nobody.observe(Block(STEP_S, FIRST, np.empty((0, 4)))).rows.surprise.shape == (0, 4)
+
+
+def test_reliving_tells_no_more_of_the_end_than_asked_for() -> None:
+    whole = _relived()[1]
+    engine = _engine()
+    end = engine.relive(Block(STEP_S, FIRST, ALL[:, :LEARNED]), told_s=2 * DAY * STEP_S)
+    assert 2 * DAY <= end.steps < 3 * DAY
+    assert end.first_step + end.steps == FIRST + LEARNED
+    np.testing.assert_array_equal(end.rows.surprise, whole.rows.surprise[:, -end.steps :])
