@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from autoscaler.domain.anomaly import CAUSES, AnomaliesAt, Detector
+from autoscaler.domain.anomaly import CAUSES, AnomaliesAt, Cause, Detector
 from autoscaler.domain.anomaly_rules import NO_CAP, FleetAnomalyRules
 from autoscaler.domain.fleet import Fleet
 from autoscaler.domain.notes import Condition, Note
@@ -45,6 +45,16 @@ def doubted(fleet: Fleet, found: AnomaliesAt | None) -> Bools | None:
         return None
     doubts = _rules(fleet).doubts(found)
     return doubts if anywhere(doubts) else None
+
+
+def unjudged(found: AnomaliesAt | None, doubts: Bools | None) -> Bools | None:
+    """[lane], where risk control judges no step: of data nobody believes, and of an attack, which nobody plans for."""
+    if found is None or not found.any:
+        return doubts
+    attacked = found.active[CAUSES.index(Cause.SUSPECTED_ATTACK)]
+    if not anywhere(attacked):
+        return doubts
+    return attacked if doubts is None else doubts | attacked
 
 
 def _rules(fleet: Fleet) -> FleetAnomalyRules:

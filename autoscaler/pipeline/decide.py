@@ -19,7 +19,7 @@ from autoscaler.domain.replicas import ReplicaStatus
 from autoscaler.domain.series import Bools, DataVerdict, Ints, anywhere, everywhere, usable
 from autoscaler.domain.trace import GuardTrace, Trace
 from autoscaler.guards.contract import Guard
-from autoscaler.pipeline.anomalies import abnormal, anomaly_notes, doubted
+from autoscaler.pipeline.anomalies import abnormal, anomaly_notes, doubted, unjudged
 from autoscaler.pipeline.policy_notes import budget_notes, condition_notes, conditioned, event_notes
 from autoscaler.pipeline.propose import propose
 from autoscaler.pipeline.state import LoopState
@@ -52,7 +52,7 @@ def decide(
     """
     needs = Needs.of(fleet, seen) if needs is None else needs
     doubts = doubted(fleet, anomalies)
-    state = _learned(fleet, seen, state, needs, doubts)
+    state = _learned(fleet, seen, state, needs, unjudged(anomalies, doubts))
     current = _written(fleet, status)
     state = _with_room(fleet, needs, status, state)
     margin = state.margin.margin
