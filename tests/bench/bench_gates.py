@@ -36,6 +36,11 @@ STEP_S, DAY, DAYS, JUDGED = 300, 288, 14, 9
 FIRST: Final = 20_000 * DAY
 RISK, LEAD_S, PEAK = 0.005, 300.0, 40
 AT: Final = (10 * DAY + 130, 12 * DAY + 90)
+READING: Final = (
+    "Where the sensor of demand is stuck nothing moves by default, which costs where demand rises meanwhile; a policy",
+    "may let it grow ([policies](../policies.md)). In the clean case some loads have incidents of their own, which",
+    "change no decision.",
+)
 RECORDED: Final = (
     ("worldcup98", "workloads/worldcup98_1min.parquet", None, None),
     ("twitter", "workloads/twitter_stream_2021_1min.parquet", None, None),
@@ -231,7 +236,7 @@ def _page(names: Sequence[str], lines: Sequence[str]) -> str:
             f"A missing replica counts {1 / RISK:.0f} running ones. Latency, errors and saturation are made for each",
             "load; of an attack nothing is owed an answer, of a retry storm all of it. Engine, rules and thresholds",
             "are those of the product; nothing is fitted to these loads.",
-"", *head, *lines, "",
+"", *head, *lines, "", *READING, "",
         ]
     )  # fmt: skip
 
