@@ -231,12 +231,12 @@ def _page(names: Sequence[str], lines: Sequence[str]) -> str:
         [
             "# Gates of anomalies: worth and price", "",
             f"`make bench-gates`; {len(names)} loads ({', '.join(names)}),",
-            f"{DAYS} days at {STEP_S // 60}-minute steps, the last {DAYS - JUDGED} judged; two incidents of one kind on",
+            f"{DAYS} days at {STEP_S // 60}-minute steps, the last {DAYS - JUDGED} judged; two incidents of a kind on",
             "every load; gates off → on, per load and day.",
             f"A missing replica counts {1 / RISK:.0f} running ones. Latency, errors and saturation are made for each",
             "load; of an attack nothing is owed an answer, of a retry storm all of it. Engine, rules and thresholds",
             "are those of the product; nothing is fitted to these loads.",
-"", *head, *lines, "", *READING, "",
+            "", *head, *lines, "", *READING, "",
         ]
     )  # fmt: skip
 
