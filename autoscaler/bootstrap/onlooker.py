@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -24,6 +25,7 @@ PAGE = 200
 MOST_PAGES = 50
 WHO = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
 CALL_S = 10.0
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,9 @@ class Onlooker:
         namespace = namespace or self.namespace
         if not namespace:
             raise Refused(f"{text!r}: with -A write NAMESPACE/NAME")
+        if not (_NAME.fullmatch(namespace) and _NAME.fullmatch(name)):
+            said = f"{namespace}/{name}"
+            raise Refused(f"{said!r} names no workload: small letters, digits, - and . alone; write NAMESPACE/NAME")
         return WorkloadRef(namespace, name)
 
     def rows(self, names: Sequence[str] = ()) -> tuple[list[ClusterRow], str | None]:

@@ -76,7 +76,17 @@ class Pauses:
             self._mine(whom, (there.get("spec") or {}).get("pause"), "replaces it")
             made["metadata"]["resourceVersion"] = there["metadata"]["resourceVersion"]
             self.view.connection.call("PUT", path, made, query=query)
-        return Done(whom, "paused", f"GuardPolicy {whom.policy_name}", stop.words)
+        return Done(whom, "paused", f"GuardPolicy {whom.policy_name}", stop.words + self._of_nobody(whom))
+
+    def _of_nobody(self, whom: Whom) -> str:
+        """A misspelt namespace is not noticed otherwise, and in an incident it counts."""
+        if whom.name or not whom.namespace:
+            return ""
+        try:
+            some = self.view.connection.items(autoscaler_path(whom.namespace))
+        except ApiFault:  # who may write policies need not see objects
+            return ""
+        return "" if some else f". No PredictiveAutoscaler is in {whom.namespace} now: check the name"
 
     def resume(self, whom: Whom) -> Done:
         """Ends what `pause` made of it, and nothing else. Refused where that is somebody else's."""

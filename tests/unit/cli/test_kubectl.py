@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from rich.console import Console
 
+from autoscaler.adapters.kubernetes.faults import ApiFault
+from autoscaler.bootstrap.onlooker import Onlooker
+from autoscaler.bootstrap.pausing import Pauses
 from autoscaler.cli.cluster_choice import ClusterOptions
 from autoscaler.cli.get_cluster import get_from_cluster
 from autoscaler.cli.record_cluster import harmless
 from autoscaler.domain.errors import Refused, SourceDown
 from autoscaler.reporting.cluster_overview import ClusterRow
+from autoscaler.spec.policy_of_pause import Stop, Whom
 
 STORE = Path("foresail.db")
 
@@ -106,6 +112,34 @@ def test_a_watch_shows_what_was_seen_last_while_the_api_server_is_away(monkeypat
     assert shown.rindex("web-2") < shown.rindex("as it was last seen"), "and stays"
     assert "nobody may ask" in shown
     assert waits == [5.0] * 4
+
+
+@pytest.mark.parametrize("typed", ["../../x", "a/b/c", "shop/we b", "shop/web?x=1", "Shop/web", "shop/", "shop/web%2f"])
+def test_a_name_that_is_none_is_refused_and_never_becomes_a_path(typed):
+    view = Onlooker(Mock(), "shop", Mock())
+    with pytest.raises(Refused, match="names no workload"):
+        view.named(typed)
+    assert view.named("web") == view.named("shop/web")
+
+
+@pytest.mark.parametrize(
+    ("found", "whom", "words"),
+    [
+        ({"return_value": []}, Whom("shop-prd"), "No PredictiveAutoscaler is in shop-prd now: check the name"),
+        ({"return_value": [{}]}, Whom("shop"), ""),
+        ({"side_effect": ApiFault(403, "forbidden")}, Whom("shop"), ""),
+        ({"return_value": []}, Whom(), ""),
+    ],
+)
+def test_a_pause_of_a_namespace_without_objects_of_ours_says_so(found, whom, words):
+    connection = Mock()
+    connection.get.side_effect = ApiFault(404, "not found")
+    connection.items.configure_mock(**found)
+    now = datetime(2026, 3, 2, tzinfo=UTC)
+    stop = Stop("mia", "INC-43", now + timedelta(hours=2))
+    done = Pauses(Onlooker(connection, "", Mock()), "mia", now).pause(whom, stop)
+    assert done.what == "paused"
+    assert done.words == stop.words + (words and f". {words}")
 
 
 def test_text_of_others_cannot_steer_a_terminal():
