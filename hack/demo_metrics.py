@@ -25,7 +25,7 @@ sys.path.insert(0, str(ROOT))
 from autoscaler.bootstrap.service import Service, service  # noqa: E402 - the tests' servers are found from the root
 from autoscaler.bootstrap.settings import ServiceSettings  # noqa: E402
 from autoscaler.domain.decision import Decision  # noqa: E402
-from autoscaler.reporting.sparkline import sparkline  # noqa: E402
+from autoscaler.domain.sparkline import sparkline  # noqa: E402
 from autoscaler.simulator.clock import VirtualClock  # noqa: E402
 from autoscaler.simulator.shop import LABEL, ShopLoad, shop_load, shop_window  # noqa: E402
 from tests.real.history import series  # noqa: E402

@@ -20,8 +20,8 @@ from autoscaler.bootstrap.advise.advice import Advice, Advised
 from autoscaler.bootstrap.advise.candidates import Unjudged
 from autoscaler.cli.screen import screen
 from autoscaler.domain.series import time_of
+from autoscaler.domain.sparkline import sparkline
 from autoscaler.reporting.report.answer import floor_effect
-from autoscaler.reporting.sparkline import sparkline
 from autoscaler.simulator.claims import Interval
 
 SPARK = 28

@@ -14,8 +14,8 @@ from autoscaler.cli.screen import screen
 from autoscaler.domain.errors import Refused
 from autoscaler.domain.feedback import calibrations
 from autoscaler.domain.incident import Feedback, Label
+from autoscaler.domain.sparkline import sparkline
 from autoscaler.reporting.anomaly_words import act_of, lasted, stamp, told
-from autoscaler.reporting.sparkline import sparkline
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -14,9 +14,9 @@ from rich.table import Table
 from autoscaler.bootstrap.outlook import Outlook
 from autoscaler.cli.screen import screen
 from autoscaler.domain.series import Floats, time_of
+from autoscaler.domain.sparkline import sparkline
 from autoscaler.learning.decompose import LEAST_WEEKS, Decomposition, strength_words
 from autoscaler.reporting.report.numbers import duration, moment, short_number, stamp
-from autoscaler.reporting.sparkline import sparkline
 
 ROWS_S: Final = (0, 900, 1800, 3600, 2 * 3600, 3 * 3600, 6 * 3600, 9 * 3600, 12 * 3600, 18 * 3600, 86399)
 HALF: Final = 48

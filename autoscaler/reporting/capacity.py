@@ -11,9 +11,9 @@ from typing import Any, Final
 import numpy as np
 
 from autoscaler.domain.series import Floats
+from autoscaler.domain.sparkline import sparkline
 from autoscaler.planning.capacity import A_DAY, BEYOND_SEEN, Bound, LearnedCapacity, Seen
 from autoscaler.planning.load_curve import Curves
-from autoscaler.reporting.sparkline import sparkline
 from autoscaler.reporting.words import number
 
 DIGITS: Final = 3

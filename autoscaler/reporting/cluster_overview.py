@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from autoscaler.domain.sparkline import sparkline
 from autoscaler.reporting.overview import ago
-from autoscaler.reporting.sparkline import sparkline
 
 CELLS = 16
 COLUMNS = (

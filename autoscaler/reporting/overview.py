@@ -12,7 +12,7 @@ from autoscaler.domain.decision import DemandView
 from autoscaler.domain.notes import Condition
 from autoscaler.domain.record import Range, RecordedRun
 from autoscaler.domain.series import DataVerdict
-from autoscaler.reporting.sparkline import sparkline
+from autoscaler.domain.sparkline import sparkline
 
 SPAN_S = 6 * 3600
 CELLS = 24

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from autoscaler.domain.sparkline import sparkline
 from autoscaler.reporting.cluster_overview import (
     COLUMNS,
     NARROW,
@@ -16,7 +17,6 @@ from autoscaler.reporting.cluster_overview import (
     cluster_dict,
 )
 from autoscaler.reporting.recent import MOST_CELLS, Stretch, recent_of
-from autoscaler.reporting.sparkline import sparkline
 
 NOW = datetime(2026, 3, 10, tzinfo=UTC)
 

@@ -52,8 +52,10 @@ def test_without_a_word_a_workload_is_watched_at_one_false_page_a_week() -> None
         ("  signals: [{name: p95, source: nope, query: q, kind: Latency}]\n", "no such MetricsSource"),
         ("  signals: [{name: p95, source: rec, query: q, kind: Slowness}]\n", "spec.signals[0].kind"),
         (
-            "  signals:\n  - {name: a, source: rec, query: q, kind: Errors}\n"
-            "  - {name: a, source: rec, query: r, kind: Errors}\n",
+            (
+                "  signals:\n  - {name: a, source: rec, query: q, kind: Errors}\n"
+                "  - {name: a, source: rec, query: r, kind: Errors}\n"
+            ),
             "another signal of this object has the same name",
         ),
         ("  anomalies: {falsePagesPerWeek: -1}\n", "spec.anomalies.falsePagesPerWeek"),
@@ -63,4 +65,5 @@ def test_without_a_word_a_workload_is_watched_at_one_false_page_a_week() -> None
 def test_what_means_nothing_is_refused_with_its_place(lines: str, words: str) -> None:
     with pytest.raises(InvalidSpec) as caught:
         workload(lines)
-    assert words in str(caught.value) and "web.yaml:" in str(caught.value)
+    assert words in str(caught.value)
+    assert "web.yaml:" in str(caught.value)

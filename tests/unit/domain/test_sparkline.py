@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autoscaler.reporting.sparkline import UNKNOWN, sparkline
+from autoscaler.domain.sparkline import UNKNOWN, sparkline
 
 NAN = float("nan")
 

@@ -30,7 +30,8 @@ def sparkline(
 
 
 def _height(value: float, top: float) -> int:
-    return 0 if top <= 0 else min(len(_BLOCKS) - 1, max(0, math.ceil(value / top * len(_BLOCKS)) - 1))
+    """A value below zero has no bar."""
+    return 0 if value <= 0 or top <= 0 else max(0, math.ceil(min(1.0, value / top) * len(_BLOCKS)) - 1)
 
 
 def _parts(values: Sequence[float | None], count: int) -> Iterable[Sequence[float | None]]:
