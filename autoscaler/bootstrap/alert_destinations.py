@@ -27,7 +27,8 @@ def alertmanagers(settings: AlertSettings) -> list[Alertmanager]:
             )  # fmt: skip
             made = Alertmanager(endpoint, settings.repeat_s)
         except ValueError as error:
-            raise Refused(f"--alertmanager {url}: {error}") from None
+            shown = url.rpartition("@")[2]  # what stands before it would reach the log by our own words
+            raise Refused(f"--alertmanager {shown}: {error}") from None
         if made.name in found:
             raise Refused(f"--alertmanager {url}: it is named twice; leave one out")
         found[made.name] = made

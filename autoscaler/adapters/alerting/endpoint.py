@@ -54,9 +54,9 @@ class EndpointSettings:
 
     @property
     def name(self) -> str:
-        """Host, port and path: no scheme, and no secret, for the URL may hold none."""
+        """Host, port and path: no scheme, and no secret; a URL that holds one is refused by this name."""
         parts = urlsplit(self.url)
-        return f"{parts.netloc}{parts.path.rstrip('/')}"
+        return f"{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}"
 
     def as_source(self) -> PrometheusSettings:
         """The same in the form that the reading of credentials knows; ValueError for what cannot be used."""

@@ -152,8 +152,8 @@ def test_a_replay_wakes_nobody_and_a_wrong_destination_is_refused_at_the_start(e
     estate.write(source(), workload("web"))
     with pytest.raises(Refused, match="--replay-from: alerts of the past would wake people"):
         start(alerts=NOBODY, replay_from=END)
-    for url, words in (("http://u:p@x:9093", "no user or password"), ("am:9093", "http://")):
-        with pytest.raises(Refused, match=f"--alertmanager {url}.*{words}"):
+    for url, words in (("http://u:p@x:9093", "x:9093: .*no user or password"), ("am:9093", "am:9093: .*http://")):
+        with pytest.raises(Refused, match=f"--alertmanager {words}"):
             start(alerts=AlertSettings((url,)))
     with pytest.raises(Refused, match="named twice"):
         start(alerts=AlertSettings(("http://x:9093", "http://x:9093/")))

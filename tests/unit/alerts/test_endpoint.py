@@ -11,6 +11,8 @@ import pytest
 
 from autoscaler.adapters.alerting.alertmanager import Alertmanager
 from autoscaler.adapters.alerting.endpoint import Endpoint, EndpointSettings
+from autoscaler.bootstrap.alert_destinations import alertmanagers
+from autoscaler.bootstrap.alert_settings import AlertSettings
 from autoscaler.domain.alert import Alert, Severity, labels_of
 from autoscaler.domain.errors import Refused
 from autoscaler.ports.alerts import Outcome
@@ -125,6 +127,14 @@ def test_nobody_there_is_for_later_and_a_file_that_is_not_there_for_nobody(tmp_p
 def test_a_url_that_cannot_be_used_is_refused_by_name(url):
     with pytest.raises(ValueError, match="URL"):
         EndpointSettings(url)
+
+
+@pytest.mark.parametrize("url", ["http://mia:canary@am:9093", "ftp://canary@am:9093", "//mia:canary@am/x"])
+def test_S10_a_password_in_the_url_of_an_alertmanager_is_refused_and_not_repeated(url):
+    with pytest.raises(Refused, match="user or password in the URL") as refused:
+        alertmanagers(AlertSettings((url,), 60.0))
+    assert "canary" not in str(refused.value)
+    assert "am" in str(refused.value)
 
 
 def test_what_an_alertmanager_gets(server):
