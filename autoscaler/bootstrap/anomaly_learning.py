@@ -23,15 +23,17 @@ from numpy.typing import NDArray
 from autoscaler.adapters.artefacts.disk import remove_folder
 from autoscaler.adapters.artefacts.reading import read_artefact
 from autoscaler.adapters.artefacts.writing import write_artefact
-from autoscaler.detection import fitting, memory
+from autoscaler.detection import memory
 from autoscaler.detection.contract import Block
 from autoscaler.detection.engine import DAY_S, DetectionEngine
 from autoscaler.domain.artefact import Expected, Manifest
+from autoscaler.learning.detection import fit_rows
 from autoscaler.learning.process import run_limited
 from autoscaler.pipeline.detecting import Explainer, Watch
 
 log = logging.getLogger("foresail")
 KIND: Final = "detection-learned"
+REFIT_THREADS: Final = 2
 ENGINE, EXPLAINER = "engine.", "explainer."
 Learned = Mapping[str, NDArray[Any]]
 
@@ -67,7 +69,7 @@ def part_of(arrays: Learned, prefix: str) -> dict[str, NDArray[Any]]:
 
 def job(folder: Path, order: Order, source: Path) -> None:
     """Runs in its own process; writes an artefact into `folder`. source: file of the order's values."""
-    arrays = made_of(replace(order, values=np.load(source)))
+    arrays = made_of(replace(order, values=np.load(source, allow_pickle=False)))
     created = datetime.fromtimestamp(order.first_step * order.step_s, UTC)
     told = Manifest(kind=KIND, name="learned", created=created, generation=1)
     write_artefact(folder / "artefact", told, arrays, level=1)
@@ -89,7 +91,7 @@ def lived(watch: Watch, step_s: int, first_step: int, values: NDArray[np.float64
 
 
 def refitted(watch: Watch, step_s: int, values: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
-    fitted = memory.keyed(watch.watched.keys, fitting.fit(values, DAY_S // step_s))
+    fitted = memory.keyed(watch.watched.keys, fit_rows(values, DAY_S // step_s, None, REFIT_THREADS))
     return {ENGINE + name: array for name, array in fitted.items()}
 
 

@@ -171,7 +171,6 @@ QUERIES = [
     ("queue", "sum(redis_list_length)"),
     ("counter", "sum(http_requests_total)"),
     ("promql", "sum(rate(http_requests_total[1m])"),
-    ("promql", "http_requests_total[5m]"),
 ]
 
 

@@ -1,9 +1,11 @@
 """`foresail simulate` on the range of a Prometheus: what it asks for, and what it makes of the answers."""
 
 import json
+import re
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 from urllib.parse import parse_qsl
 
 import numpy as np
@@ -11,6 +13,17 @@ import pandas as pd
 import pytest
 
 from tests.unit.cli.recorded import COLUMNS, PLAIN
+
+SERIES = {"web": 1, "two": 2, "holed": 1, "odd": 1, "limits": 1}
+
+
+def _values(query: str, stamps: list[float]) -> list[list[Any]]:
+    values: list[list[Any]] = [[t, f"{100 + 60 * np.sin(t / 9000):.3f}"] for t in stamps]
+    if query == "odd":
+        values[10][1], values[11][1] = "+Inf", "-3"
+    if query == "limits":
+        values = [[t, "2" if 30 <= k < 40 else "0"] for k, (t, _) in enumerate(values) if k >= 20]
+    return values
 
 
 class _Prometheus(BaseHTTPRequestHandler):
@@ -23,21 +36,21 @@ class _Prometheus(BaseHTTPRequestHandler):
     asked: list[dict[str, str]]
 
     def do_POST(self) -> None:
-        form = dict(parse_qsl(self.rfile.read(int(self.headers["Content-Length"])).decode()))
+        form = dict(parse_qsl(self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()))
         query = form.get("query", "")
-        series = {"web": 1, "two": 2, "holed": 1, "odd": 1, "limits": 1}.get(query, 0)
         if self.path.endswith("query_range"):
             self.asked.append(form)
             if query == "holed" and sum(a["query"] == "holed" for a in self.asked) > 1:
                 self.send_error(503)
                 return
             first, end, step = (float(form[k]) for k in ("start", "end", "step"))
-            values = [[t, f"{100 + 60 * np.sin(t / 9000):.3f}"] for t in np.arange(first, end + 1, step).tolist()]
-            if query == "odd":
-                values[10][1], values[11][1] = "+Inf", "-3"
-            if query == "limits":
-                values = [[t, "2" if 30 <= k < 40 else "0"] for k, (t, _) in enumerate(values) if k >= 20]
-            result = [{"metric": {"n": str(n)}, "values": values} for n in range(series)]
+            stamps = np.arange(first, end + 1, step).tolist()
+            parts = re.findall(r'label_replace\(\((\w+)\), "(\w+)", "(\d+)", "", ""\)', query)
+            result = [
+                {"metric": {"n": str(n), **labels}, "values": _values(name, stamps)}
+                for name, labels in ([(name, {tag: i}) for name, tag, i in parts] or [(query, {})])
+                for n in range(SERIES.get(name, 0))
+            ]
             said = {"resultType": "matrix", "result": result}
         else:
             said = {"resultType": "vector", "result": []}

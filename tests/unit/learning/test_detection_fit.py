@@ -1,14 +1,11 @@
-"""The daily refit as a job of a process of its own."""
-
-from pathlib import Path
+"""The daily refit by several threads."""
 
 import numpy as np
-import pytest
 
+from autoscaler.detection import fitting, memory
 from autoscaler.detection.contract import Block, Watched
 from autoscaler.detection.engine import DetectionEngine
-from autoscaler.learning.detection import ARRAYS, fit_rows, handed, learn, taken
-from autoscaler.learning.process import run_limited
+from autoscaler.learning.detection import fit_rows
 
 STEP_S = 1800
 DAY = 48
@@ -23,39 +20,23 @@ def _values(days: int = 8) -> np.ndarray:
     return values
 
 
-def test_what_a_process_fitted_is_what_the_engine_fits_itself(tmp_path: Path) -> None:
+def test_threads_learn_what_one_learns_and_the_engine_takes_it_by_key(monkeypatch) -> None:
     values = _values()
-    source = tmp_path / "history.npz"
-    handed(source, KEYS, values)
-    ended = run_limited(learn, tmp_path / "job", (source, STEP_S, 2), seconds=60, memory_bytes=2 * 1024**3)
-    assert ended.done, ended.words
-    found = taken(tmp_path / "job" / ARRAYS)
-    own = fit_rows(values, DAY, None)
-    for name, array in own.items():
+    monkeypatch.setattr("autoscaler.learning.detection.SPAN", 2)
+    found = fit_rows(values, DAY, None, workers=2)
+    for name, array in fitting.fit(values, DAY).items():
         np.testing.assert_allclose(found[name], array, rtol=1e-5, atol=1e-6, err_msg=name)
     engine = DetectionEngine(Watched.alone(("shop/cart", "shop/other")), STEP_S)
     engine.observe(Block(STEP_S, 0, values[1:3]))
-    engine.adopt(found)
+    engine.adopt(memory.keyed(KEYS, found))
     verdicts = engine.observe(Block(STEP_S, values.shape[1], np.stack([values[1, :4], values[0, :4]])))
     assert np.isfinite(verdicts.rows.expected[0]).all()
     assert np.isnan(verdicts.rows.expected[1]).all()
 
 
-def test_a_refit_starts_from_the_last_one_and_a_row_with_too_little_learns_nothing(tmp_path: Path) -> None:
+def test_a_refit_starts_from_the_last_one_and_a_row_with_too_little_learns_nothing() -> None:
     values = _values()
-    engine = DetectionEngine(Watched.alone(KEYS), STEP_S)
-    engine.relive(Block(STEP_S, 0, values))
-    handed(tmp_path / "history.npz", KEYS[::-1], values[::-1], engine.arrays())
-    (tmp_path / "job").mkdir()
-    learn(tmp_path / "job", tmp_path / "history.npz", STEP_S)
-    found = taken(tmp_path / "job" / ARRAYS)
-    assert np.isfinite(found["centre"][1:]).all()
-    assert np.isnan(found["centre"][0])
-
-
-def test_what_is_no_history_or_no_fit_is_refused_by_name(tmp_path: Path) -> None:
-    np.savez(tmp_path / "wrong.npz", values=np.zeros((2, 3)))
-    with pytest.raises(ValueError, match="no array key"):
-        learn(tmp_path, tmp_path / "wrong.npz", STEP_S)
-    with pytest.raises(ValueError, match="fit again"):
-        taken(tmp_path / "wrong.npz")
+    first = fit_rows(values, DAY, None)
+    found = fit_rows(values, DAY, first)
+    assert np.isfinite(found["centre"][:2]).all()
+    assert np.isnan(found["centre"][2])
