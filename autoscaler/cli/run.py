@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from autoscaler.cli.alert_options import AlertOptions
 from autoscaler.cli.inputs import hurried, moment, output_kind, seconds, switch, whole_seconds
 from autoscaler.domain.errors import Refused
+from autoscaler.domain.notes import Condition
 
 if TYPE_CHECKING:
     from autoscaler.bootstrap.service import Service
@@ -23,6 +24,13 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("foresail")
 OLD_S = 3600.0
+UNWRITTEN = frozenset(
+    {
+        Condition.FORBIDDEN, Condition.WRITE_FAILED, Condition.TARGET_NOT_FOUND, Condition.TARGET_NOT_SCALABLE,
+        Condition.NO_AUTOSCALER,
+    }
+)  # fmt: skip
+"""Why nothing is written that somebody has to mend; an API server that is away is logged once for all."""
 TWIN_NOTE = "replicas are those of a simulated cluster: name one with --kubeconfig or --in-cluster"
 
 
@@ -191,12 +199,15 @@ def log_to_stderr(level: int = logging.INFO) -> None:
 
 @dataclass(slots=True)
 class News:
-    """Logs a workload when what it is granted changes, and when it becomes held or is so no longer."""
+    """Logs a workload when what it is granted changes, when it becomes held or is so no longer, and when what is
+    granted begins not to be written.
+    """
 
     known: dict[WorkloadRef, tuple[int, bool]] = field(default_factory=dict)
+    unwritten: set[tuple[WorkloadRef, str]] = field(default_factory=set)
 
     def tell(self, decisions: Decisions) -> None:
-        refs = (w.ref for w in decisions.fleet.workloads)
+        refs = [w.ref for w in decisions.fleet.workloads]
         pairs = zip(decisions.granted.tolist(), decisions.held.tolist(), strict=True)
         newest = dict(zip(refs, pairs, strict=True))
         for lane, (ref, now) in enumerate(newest.items()):
@@ -208,6 +219,15 @@ class News:
                     "; ".join(found.words),
                 )  # fmt: skip
         self.known = newest
+        unwritten: set[tuple[WorkloadRef, str]] = set()
+        for lane, notes in decisions.notes.items():
+            for note in notes:
+                if note.condition in UNWRITTEN:
+                    one = (refs[lane], note.condition.value)
+                    if one not in self.unwritten:
+                        log.warning("not_written workload=%s reason=%s: %s", *one, note.words)
+                    unwritten.add(one)
+        self.unwritten = unwritten
 
 
 def _table(found: list[Decision]) -> None:

@@ -2,6 +2,7 @@
 
 import logging
 import socket
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from autoscaler.bootstrap.service import service
 from autoscaler.bootstrap.settings import ServiceSettings
 from autoscaler.cli.run import News
+from autoscaler.domain.notes import Condition, Note
 from autoscaler.simulator.clock import VirtualClock
 
 END = datetime(2026, 6, 10, 9, tzinfo=UTC)
@@ -78,3 +80,21 @@ def test_the_log_tells_what_changed_and_is_silent_otherwise(estate, source, work
     assert [len(lines) for lines in told] == [1, 0, 0, 0, 1, 0, 0]
     assert "workload=shop/web at=2026-06-10T09:00:00+00:00 state=Advisory 2->25 mode=Advise" in first[0]
     assert "state=Holding 2->" in held[0]
+
+
+def test_a_write_that_may_not_be_is_a_warning_once_until_it_has_ended(estate, source, workload, tmp_path, caplog):
+    estate.record("web.csv", "web", steps=60)
+    estate.write(source(), workload("web", mode="Act"))
+    running = service(ServiceSettings((estate.folder,), tmp_path / "s.db"), VirtualClock(END))
+    decisions = running.tick()
+    running.close()
+    assert decisions is not None
+    refused = replace(decisions, notes={0: (Note(Condition.FORBIDDEN, "web is forbidden"),)})
+    written = replace(decisions, notes={0: (Note(Condition.WRITTEN, "2 to 16"),)})
+    news = News()
+    for each in (refused, refused, written, refused):
+        news.tell(each)
+    told = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
+    assert [t for t in told if "not_written" in t] == [
+        "not_written workload=shop/web reason=Forbidden: web is forbidden"
+    ] * 2
