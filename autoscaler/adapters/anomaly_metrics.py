@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 
 import numpy as np
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
+from autoscaler.adapters.sheet import Labels, Sheet
 from autoscaler.domain.anomaly import CAUSES
 from autoscaler.domain.incident import Happening, Incident, News
 from autoscaler.domain.verdict import Verdicts
@@ -18,40 +20,38 @@ class AnomalyMetrics:
     """Gauges over the newest step that was looked at."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._score = Gauge(
-            "foresail_anomaly_score", "How rare this is on ordinary days, -log10 of the chance; 4 at most.", WORKLOAD,
-            registry=registry,
+        self._score = Sheet(
+            "foresail_anomaly_score", "How rare this is on ordinary days, -log10 of the chance; 4 at most.",
+            WORKLOAD, registry,
         )  # fmt: skip
-        self._severity = Gauge(
-            "foresail_anomaly_severity", "How bad it looks, 0 to 1; for dashboards.", WORKLOAD, registry=registry
+        self._severity = Sheet(
+            "foresail_anomaly_severity", "How bad it looks, 0 to 1; for dashboards.", WORKLOAD, registry
         )
-        self._rate = Gauge(
+        self._rate = Sheet(
             "foresail_anomaly_rate_per_week", "How often it is this odd on ordinary days; absent while learning.",
-            WORKLOAD, registry=registry,
+            WORKLOAD, registry,
         )  # fmt: skip
-        self._expected = Gauge(
+        self._expected = Sheet(
             "foresail_anomaly_expected", "What a metric is expected to be: bound middle, lower or upper.",
-            (*WORKLOAD, "metric", "bound"), registry=registry,
+            (*WORKLOAD, "metric", "bound"), registry,
         )  # fmt: skip
-        self._observed = Gauge(
-            "foresail_anomaly_observed", "What a metric is.", (*WORKLOAD, "metric"), registry=registry
-        )
+        self._observed = Sheet("foresail_anomaly_observed", "What a metric is.", (*WORKLOAD, "metric"), registry)
         self._open = Gauge("foresail_incidents_open", "Open incidents, by cause.", ("cause",), registry=registry)
         self._news = Counter("foresail_incidents", "Incidents opened and resolved.", ("happening",), registry=registry)
-        self._factor = Gauge(
+        self._factor = Sheet(
             "foresail_anomaly_calibration", "Factor of feedback on the accepted false pages; 1 = none.",
-            WORKLOAD, registry=registry,
+            WORKLOAD, registry,
         )  # fmt: skip
         for happening in Happening:
             self._news.labels(happening.value)
-        self._known: dict[Gauge, set[tuple[str, ...]]] = {}
 
     def observe(self, found: Verdicts, workloads: tuple[str, ...], metrics: tuple[str, ...]) -> None:
         """The newest step. metrics: of each row, within its workload."""
         names = [tuple(name.split("/", 1)) for name in workloads]
         groups, rows = found.groups, found.rows
         self._set(self._score, names, groups.surprise[:, -1])
-        self._set(self._severity, names, groups.severity[:, -1])
+        judged = np.isfinite(groups.surprise[:, -1])
+        self._set(self._severity, names, np.where(judged, groups.severity[:, -1], np.nan))
         self._set(self._rate, names, groups.rate_per_week[:, -1])
         labels = [(*names[g], metric) for g, metric in zip(found.group.tolist(), metrics, strict=True)]
         self._set(self._observed, labels, rows.observed[:, -1])
@@ -72,13 +72,6 @@ class AnomalyMetrics:
         names = [tuple(name.split("/", 1)) for name in factors]
         self._set(self._factor, names, np.array(list(factors.values()), dtype=np.float64))
 
-    def _set(self, gauge: Gauge, labels: list[tuple[str, ...]], values: np.ndarray) -> None:
-        """What is not known is removed, not zero."""
-        now: set[tuple[str, ...]] = set()
-        for label, value in zip(labels, values.tolist(), strict=True):
-            if np.isfinite(value):
-                gauge.labels(*label).set(value)
-                now.add(label)
-        for gone in self._known.get(gauge, set()) - now:
-            gauge.remove(*gone)
-        self._known[gauge] = now
+    def _set(self, sheet: Sheet, labels: list[Labels], values: np.ndarray) -> None:
+        """What is not known is absent, not zero."""
+        sheet.show(pair for pair in zip(labels, values.tolist(), strict=True) if math.isfinite(pair[1]))

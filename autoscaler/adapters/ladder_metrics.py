@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 
-from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client import CollectorRegistry
 
+from autoscaler.adapters.sheet import Labels, Sheet
 from autoscaler.domain.decision import Decisions
 from autoscaler.domain.ladder import Rung, Why
 
@@ -17,45 +18,41 @@ class LadderMetrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         rungs = ", ".join(f"{rung.value} {rung.name.lower()}" for rung in Rung)
-        self._rung = Gauge("foresail_forecast_rung", f"What the forecast rests on: {rungs}.", LABELS, registry=registry)
-        self._qualified = Gauge(
+        self._rung = Sheet("foresail_forecast_rung", f"What the forecast rests on: {rungs}.", LABELS, registry)
+        self._qualified = Sheet(
             "foresail_forecast_qualified",
             "1 while what serves errs less than seasonal-naive, 0 while it does not; absent before it can be compared.",
             LABELS,
-            registry=registry,
+            registry,
         )
-        self._ratio = Gauge(
+        self._ratio = Sheet(
             "foresail_forecast_loss_ratio",
             "Quantile loss of what serves over that of seasonal-naive, over the calibration window.",
             LABELS,
-            registry=registry,
+            registry,
         )
-        self._cost = Gauge(
+        self._cost = Sheet(
             "foresail_forecast_decision_ratio",
             "What plans cost above perfect foresight, at the accepted risk, over that of plans on seasonal-naive.",
             LABELS,
-            registry=registry,
+            registry,
         )
-        self._seen: dict[Gauge, set[tuple[str, str, str]]] = {}
 
     def observe(self, decisions: Decisions) -> None:
-        now: dict[Gauge, set[tuple[str, str, str]]] = {
-            g: set() for g in (self._rung, self._qualified, self._ratio, self._cost)
-        }
+        rung: dict[Labels, float] = {}
+        ratios: dict[Labels, float] = {}
+        qualified: dict[Labels, float] = {}
+        costs: dict[Labels, float] = {}
         if decisions.seen.standing is not None:
             rows = zip(decisions.fleet.demands, decisions.fleet.row_lane.tolist(), decisions.seen.standing, strict=True)
             for demand, lane, place in rows:
                 ref = decisions.fleet.workloads[lane].ref
                 labels, ratio = (ref.namespace, ref.name, demand.name), float(place["loss_ratio"])
-                values = {self._rung: float(place["rung"])}
+                rung[labels] = float(place["rung"])
                 if math.isfinite(ratio):
-                    values |= {self._ratio: ratio, self._qualified: float(place["why"] == Why.QUALIFIED)}
-                if math.isfinite(float(place["decision_ratio"])):
-                    values[self._cost] = float(place["decision_ratio"])
-                for gauge, value in values.items():
-                    gauge.labels(*labels).set(value)
-                    now[gauge].add(labels)
-        for gauge, before in self._seen.items():
-            for gone in before - now[gauge]:
-                gauge.remove(*gone)
-        self._seen = now
+                    ratios[labels], qualified[labels] = ratio, float(place["why"] == Why.QUALIFIED)
+                if math.isfinite(cost := float(place["decision_ratio"])):
+                    costs[labels] = cost
+        said = ((self._rung, rung), (self._ratio, ratios), (self._qualified, qualified), (self._cost, costs))
+        for sheet, values in said:
+            sheet.show(values.items())

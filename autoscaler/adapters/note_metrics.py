@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client import CollectorRegistry, Counter
 
+from autoscaler.adapters.sheet import Labels, Sheet
 from autoscaler.domain.decision import Decisions
 from autoscaler.domain.notes import Condition
 from autoscaler.domain.workload import WorkloadRef
@@ -28,16 +29,14 @@ class NoteMetrics:
         self._writes = Counter(
             "foresail_writes", "Writes to the cluster by outcome.", (*labels, "outcome"), registry=registry
         )
-        self._conditions = Gauge(
-            "foresail_condition", "1 while the condition holds; absent otherwise.", (*labels, "condition"),
-            registry=registry,
-        )  # fmt: skip
-        self._holding: set[tuple[WorkloadRef, Condition]] = set()
+        self._conditions = Sheet(
+            "foresail_condition", "1 while the condition holds; absent otherwise.", (*labels, "condition"), registry
+        )
         self._counted: set[tuple[WorkloadRef, Condition]] = set()
 
     def observe(self, decisions: Decisions) -> None:
         refs = [w.ref for w in decisions.fleet.workloads]
-        holding: set[tuple[WorkloadRef, Condition]] = set()
+        holding: dict[Labels, float] = {}
         for lane, notes in decisions.notes.items():
             ref = refs[lane]
             for condition in {note.condition for note in notes}:
@@ -45,11 +44,8 @@ class NoteMetrics:
                     self._writes.labels(ref.namespace, ref.name, condition.value).inc()
                     self._counted.add((ref, condition))
                 else:
-                    self._conditions.labels(ref.namespace, ref.name, condition.value).set(1)
-                    holding.add((ref, condition))
-        for ref, condition in self._holding - holding:
-            self._conditions.remove(ref.namespace, ref.name, condition.value)
-        self._holding = holding
+                    holding[ref.namespace, ref.name, condition.value] = 1.0
+        self._conditions.show(holding.items())
         here = set(refs)
         for ref, condition in [pair for pair in self._counted if pair[0] not in here]:
             self._writes.remove(ref.namespace, ref.name, condition.value)

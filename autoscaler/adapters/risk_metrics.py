@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from itertools import chain
 
-from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client import CollectorRegistry
 
+from autoscaler.adapters.sheet import Sheet
 from autoscaler.domain.decision import Decisions
 from autoscaler.domain.season import excluded_share
-from autoscaler.domain.workload import WorkloadRef
 
 WORKLOAD = ("namespace", "name")
 _REAL = {
@@ -21,54 +22,39 @@ class RiskMetrics:
     """Absent, not zero, while nothing was judged."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._asked = Gauge(
-            "foresail_risk_asked_ratio", "Accepted share of time short of capacity.", WORKLOAD, registry=registry
+        self._asked = Sheet(
+            "foresail_risk_asked_ratio", "Accepted share of time short of capacity.", WORKLOAD, registry
         )
-        self._realised = Gauge(
+        self._realised = Sheet(
             "foresail_risk_realised_ratio",
             "Share of time short of capacity over the last weeks: of our own plan, and of what really served.",
             (*WORKLOAD, "of"),
-            registry=registry,
+            registry,
         )
-        self._excluded = Gauge(
+        self._excluded = Sheet(
             "foresail_calibration_excluded_ratio",
             "Share of the last week that owners take out of learning and risk control; absent where they take none.",
             WORKLOAD,
-            registry=registry,
+            registry,
         )
-        self._real = {
-            name: Gauge(f"foresail_{name}", text, WORKLOAD, registry=registry) for name, text in _REAL.items()
-        }
+        self._real = {name: Sheet(f"foresail_{name}", text, WORKLOAD, registry) for name, text in _REAL.items()}
 
     def observe(self, decisions: Decisions) -> None:
+        loads = decisions.fleet.workloads
+        names = [(load.ref.namespace, load.ref.name) for load in loads]
         realised = decisions.realised
         if realised is None:
             return
-        plan, system = realised.plan_risk.tolist(), realised.system_risk.tolist()
-        weighted, unserved = realised.demand_weighted.tolist(), realised.unserved_share.tolist()
-        for lane, load in enumerate(decisions.fleet.workloads):
-            labels = (load.ref.namespace, load.ref.name)
-            self._asked.labels(*labels).set(load.risk)
-            windows = tuple(e.window for e in load.excluded)
-            _set(self._excluded, excluded_share(windows, decisions.now_s) if windows else math.nan, *labels)
-            _set(self._realised, plan[lane], *labels, "plan")
-            _set(self._realised, system[lane], *labels, "system")
-            for gauge, value in zip(self._real.values(), (weighted[lane], unserved[lane]), strict=True):
-                _set(gauge, value, *labels)
-
-    def forget(self, ref: WorkloadRef) -> None:
-        labels = (ref.namespace, ref.name)
-        for gauge in (self._asked, self._excluded, *self._real.values()):
-            _set(gauge, math.nan, *labels)
-        for of in ("plan", "system"):
-            _set(self._realised, math.nan, *labels, of)
-
-
-def _set(gauge: Gauge, value: float, *labels: str) -> None:
-    if math.isnan(value):
-        try:
-            gauge.remove(*labels)
-        except KeyError:
-            return
-    else:
-        gauge.labels(*labels).set(value)
+        self._asked.show(zip(names, (load.risk for load in loads), strict=True))
+        windows = (tuple(e.window for e in load.excluded) for load in loads)
+        shares = (excluded_share(those, decisions.now_s) if those else math.nan for those in windows)
+        self._excluded.show(zip(names, shares, strict=True))
+        of = {"plan": realised.plan_risk.tolist(), "system": realised.system_risk.tolist()}
+        self._realised.show(
+            chain.from_iterable(
+                zip(((*name, kind) for name in names), values, strict=True) for kind, values in of.items()
+            )
+        )
+        columns = (realised.demand_weighted, realised.unserved_share)
+        for sheet, values in zip(self._real.values(), columns, strict=True):
+            sheet.show(zip(names, values.tolist(), strict=True))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -13,6 +13,7 @@ from autoscaler.adapters.ladder_metrics import LadderMetrics
 from autoscaler.adapters.note_metrics import NoteMetrics
 from autoscaler.adapters.reminder_metrics import ReminderMetrics
 from autoscaler.adapters.risk_metrics import RiskMetrics
+from autoscaler.adapters.sheet import Labels, Sheet
 from autoscaler.domain.anomaly import Detector
 from autoscaler.domain.decision import Decisions
 from autoscaler.domain.forecast import LEVELS
@@ -45,7 +46,6 @@ class Telemetry:
         self.registry = r = registry or CollectorRegistry()
         self._kinds: dict[Any, Any] = {}
         self._seen: set[WorkloadRef] = set()
-        self._peaks: set[tuple[str, str, str, str]] = set()
         self.ticks = Counter("foresail_ticks", "Ticks by result: ok, failed, skipped.", ("result",), registry=r)
         for result in ("ok", "failed", "skipped"):
             self.ticks.labels(result)  # a counter that is born at one has a first rise that no rate() sees
@@ -94,8 +94,8 @@ class Telemetry:
         self.reasons = Counter(
             "foresail_guard_actions", "Times a guard changed or held a number.", (*WORKLOAD, "reason"), registry=r
         )
-        self._gauges = {
-            name: Gauge(f"foresail_{name}", text, WORKLOAD, registry=r)
+        self._columns = {
+            name: Sheet(f"foresail_{name}", text, WORKLOAD, r)
             for name, text in {
                 "current_replicas": "What is written now (replicas, or the floor).",
                 "wanted_replicas": "Wanted before guards.",
@@ -107,21 +107,21 @@ class Telemetry:
                 "data_ok": "1 while every demand of the workload is usable.",
             }.items()
         }
-        self._lead = Gauge(
+        self._lead = Sheet(
             "foresail_lead_seconds",
             "From a sample until the last replica asked for on it serves, by part; the parts add up.",
             (*WORKLOAD, "part"),
-            registry=r,
+            r,
         )
         self._risks = RiskMetrics(r)
         self._notes = NoteMetrics(r)
         self.reminders = ReminderMetrics(r)
         self._ladder = LadderMetrics(r)
-        self._peak = Gauge(
+        self._peak = Sheet(
             "foresail_forecast_peak",
             "Quantile of the coming peak, in demand units.",
             (*WORKLOAD, "demand", "level"),
-            registry=r,
+            r,
         )
 
     def kin(self, kind: Callable[[CollectorRegistry], T]) -> T:
@@ -143,25 +143,22 @@ class Telemetry:
             self.detector.labels("anomaly").set(decisions.anomalies.detector is Detector.ON)
         facts = decisions.proposals
         known = decisions.status.known
+        unseen = ~known
         columns = {
-            "current_replicas": facts.current,
-            "wanted_replicas": decisions.wanted,
-            "granted_replicas": decisions.granted,
-            "ready_replicas": decisions.status.ready,
+            "current_replicas": np.where(unseen, np.nan, facts.current),
+            "wanted_replicas": np.where(unseen, np.nan, decisions.wanted),
+            "granted_replicas": np.where(unseen, np.nan, decisions.granted),
+            "ready_replicas": np.where(unseen, np.nan, decisions.status.ready),
+            "observed_need_replicas": np.where(facts.need_known, facts.observed_need, np.nan),
             "margin_ratio": decisions.margin,
             "held": decisions.held,
             "data_ok": facts.verdict == DataVerdict.OK,
         }
+        names = [(ref.namespace, ref.name) for ref in refs]
         for name, column in columns.items():
-            gauge = self._gauges[name]
-            present = known if name.endswith("_replicas") else np.ones_like(known)
-            for ref, value, there in zip(refs, column.tolist(), present.tolist(), strict=True):
-                if there:
-                    gauge.labels(ref.namespace, ref.name).set(value)
-                else:
-                    _drop(gauge, ref.namespace, ref.name)
-        self._where_known(refs, decisions)
-        self._lead_parts(decisions)
+            self._columns[name].show(zip(names, column.tolist(), strict=True))
+        self._peak.show(_peaks(names, decisions))
+        self._lead.show(_lead_parts(names, decisions))
         self._risks.observe(decisions)
         self._notes.observe(decisions)
         self._ladder.observe(decisions)
@@ -197,41 +194,28 @@ class Telemetry:
                 counter.inc(total - before if total >= before else total)  # a reader made anew counts from zero
                 counted[kind] = total
 
-    def _where_known(self, refs: list[WorkloadRef], decisions: Decisions) -> None:
-        need = self._gauges["observed_need_replicas"]
-        for lane, ref in enumerate(refs):
-            if decisions.proposals.need_known[lane]:
-                need.labels(ref.namespace, ref.name).set(int(decisions.proposals.observed_need[lane]))
-            else:
-                _drop(need, ref.namespace, ref.name)
-        peaks: set[tuple[str, str, str, str]] = set()
-        for row, demand in enumerate(decisions.fleet.demands):
-            ref = refs[int(decisions.fleet.row_lane[row])]
-            for k, level in enumerate(LEVELS):
-                labels = (ref.namespace, ref.name, demand.name, f"{level:g}")
-                if decisions.seen.present[row]:
-                    self._peak.labels(*labels).set(float(decisions.seen.quantiles[row, k]))
-                    peaks.add(labels)
-        for gone in self._peaks - peaks:
-            _drop(self._peak, *gone)
-        self._peaks = peaks
-
-    def _lead_parts(self, decisions: Decisions) -> None:
-        tick_s = decisions.seen.step_s
-        for load, late in zip(decisions.fleet.workloads, decisions.seen.data_delay_steps.tolist(), strict=True):
-            lead = load.lead
-            values = (late * tick_s, tick_s, lead.actuation_s, lead.provisioning_s, lead.ready_s, lead.warmup_s)
-            for part, value in zip(LEAD_PARTS, values, strict=True):
-                self._lead.labels(load.ref.namespace, load.ref.name, part).set(value)
-
     def _forget(self, ref: WorkloadRef) -> None:
-        for gauge in self._gauges.values():
-            _drop(gauge, ref.namespace, ref.name)
-        self._risks.forget(ref)
-        for part in LEAD_PARTS:
-            _drop(self._lead, ref.namespace, ref.name, part)
         for reason in Reason:
             _drop(self.reasons, ref.namespace, ref.name, reason.value)
+
+
+def _peaks(names: Sequence[Labels], decisions: Decisions) -> Iterator[tuple[Labels, float]]:
+    """Of demands that have a forecast."""
+    levels = [f"{level:g}" for level in LEVELS]
+    rows = decisions.seen.quantiles.tolist()
+    for row, demand in enumerate(decisions.fleet.demands):
+        if decisions.seen.present[row]:
+            named = (*names[int(decisions.fleet.row_lane[row])], demand.name)
+            yield from (((*named, level), value) for level, value in zip(levels, rows[row], strict=True))
+
+
+def _lead_parts(names: Sequence[Labels], decisions: Decisions) -> Iterator[tuple[Labels, float]]:
+    tick_s = decisions.seen.step_s
+    late_s = (decisions.seen.data_delay_steps * tick_s).tolist()
+    for named, load, late in zip(names, decisions.fleet.workloads, late_s, strict=True):
+        lead = load.lead
+        values = (late, tick_s, lead.actuation_s, lead.provisioning_s, lead.ready_s, lead.warmup_s)
+        yield from (((*named, part), value) for part, value in zip(LEAD_PARTS, values, strict=True))
 
 
 def _drop(metric: Gauge | Counter, *labels: str) -> None:
