@@ -1,5 +1,5 @@
-"""`foresail anomalies evaluate`: one's own labelled metrics through the engine, and through the rival that everybody
-has.
+"""`foresail anomalies evaluate`: one's own labelled metrics through the engine, each of its scores alone, those of a
+recipe, and the rival that everybody has.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from typing import Final
 import numpy as np
 
 from autoscaler.adapters.traces import Trace
-from autoscaler.detection.contract import Block, Watched
+from autoscaler.detection.contract import Block, Detector, Watched
 from autoscaler.detection.engine import DAY_S, DetectionEngine
+from autoscaler.detection.single import MEMBERS, Single
 from autoscaler.domain.errors import Refused
 from autoscaler.domain.series import Bools, Floats
 from autoscaler.learning.detection_figures import (
@@ -27,9 +28,11 @@ from autoscaler.learning.detection_figures import (
     trailing_z,
     vus_pr,
 )
+from autoscaler.learning.detector_scores import relived
 from autoscaler.reporting.anomaly_scores import draw_scores
 
 OURS, SEVERITY, RIVAL = "foresail", "foresail severity", "z-score of the trailing day"
+DRAWN: Final = (OURS, SEVERITY, RIVAL)
 EVERY: Final = ""
 """Name of labels that are of every series."""
 
@@ -76,9 +79,17 @@ def read_labels(path: Path) -> dict[str, list[tuple[float, float]]]:
 
 
 def evaluated(
-    traces: Sequence[Trace], labels: Mapping[str, list[tuple[float, float]]], budgets: Sequence[float], learn_s: float
+    traces: Sequence[Trace],
+    labels: Mapping[str, list[tuple[float, float]]],
+    budgets: Sequence[float],
+    learn_s: float,
+    detectors: Sequence[Detector] = (),
 ) -> Evaluation:
-    """Each series by itself. learn_s: the first seconds of each, of which nothing is judged."""
+    """Each series by itself. learn_s: the first seconds of each, of which nothing is judged. detectors: of a recipe.
+
+    The engine's pages come by the asked rate alone. Every other detector has no calibration of its own, so it gets the
+    threshold that these very labels favour, at the false pages that came of the engine or were asked for.
+    """
     for trace in traces:
         if DAY_S % trace.step_s:
             raise Refused(
@@ -88,7 +99,8 @@ def evaluated(
     if not any(one.spans for one in series):
         names = ", ".join(trace.name for trace in traces[:5])
         raise Refused(f"no label lies within any series ({names}); check their times and names")
-    scores: dict[str, list[Floats]] = {OURS: [], SEVERITY: [], RIVAL: []}
+    alone = _alone(detectors)
+    scores: dict[str, list[Floats]] = {name: [] for name in (OURS, SEVERITY, *alone, RIVAL)}
     pages: dict[float, list[np.ndarray]] = {budget: [] for budget in budgets}
     for trace in traces:
         block = Block(trace.step_s, trace.first_step, trace.values[None, :])
@@ -98,17 +110,26 @@ def evaluated(
             if k == 0:
                 scores[OURS].append(verdicts.groups.surprise[0])
                 scores[SEVERITY].append(verdicts.rows.severity[0])
+        for name, detector in alone.items():
+            scores[name].append(relived(detector, block)[0])
         scores[RIVAL].append(trailing_z(trace.values, DAY_S // trace.step_s))
     volume = {name: _mean_vus(series, found) for name, found in scores.items()}
     rows = []
     for budget in budgets:
         ours = scored(list(zip(series, pages[budget], strict=True)))
         rows.append(Row(OURS, budget, ours, volume[OURS]))
-        rival = list(zip(series, scores[RIVAL], strict=True))
-        mark = threshold_for(rival, max(ours.false_per_week, budget))
-        rows.append(Row(RIVAL, budget, found_over(rival, mark), volume[RIVAL]))
+        for name in (*alone, RIVAL):
+            rival = list(zip(series, scores[name], strict=True))
+            mark = threshold_for(rival, max(ours.false_per_week, budget))
+            rows.append(Row(name, budget, found_over(rival, mark), volume[name]))
     rows.append(Row(SEVERITY, float("nan"), Found(0, 0, float("nan"), float("nan")), volume[SEVERITY]))
     return Evaluation(tuple(rows), series, tuple(t.values for t in traces), {n: tuple(s) for n, s in scores.items()})
+
+
+def _alone(detectors: Sequence[Detector]) -> dict[str, Detector]:
+    """By the name that is told: the engine's own scores, and those of a recipe."""
+    own: dict[str, Detector] = {f"{name} alone": Single(name) for name in MEMBERS}
+    return own | {f"{one.name} of the recipe": one for one in detectors}
 
 
 def _labelled(trace: Trace, labels: Mapping[str, list[tuple[float, float]]], learn_s: float) -> Labelled:
@@ -167,6 +188,6 @@ def plain(found: Evaluation) -> list[dict[str, float | str]]:
 def pictures(found: Evaluation) -> list[bytes]:
     """A PNG for each series."""
     return [
-        draw_scores(one.name, found.values[k], {n: s[k] for n, s in found.scores.items()}, one.spans, one.step_s)
+        draw_scores(one.name, found.values[k], {n: found.scores[n][k] for n in DRAWN}, one.spans, one.step_s)
         for k, one in enumerate(found.series)
     ]

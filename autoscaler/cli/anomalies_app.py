@@ -101,13 +101,18 @@ def evaluate(
     step: Annotated[str | None, typer.Option(help="Average to this grid.")] = None,
     pages: Annotated[list[float] | None, typer.Option(help="False pages a week to ask for (repeat).")] = None,
     learn: Annotated[str, typer.Option(help="The first days, of which nothing is judged.")] = "3d",
+    detectors: Annotated[
+        Path | None, typer.Option(help="Recipe of pyod detectors to compare with, such as models/detectors.yaml.")
+    ] = None,
     output: Output = "table",
 ) -> None:
-    """How well your own labelled incidents are found: recall and real false pages at a budget, VUS-PR, delay."""
+    """How well your own labelled incidents are found, by detector: recall and real false pages at a budget, VUS-PR,
+    delay.
+    """
     from autoscaler.cli.anomalies_evaluate import EvaluateOptions, evaluate_files
 
     options = EvaluateOptions(
         trace=tuple(trace or ()), labels=labels, prometheus=prometheus, query=tuple(query or ()), since=since,
-        step=step, pages=tuple(pages or (0.25, 1.0)), learn=learn, output=output,
+        step=step, pages=tuple(pages or (0.25, 1.0)), learn=learn, detectors=detectors, output=output,
     )  # fmt: skip
     evaluate_files(options)

@@ -15,6 +15,7 @@ from autoscaler.bootstrap.anomaly_evaluation import Evaluation, evaluated, read_
 from autoscaler.bootstrap.recorded import prometheus_trace
 from autoscaler.cli.inputs import output_kind, seconds, whole_seconds
 from autoscaler.cli.screen import screen
+from autoscaler.detection.contract import Detector
 from autoscaler.domain.errors import Refused
 from autoscaler.learning.detection_figures import Labelled
 
@@ -31,6 +32,7 @@ class EvaluateOptions:
     step: str | None
     pages: tuple[float, ...]
     learn: str
+    detectors: Path | None
     output: str
 
 
@@ -42,11 +44,23 @@ def evaluate_files(options: EvaluateOptions) -> None:
         raise Refused("--pages: false pages a week are above 0 and at most 100")
     step_s = None if options.step is None else whole_seconds("--step", options.step)
     labels = read_labels(options.labels)
-    found = evaluated(_traces(options, step_s), labels, options.pages, learn_s)
+    recipe = _recipe(options.detectors)
+    found = evaluated(_traces(options, step_s), labels, options.pages, learn_s, recipe)
     if options.output == "json":
         print(json.dumps(plain(found), indent=2, ensure_ascii=False))  # noqa: T201
     else:
         _table(found)
+
+
+def _recipe(path: Path | None) -> tuple[Detector, ...]:
+    if path is None:
+        return ()
+    try:
+        from autoscaler.adapters.pyod_recipe import read_recipe
+
+        return read_recipe(path)
+    except ImportError as why:
+        raise Refused(f"--detectors {path}: {why}; install pyod, or leave --detectors out") from why
 
 
 def _traces(options: EvaluateOptions, step_s: int | None) -> list[Trace]:
@@ -99,7 +113,8 @@ def _table(found: Evaluation) -> None:
     )
     console.print(table)
     console.print(
-        "the z-score's threshold is chosen on these very labels, at the false pages of the row above it: in its favour",
+        "thresholds of all but foresail are chosen on these very labels, at its false pages or those asked for: "
+        "in their favour",
         style="dim", markup=False, highlight=False,
     )  # fmt: skip
 

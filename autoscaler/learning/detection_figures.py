@@ -90,12 +90,15 @@ def trailing_z(values: Floats, day: int) -> Floats:
 
 
 def threshold_for(series: Sequence[tuple[Labelled, Floats]], budget: float) -> float:
-    """The lowest threshold whose false pages stay within the budget: chosen on the labels, so in the rival's favour."""
+    """The lowest threshold whose false pages stay within the budget: chosen on the labels, so in the rival's favour.
+
+    inf, no page at all, where even the highest scores are false too often.
+    """
     every = np.concatenate([score[np.isfinite(score)] for _, score in series])
     if not len(every):
         return float("inf")
     low, high = 0, 200
-    marks = np.quantile(every, 1 - np.geomspace(0.2, 1 / max(len(every), 2), high + 1))
+    marks = np.append(np.quantile(every, 1 - np.geomspace(0.2, 1 / max(len(every), 2), high)), np.inf)
     while low < high:
         middle = (low + high) // 2
         found = scored([(one, pages_of(_over(score, marks[middle]), one.step_s)) for one, score in series])

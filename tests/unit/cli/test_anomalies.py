@@ -162,11 +162,22 @@ def test_evaluate_tells_recall_at_the_asked_rate(tmp_path: Path) -> None:
     (tmp_path / "l.csv").write_text("\n".join(lines))
     asked = ("--trace", tmp_path / "m.csv", "--labels", tmp_path / "l.csv")
     found = json.loads(run("evaluate", *asked, "--pages", "1", "-o", "json").output)
-    ours, rival = found["detectors"][0], found["detectors"][1]
+    every = {row["detector"]: row for row in found["detectors"]}
+    ours, rival = every["foresail"], every["z-score of the trailing day"]
+    assert {"tails of features alone", "forecast residual alone", "distance to usual courses alone"} < every.keys()
     assert (ours["incidents"], ours["recall"]) == (2, 1.0)
     assert ours["falsePagesPerWeek"] <= 2
     assert ours["vusPr"] > rival["vusPr"]
     assert ours["medianDelaySeconds"] <= 1800
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text("kind: DetectorRecipe\ndetectors:\n- {name: pca-of-mine, detector: PCA}\n")
+    found = json.loads(run("evaluate", *asked, "--pages", "1", "--detectors", recipe, "-o", "json").output)
+    mine = next(row for row in found["detectors"] if row["detector"] == "pca-of-mine of the recipe")
+    assert mine["recall"] == 1.0
+    assert mine["falsePagesPerWeek"] <= max(1, ours["falsePagesPerWeek"])
+    assert mine["vusPr"] > rival["vusPr"]
+    recipe.write_text("kind: DetectorRecipe\ndetectors:\n- {name: pca, detector: PKA}\n")
+    assert "recipe.yaml:3" in str(run("evaluate", *asked, "--detectors", recipe).exception)
     (tmp_path / "l.csv").write_text("start,end\n2026-05-01,2026-05-02\n")
     refused = run("evaluate", *asked)
     assert "l.csv:2" in str(refused.exception)
