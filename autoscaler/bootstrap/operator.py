@@ -16,6 +16,7 @@ from autoscaler.adapters.kubernetes.objects import ObjectCache
 from autoscaler.adapters.kubernetes.telling import Reporter
 from autoscaler.adapters.kubernetes.watching import QUIET_S, KindCache
 from autoscaler.adapters.operator_metrics import OperatorMetrics, WatchFacts
+from autoscaler.adapters.store.place import Place
 from autoscaler.adapters.telemetry import Telemetry
 from autoscaler.bootstrap.alert_making import must_be_usable
 from autoscaler.bootstrap.clusters import CALL_S, connect
@@ -178,6 +179,7 @@ def operator(settings: OperatorSettings, opener: OpenServer | None = None) -> Op
     if named is None:
         raise Refused("an operator needs a cluster: --in-cluster, or --kubeconfig FILE")
     must_be_usable(settings.service)
+    Place.of(settings.service.store).must_be_usable()  # later it may be a disk that failed; at the start it is a slip
     connection = connect(named, min(CALL_S, settings.service.deadline_s))
     access = Access(named.kubeconfig, named.context, named.in_cluster)
     lease_line = Connection(access, min(CALL_S, settings.lease.deadline_s * LEASE_CALL_SHARE))

@@ -1,12 +1,16 @@
 """The operator's tick: what fails, and what that costs."""
 
 import logging
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from autoscaler.bootstrap.operator import Operator
+from autoscaler.adapters.kubernetes.lease import LeaseSettings
+from autoscaler.bootstrap.operator import Operator, OperatorSettings, operator
+from autoscaler.bootstrap.settings import ClusterSettings, ServiceSettings
+from autoscaler.domain.errors import Refused
 
 
 class Broken:
@@ -58,3 +62,10 @@ def test_a_tick_that_fails_is_told_by_health_until_one_succeeds() -> None:
     assert not one.health()["ok"]
     assert one.tick() is not None
     assert one.health()["ok"]
+
+
+def test_a_folder_of_the_record_that_is_not_there_is_refused_at_the_start(tmp_path: Path) -> None:
+    """Each tick would fail for it, for as long as nobody looks."""
+    service = ServiceSettings((), tmp_path / "nowhere" / "foresail.db", cluster=ClusterSettings(in_cluster=True))
+    with pytest.raises(Refused, match=r"nowhere does not exist; create it first"):
+        operator(OperatorSettings(service, LeaseSettings.lasting("ops", "foresail", "me", 15)))
