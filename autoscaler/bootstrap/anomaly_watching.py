@@ -25,12 +25,14 @@ from autoscaler.domain.incident import Incident, News
 from autoscaler.domain.signals import MOST_FALSE_PAGES, SignalKind
 from autoscaler.domain.verdict import Verdicts
 from autoscaler.domain.workload import Demand
+from autoscaler.intake.history import answer_of
 from autoscaler.pipeline.detecting import Asked, Explainer, Group, Watch
 from autoscaler.ports.metrics import MetricsReader
 
 log = logging.getLogger("foresail")
 SOURCE: Final = "watch"
 MOST_STEPS: Final = 1440
+EMPTY: Final = "no series; are names and labels right, and does rate() span two scrapes at least, four at best?"
 KINDS: Final = {kind.value.lower(): kind for kind in SignalKind}
 _FIELDS: Final = {"name", "falsePagesPerWeek", "metrics"}
 _METRIC: Final = {"name", "query", "kind"}
@@ -38,10 +40,15 @@ _METRIC: Final = {"name", "query", "kind"}
 
 def groups_of(path: Path, pages: float) -> tuple[Group, ...]:
     """Groups of a YAML file. pages: false pages a week where a group says nothing. Refused with the place of a slip."""
+    if not 0 <= pages <= MOST_FALSE_PAGES:
+        raise Refused(f"--false-pages-per-week {pages:g} is not a number from 0 to {MOST_FALSE_PAGES:g}")
     try:
         found = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, YAMLError) as why:
-        raise Refused(f"{path}: cannot be read: {str(why).splitlines()[0]}") from why
+        mark = getattr(why, "problem_mark", None)
+        place = str(path) if mark is None else f"{path}:{mark.line + 1}"
+        said = getattr(why, "problem", None) or str(why).splitlines()[0]
+        raise Refused(f"{place}: cannot be read: {said}; texts with braces or colons stand in quotes") from why
     entries = found.get("groups") if isinstance(found, dict) else None
     if not isinstance(entries, list) or not entries:
         raise Refused(f"{path}: write groups: a list of name and metrics (name, query, kind)")
@@ -54,6 +61,8 @@ def groups_of(path: Path, pages: float) -> tuple[Group, ...]:
 
 def group_of(queries: Sequence[str], pages: float) -> Group:
     """One group of NAME=QUERY or NAME:KIND=QUERY, as typed."""
+    if not 0 <= pages <= MOST_FALSE_PAGES:
+        raise Refused(f"--false-pages-per-week {pages:g} is not a number from 0 to {MOST_FALSE_PAGES:g}")
     asked = []
     for text in queries:
         head, equals, query = text.partition("=")
@@ -134,7 +143,8 @@ class Watcher:
         values = self._history.columns(self._asked, first, now_step)
         known = np.flatnonzero(np.isfinite(values).any(axis=0))
         if not len(known):
-            raise Refused("no query has a value within the history asked for; check the URL, the queries and --since")
+            said = "; ".join(f"{name}: {why}" for name, why in self._reasons(self._asked, now_step).items())
+            raise Refused(f"no query has a value within the history asked for; check the queries and --since ({said})")
         self._next = now_step
         self._fitted_day = now_step * self.step_s // DAY_S
         begin = first + int(known[0])
@@ -163,8 +173,15 @@ class Watcher:
         return self._explainer.book.open
 
     @property
-    def silent(self) -> list[str]:
-        """Queries of which nothing has ever come."""
+    def silent(self) -> dict[str, str]:
+        """Queries of which nothing has ever come, and why, as far as the source says."""
         values = self._history.columns(self._asked, self._next - self.history_s // self.step_s, self._next)
         heard = np.isfinite(values).sum(axis=1).tolist()
-        return [a.name for a, count in zip(self._asked, heard, strict=True) if not count]
+        return self._reasons([a for a, known in zip(self._asked, heard, strict=True) if not known], self._next)
+
+    def _reasons(self, asked: Sequence[Demand], now_step: int) -> dict[str, str]:
+        """Of queries without values, by name."""
+        if not asked:
+            return {}
+        notes = answer_of(self.reader, asked, now_step - 1, now_step, self.step_s).notes
+        return {a.name: notes.get(row, EMPTY) for row, a in enumerate(asked)}

@@ -7,7 +7,7 @@ import logging
 import math
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,6 +22,7 @@ from autoscaler.spec.compile import PrometheusSource
 
 if TYPE_CHECKING:
     from autoscaler.adapters.store.incidents import StoredIncidents
+    from autoscaler.pipeline.detecting import Group
 
 log = logging.getLogger("foresail")
 DEADLINE_S: Final = 30.0
@@ -62,7 +63,10 @@ def watch_queries(options: WatchOptions) -> None:
     named = None if options.queries is None else groups_of(options.queries, options.pages)
     groups = named or (group_of(options.query, options.pages),)
     when = moment("--at", options.at)
-    server = open_server(PrometheusSource(SOURCE, options.prometheus, timeout_s=DEADLINE_S), 2 * DEADLINE_S)
+    try:
+        server = open_server(PrometheusSource(SOURCE, options.prometheus, timeout_s=DEADLINE_S), 2 * DEADLINE_S)
+    except ValueError as wrong:
+        raise Refused(f"--prometheus {options.prometheus}: {wrong}") from None
     log_to_stderr()
     store = None if options.store is None else _record(options.store)
     try:
@@ -72,10 +76,10 @@ def watch_queries(options: WatchOptions) -> None:
         watcher = Watcher(server.wide, groups, step_s, history_s)
         now_s = time.time() - LATE_S if when is None else when.timestamp()
         past = watcher.begin(int(now_s // step_s))
-        for name in watcher.silent:
-            log.warning("query_silent name=%s: it has never answered within the history", name)
-        if store is not None and past:
-            store.put(list({n.incident.id: n.incident for n in past}.values()))
+        for name, reason in watcher.silent.items():
+            log.warning("query_silent name=%s: it has never answered within the history: %s", name, reason)
+        if store is not None:
+            _kept(store, past, groups, now_s)
         _told_past(past, watcher, options.output)
         if not options.once:
             _go_on(watcher, store, step_s, listen, options.output)
@@ -94,10 +98,22 @@ def _record(path: Path) -> StoredIncidents:
     return StoredIncidents(path)
 
 
+def _kept(store: StoredIncidents, past: list[News], groups: tuple[Group, ...], now_s: float) -> None:
+    """What history holds; and what an earlier watch left open and history no longer shows has ended unseen."""
+    known = {n.incident.id: n.incident for n in past}
+    names = {group.name for group in groups}
+    for each in store.listed(most=5000):
+        one = each.incident
+        if one.open and one.id not in known and one.updated_s <= now_s and one.workloads[0] in names:
+            known[one.id] = replace(one, resolved_s=max(one.opened_s, one.updated_s))
+    if known:
+        store.put(list(known.values()))
+
+
 def _told_past(past: list[News], watcher: Watcher, output: str) -> None:
     found = [one for one in {n.incident.id: n.incident for n in past}.values() if not one.merged_into]
     if output == "json":
-        print(json.dumps({"incidents": [told(one, scaled=False) for one in found]}, indent=2, ensure_ascii=False))  # noqa: T201
+        print(json.dumps({"incidents": [told(one, scaled=False) for one in found]}, ensure_ascii=False), flush=True)  # noqa: T201
         return
     console = screen()
     watch = watcher.watch

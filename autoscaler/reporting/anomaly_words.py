@@ -64,7 +64,7 @@ def told(incident: Incident, *, scaled: bool = True) -> dict[str, object]:
         "mergedInto": incident.merged_into or None,
         "affected": incident.affected,
         "workloads": list(incident.workloads),
-        "bindsScaling": incident.gates,
+        "bindsScaling": scaled and incident.gates,
         "evidence": [
             {
                 "workload": e.workload, "metric": e.metric, "kind": e.kind.value, "observed": _plain(e.observed),

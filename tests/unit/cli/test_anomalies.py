@@ -1,6 +1,7 @@
 """`foresail anomalies`: what it prints, its exit codes, and what it refuses."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -8,13 +9,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from prometheus_client import CollectorRegistry
 from typer.testing import CliRunner
 
+from autoscaler.adapters.anomaly_metrics import AnomalyMetrics
 from autoscaler.adapters.store.incidents import StoredIncidents
 from autoscaler.adapters.store.migrate import bring_to_head
 from autoscaler.adapters.store.place import Place
 from autoscaler.bootstrap.anomaly_watching import Watcher, group_of, groups_of
 from autoscaler.cli.app import app
+from autoscaler.detection.contract import Block, Watched
+from autoscaler.detection.engine import DetectionEngine
 from autoscaler.domain.anomaly import Cause
 from autoscaler.domain.errors import Refused
 from autoscaler.domain.incident import Evidence, Incident, Rule, Trail
@@ -109,6 +114,12 @@ def test_watch_refuses_slips_with_their_place(tmp_path: Path) -> None:
         with pytest.raises(Refused) as caught:
             groups_of(path, 1.0)
         assert said in str(caught.value)
+    path.write_text("groups:\n- {name: a, metrics: [{name: x, query: up{job=y}}]}\n")
+    with pytest.raises(Refused, match=r"q\.yaml:2: cannot be read"):
+        groups_of(path, 1.0)
+    for pages in (-1.0, 101.0, float("nan")):
+        with pytest.raises(Refused, match="--false-pages-per-week"):
+            group_of(["x=q"], pages)
     for typed in ("=q", "x", "x:speed=q"):
         with pytest.raises(Refused, match="--query"):
             group_of([typed], 1.0)
@@ -145,6 +156,16 @@ def test_watch_finds_what_happens_now_without_any_workload() -> None:
     assert news[0].incident.cause is Cause.LATENCY_ERRORS
     assert news[0].incident.workloads == ("watch/queries",)
     assert watcher.open
+
+
+def test_a_group_of_which_nothing_is_known_has_no_severity_rather_than_none_at_all() -> None:
+    registry = CollectorRegistry()
+    values = np.stack([np.full(6, np.nan), np.arange(6.0)])
+    found = DetectionEngine(Watched.alone(("a", "b")), 300).observe(Block(300, 0, values))
+    found = replace(found, groups=replace(found.groups, surprise=np.where(values == 5.0, 0.5, np.nan)))
+    AnomalyMetrics(registry).observe(found, ("watch/a", "watch/b"), ("x", "x"))
+    told = [sample.labels["name"] for one in registry.collect() for sample in one.samples if "severity" in sample.name]
+    assert told == ["b"]
 
 
 @pytest.mark.slow
