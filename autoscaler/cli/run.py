@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from autoscaler.cli.alert_options import AlertOptions
 from autoscaler.cli.inputs import hurried, moment, output_kind, seconds, switch, whole_seconds
 from autoscaler.domain.errors import Refused
-from autoscaler.domain.notes import Condition
+from autoscaler.domain.notes import UNWRITTEN
 
 if TYPE_CHECKING:
     from autoscaler.bootstrap.service import Service
@@ -24,13 +24,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("foresail")
 OLD_S = 3600.0
-UNWRITTEN = frozenset(
-    {
-        Condition.FORBIDDEN, Condition.WRITE_FAILED, Condition.TARGET_NOT_FOUND, Condition.TARGET_NOT_SCALABLE,
-        Condition.NO_AUTOSCALER,
-    }
-)  # fmt: skip
-"""Why nothing is written that somebody has to mend; an API server that is away is logged once for all."""
 TWIN_NOTE = "replicas are those of a simulated cluster: name one with --kubeconfig or --in-cluster"
 
 

@@ -21,6 +21,7 @@ class Cause(StrEnum):
     RISK_ABOVE_ASKED = "RiskAboveAsked"
     FORECAST_DEMOTED = "ForecastDemoted"
     CONFLICT = "Conflict"
+    NOT_WRITING = "NotWriting"
     SOURCE_DOWN = "SourceDown"
     PAUSE_OPEN = "PauseOpen"
     TICKS_FAILING = "TicksFailing"
@@ -54,6 +55,7 @@ HABITS: Mapping[Cause, Habit] = {
     Cause.RISK_ABOVE_ASKED: Habit(Severity.WARNING, 1800, 3600, "workloads were short more often than was accepted"),
     Cause.FORECAST_DEMOTED: Habit(Severity.WARNING, 0, 120, "forecasts no longer beat yesterday's demand"),
     Cause.CONFLICT: Habit(Severity.WARNING, 300, 600, "workloads are decided about by somebody else too"),
+    Cause.NOT_WRITING: Habit(Severity.WARNING, 300, 600, "workloads cannot be written, and stay as they are"),
     Cause.SOURCE_DOWN: Habit(Severity.WARNING, 300, 120, "metrics sources do not answer"),
     Cause.PAUSE_OPEN: Habit(Severity.INFO, 86_400, 0, "policies pause without an end"),
     Cause.TICKS_FAILING: Habit(Severity.CRITICAL, 300, 60, "services do not decide"),

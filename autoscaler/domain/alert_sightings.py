@@ -11,7 +11,7 @@ from autoscaler.domain.alert_causes import Cause
 from autoscaler.domain.decision import Decisions
 from autoscaler.domain.fleet import Fleet
 from autoscaler.domain.ladder import Why
-from autoscaler.domain.notes import Condition
+from autoscaler.domain.notes import UNWRITTEN, Condition
 from autoscaler.domain.reasons import Reason
 from autoscaler.domain.series import Bools, DataVerdict, valueless
 from autoscaler.domain.workload import Mode
@@ -54,6 +54,7 @@ def sightings(decisions: Decisions, demoted: Collection[int] = ()) -> Iterator[S
     yield from _of_lanes(decisions, Cause.LIMIT_BELOW_NEED, below_need(decisions), _limit_words)
     yield from _of_lanes(decisions, Cause.RISK_ABOVE_ASKED, risk_above_asked(decisions), _risk_words)
     yield from _rivals(decisions)
+    yield from _unwritten(decisions)
     yield from _silent_sources(decisions)
     for row in sorted(demoted):
         lane, demand = int(decisions.fleet.row_lane[row]), decisions.fleet.demands[row]
@@ -217,6 +218,18 @@ def _rivals(decisions: Decisions) -> Iterator[Sighting]:
         said = next((n.words for n in notes if n.condition in DECIDED_BY_OTHERS), None)
         if said is not None:
             yield Sighting(Cause.CONFLICT, _who(decisions.fleet, lane), said)
+
+
+def _unwritten(decisions: Decisions) -> Iterator[Sighting]:
+    """What we are to write and cannot. Advice, a pause and a lane left to others write nothing anyway."""
+    p = decisions.proposals
+    for lane, notes in decisions.notes.items():
+        if decisions.fleet.workloads[lane].mode is not Mode.ACT or p.frozen[lane] or p.yielded[lane]:
+            continue
+        said = next((n for n in notes if n.condition in UNWRITTEN), None)
+        if said is not None:
+            words = f"nothing is written: {said.condition.value}: {said.words}"
+            yield Sighting(Cause.NOT_WRITING, _who(decisions.fleet, lane), words, figures=_figures(decisions, lane))
 
 
 def _silent_sources(decisions: Decisions) -> Iterator[Sighting]:

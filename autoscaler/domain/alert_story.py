@@ -92,6 +92,9 @@ ADVICE: Final[Mapping[str, Advice]] = {
     "ForesailConflict": Advice(
         "Foresail keeps off what another manager writes.", "Find the other manager: the workload's status names it."
     ),
+    "ForesailNotWriting": Advice(
+        "What was written last stands; nothing new is.", "Grant or mend what the words name: 'foresail doctor' tells."
+    ),
     "ForesailSourceDown": Advice(_HELD, "Look at the metrics backend: 'foresail doctor' tells what it answers."),
     "ForesailPauseOpen": Advice("Foresail moves nothing that is paused.", "Give the pause an end, or end it."),
     "ForesailTicksFailing": Advice(

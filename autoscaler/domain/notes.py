@@ -40,6 +40,15 @@ class Condition(StrEnum):
     WRITE_FAILED = "WriteFailed"
 
 
+UNWRITTEN = frozenset(
+    {
+        Condition.FORBIDDEN, Condition.WRITE_FAILED, Condition.TARGET_NOT_FOUND, Condition.TARGET_NOT_SCALABLE,
+        Condition.NO_AUTOSCALER,
+    }
+)  # fmt: skip
+"""Why nothing is written that somebody has to mend; of an API server that is away there is no word for each lane."""
+
+
 @dataclass(frozen=True, slots=True)
 class Note:
     """words: one plain sentence with the names and numbers, and the way out where there is one."""

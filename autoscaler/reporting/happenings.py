@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from autoscaler.domain.notes import UNWRITTEN
+
 
 class Heard(NamedTuple):
     """One event. warning: somebody should look."""
@@ -31,7 +33,11 @@ _TURNS: dict[tuple[str, str], tuple[str, bool]] = {
 _FIRST = frozenset({("Stalled", "True"), ("Conflict", "True")})
 """Told of a new object too; all else is only news as a change from a known answer."""
 _MOVES = {True: ("FloorRaised", "FloorLowered"), False: ("ScaledUp", "ScaledDown")}
-REASONS = frozenset({reason for reason, _ in _TURNS.values()} | {r for pair in _MOVES.values() for r in pair})
+_STUCK, _FREE = "NotWriting", "WritesAgain"
+_UNWRITTEN = frozenset(condition.value for condition in UNWRITTEN)
+REASONS = frozenset(
+    {_STUCK, _FREE} | {reason for reason, _ in _TURNS.values()} | {r for pair in _MOVES.values() for r in pair}
+)
 
 
 def happenings(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Heard]:
@@ -45,6 +51,11 @@ def happenings(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[
         if was in {"True", "False"} or (kind, status) in _FIRST:
             words = new[kind]["message"] if kind in new else "what is written is valid again and in force"
             yield Heard(reason, words, warning)
+    stuck, now_stuck = _stuck(old), _stuck(new)
+    if now_stuck and not stuck:
+        yield Heard(_STUCK, now_stuck, True)
+    elif stuck and not now_stuck:
+        yield Heard(_FREE, "no write is refused any more", False)
     last = after.get("lastDecision")
     if last and last != before.get("lastDecision"):
         floor = after.get("actuation") != "Scale"
@@ -55,3 +66,12 @@ def happenings(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[
             f"{what} {last['from']} to {last['to']}: {last['reason']}",
             False,
         )
+
+
+def _stuck(conditions: Mapping[str, Any]) -> str:
+    """Why what is to be written cannot be, of the conditions by their type; empty while it can."""
+    for kind in ("Acting", "Ready"):
+        one = conditions.get(kind, {})
+        if one.get("status") == "False" and one.get("reason") in _UNWRITTEN:
+            return str(one["message"])
+    return ""

@@ -9,7 +9,7 @@ from typing import Final
 from autoscaler.domain.decision import Decision, State
 from autoscaler.domain.errors import Problem
 from autoscaler.domain.ladder import Rung, Standing, Why
-from autoscaler.domain.notes import Condition, Note
+from autoscaler.domain.notes import UNWRITTEN, Condition, Note
 from autoscaler.domain.reasons import Reason
 from autoscaler.domain.series import DataVerdict
 from autoscaler.domain.workload import Actuation, Mode
@@ -23,8 +23,8 @@ NO_TARGET = (
 )  # fmt: skip
 RIVALS = (Condition.CONFLICT, Condition.RIVAL)
 ON_ACTING = (
-    Condition.CAPPED_BY_HPA, Condition.FORBIDDEN, Condition.PODS_REFUSED, Condition.PODS_PENDING,
-    Condition.SAVING_NEEDS_HIGHER_TARGET,
+    Condition.FORBIDDEN, Condition.WRITE_FAILED, Condition.CAPPED_BY_HPA, Condition.PODS_REFUSED,
+    Condition.PODS_PENDING, Condition.SAVING_NEEDS_HIGHER_TARGET,
 )  # fmt: skip
 TRANSIENT = frozenset({Condition.CLUSTER_UNREACHABLE.value, "MetricsUnavailable", "Unreachable"})
 """Reasons for which Ready turns only after a while: a gap that mends itself is no news."""
@@ -161,7 +161,7 @@ def _acting(decision: Decision) -> Answer:
         return Answer("Acting", "False", "TargetUnknown", "the target could not be read")
     binding = _noted(decision, ON_ACTING)
     if binding is not None:
-        able = binding.condition is not Condition.FORBIDDEN
+        able = binding.condition not in UNWRITTEN
         return Answer.that("Acting", able, binding.condition.value, binding.words)
     return Answer("Acting", "True", decision.actuation.value, f"writes by {decision.actuation.value}")
 

@@ -10,7 +10,7 @@ from autoscaler.bootstrap.alert_book import AlertBook
 from autoscaler.domain.alert_causes import Cause
 from autoscaler.domain.alert_sightings import Demotions, at_risk, below_need, risk_above_asked, sightings
 from autoscaler.domain.ladder import STANDING, Rung, Why
-from autoscaler.domain.notes import Condition, Note
+from autoscaler.domain.notes import UNWRITTEN, Condition, Note
 from autoscaler.domain.realised import Realised
 from autoscaler.domain.reasons import Reason
 from autoscaler.domain.series import DataVerdict
@@ -92,6 +92,24 @@ def test_somebody_elses_decisions_are_told_in_the_words_of_the_note(make, condit
     decisions = make.decisions(make.fleet("a", "b")).noted({1: (Note(condition, "argo has set it"),)})
     (one,) = sightings(decisions)
     assert (one.cause, dict(one.labels)["workload"], one.words) == (Cause.CONFLICT, "b", "argo has set it")
+
+
+@pytest.mark.parametrize("condition", sorted(UNWRITTEN))
+def test_what_cannot_be_written_is_told_in_the_words_of_the_note(make, condition):
+    """Where we are to write; what advises, is paused or is left to others writes nothing anyway."""
+    note = {0: (Note(Condition.WRITTEN, "w"), Note(condition, "denied by the webhook"))}
+    (one,) = sightings(make.decisions(make.fleet(mode=Mode.ACT)).noted(note))
+    assert (one.cause, one.cause.alert) == (Cause.NOT_WRITING, "ForesailNotWriting")
+    assert one.labels == (("namespace", "shop"), ("workload", "web"))
+    assert one.words == f"nothing is written: {condition.value}: denied by the webhook"
+    assert causes(make.decisions(make.fleet(mode=Mode.ADVISE)).noted(note)) == []
+    for still in ("frozen", "yielded"):
+        assert causes(make.decisions(make.fleet(mode=Mode.ACT), inputs={still: True}).noted(note)) == []
+
+
+@pytest.mark.parametrize("condition", [Condition.WRITTEN, Condition.WRITE_CONFLICT, Condition.CLUSTER_UNREACHABLE])
+def test_a_write_that_is_merely_late_is_no_news(make, condition):
+    assert causes(make.decisions(make.fleet(mode=Mode.ACT)).noted({0: (Note(condition, "later"),)})) == []
 
 
 def test_a_source_is_down_when_it_answers_nobody(make):

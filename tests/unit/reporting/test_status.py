@@ -10,7 +10,7 @@ import pytest
 
 from autoscaler.domain.decision import Decision, DemandView, GuardEffect, State
 from autoscaler.domain.errors import Problem
-from autoscaler.domain.notes import Condition, Note
+from autoscaler.domain.notes import UNWRITTEN, Condition, Note
 from autoscaler.domain.reasons import Reason
 from autoscaler.domain.series import DataVerdict
 from autoscaler.domain.workload import Actuation, Mode, WorkloadRef
@@ -186,3 +186,17 @@ def test_events_come_of_turns_and_writes_once_with_the_numbers():
     (heard,) = happenings(shown(decision(actuation=Actuation.SCALE)), shown(alone))
     assert (heard.reason, heard.words) == ("ScaledDown", "replicas 18 to 12: ForecastPeak")
     assert {"FloorRaised", "ScaledDown", "InvalidSpec"} <= REASONS
+
+
+@pytest.mark.parametrize("condition", sorted(UNWRITTEN))
+def test_what_cannot_be_written_is_an_event_in_the_servers_words_and_so_is_its_end(condition):
+    calm = shown(decision())
+    stuck = shown(decision(notes=(Note(condition, "denied by the webhook"),)), calm)
+    (heard,) = [h for h in happenings(calm, stuck) if h.reason == "NotWriting"]
+    assert heard.warning
+    assert heard.words.startswith("denied by the webhook")
+    assert [h.reason for h in happenings({}, stuck)] == ["NotWriting"], "told of a new object too"
+    assert list(happenings(stuck, shown(decision(notes=(Note(condition, "denied"),)), stuck))) == []
+    assert [h.reason for h in happenings(stuck, shown(decision(), stuck))] == ["WritesAgain"]
+    advised = shown(decision(mode=Mode.ADVISE, notes=(Note(condition, "denied"),)), calm)
+    assert "NotWriting" not in [h.reason for h in happenings(calm, advised)]
