@@ -94,12 +94,12 @@ SOURCE: dict[type[Part], Between] = {
         (
             Rule(
                 f"!(has(self.basicAuth) && {text('bearerTokenFile')})",
-                "takes either bearerTokenFile or basicAuth, not both: remove one of them",
+                "takes either a bearer token or basicAuth, not both: remove one of them",
                 reads=("basicAuth", "bearerTokenFile"),
             ),
             Rule(
                 f"!has(self.bearerTokenSecret) || !(has(self.basicAuth) || {text('bearerTokenFile')})",
-                "takes one of bearerTokenSecret, bearerTokenFile and basicAuth: remove the others",
+                "takes one of bearerTokenSecret, basicAuth and, in a file, bearerTokenFile: remove the others",
                 reads=("basicAuth", "bearerTokenFile", "bearerTokenSecret"),
             ),
             Rule(
@@ -115,7 +115,7 @@ SOURCE: dict[type[Part], Between] = {
         (
             Rule(
                 f"{text('passwordFile')} != has(self.passwordSecret)",
-                "needs exactly one of passwordFile and passwordSecret: {name: ..., key: ...}",
+                "needs exactly one of passwordSecret: {name: ..., key: ...} and, in a file, passwordFile",
             ),
         ),
     ),

@@ -249,7 +249,8 @@ HEADER_VALUE = Grammar(
     (
         matching(r"[!-~]([ -~]*[!-~])?", "not the value of an HTTP header: one line of printable ASCII"),
         Rule(
-            f"!self.matches(r'{_SECRET}')", "looks like a credential, which belongs into bearerTokenFile or basicAuth"
+            f"!self.matches(r'{_SECRET}')",
+            "looks like a credential, which belongs into a Secret: bearerTokenSecret or basicAuth",
         ),
     ),
     1024,
@@ -257,7 +258,7 @@ HEADER_VALUE = Grammar(
 PARAM_VALUE = Grammar((_LINE, HEADER_VALUE.rules[1]), 1024)
 _CREDENTIAL = Rule(
     f"!self.exists(k, k.matches(r'(?i)({endpoints.SECRET_WORD.pattern})'))",
-    "a name here looks like a credential, which no document may hold: use bearerTokenFile or basicAuth",
+    "a name here looks like a credential, which no document may hold: use bearerTokenSecret or basicAuth",
 )
 
 

@@ -31,7 +31,10 @@ OUR_HEADERS = frozenset(
      "accept-encoding", "expect", "te", "trailer", "upgrade"}
 )  # fmt: skip
 OUR_PARAMS = frozenset({"query", "time", "start", "end", "step", "timeout", "stats", "limit"})
-_WHERE = "credentials go into bearerTokenFile or basicAuth: {username: ..., passwordFile: ...}"
+_WHERE = (
+    "credentials go into bearerTokenSecret or basicAuth: {username: ..., passwordSecret: ...}; "
+    "in a file given to run, into bearerTokenFile or passwordFile"
+)
 _API = re.compile(r"/api/v1(/.*)?$")
 
 

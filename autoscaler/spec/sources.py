@@ -23,7 +23,10 @@ def refuse_skipping(data: Any) -> Any:
         for name in data:
             if isinstance(name, str) and name.lower() in _SKIPPING:
                 message = "does not exist: a server that is not checked could be anyone's"
-                remedy = "name the CA that signed its certificate: tls: {caFile: ...}"
+                remedy = (
+                    "name the CA that signed its certificate: tls: {caSecret: {name: ..., key: ...}}, "
+                    "or in a file tls: {caFile: ...}"
+                )
                 raise scalars.slip(message, remedy, (name,), of_key=True)
     return data
 
@@ -62,15 +65,16 @@ class BasicAuthSpec(Part):
     )
     password_secret: SecretKeySpec | None = Field(
         default=None,
-        description="The Secret that holds the password, instead of passwordFile.",
+        description="The Secret that holds the password. For objects of a cluster; a file takes passwordFile.",
         examples=[{"name": "prod-metrics", "key": "password"}],
     )
 
     @model_validator(mode="after")
     def _one_password(self) -> BasicAuthSpec:
         if (self.password_file is None) == (self.password_secret is None):
-            message = "needs exactly one of passwordFile and passwordSecret"
-            raise scalars.slip(message, "an object in a cluster takes passwordSecret: {name: ..., key: ...}")
+            message = "needs exactly one of passwordSecret and passwordFile"
+            remedy = "an object in a cluster takes passwordSecret: {name: ..., key: ...}, a file passwordFile"
+            raise scalars.slip(message, remedy)
         return self
 
 
@@ -95,7 +99,7 @@ class TlsSpec(Part):
 
     ca_secret: SecretKeySpec | None = Field(
         default=None,
-        description="The Secret with the CA's certificate, instead of caFile.",
+        description="The Secret with the CA's certificate. For objects of a cluster; a file takes caFile.",
         examples=[{"name": "prod-metrics", "key": "ca.crt"}],
     )
     cert_secret: SecretKeySpec | None = Field(
@@ -164,18 +168,18 @@ class PrometheusSpec(Part):
     )
     bearer_token_secret: SecretKeySpec | None = Field(
         default=None,
-        description="The Secret with a bearer token, instead of bearerTokenFile.",
+        description="The Secret with a bearer token. For objects of a cluster; a file takes bearerTokenFile.",
         examples=[{"name": "prod-metrics", "key": "token"}],
     )
     basic_auth: BasicAuthSpec | None = Field(
         default=None,
-        description="User and password, instead of bearerTokenFile.",
-        examples=[{"username": "foresail", "passwordFile": "/etc/foresail/prod/password"}],
+        description="User and password, instead of a bearer token.",
+        examples=[{"username": "foresail", "passwordSecret": {"name": "prod-metrics", "key": "password"}}],
     )
     tls: TlsSpec | None = Field(
         default=None,
         description="CA and client certificate. Default: the CAs that this machine trusts, no client certificate.",
-        examples=[{"caFile": "/etc/foresail/prod/ca.crt"}],
+        examples=[{"caSecret": {"name": "prod-metrics", "key": "ca.crt"}}],
     )
     proxy: endpoints.ProxyUrl | None = Field(
         default=None, description="HTTP proxy to go through. Default: none.", examples=["http://proxy.example.com:3128"]
@@ -202,9 +206,9 @@ class PrometheusSpec(Part):
     @model_validator(mode="after")
     def _fits_together(self) -> PrometheusSpec:
         if self.basic_auth is not None and self.bearer_token_file is not None:
-            raise scalars.slip("takes either bearerTokenFile or basicAuth, not both", "remove one of them")
+            raise scalars.slip("takes either a bearer token or basicAuth, not both", "remove one of them")
         if self.bearer_token_secret is not None and (self.basic_auth or self.bearer_token_file):
-            message = "takes one of bearerTokenSecret, bearerTokenFile and basicAuth"
+            message = "takes one of bearerTokenSecret, basicAuth and, in a file, bearerTokenFile"
             raise scalars.slip(message, "remove the others")
         if self.tls is None:
             return self

@@ -90,7 +90,7 @@ BAD: list[Row] = [
     (MS, "spec.prometheus.url", "https://prometheus:99999", "spec.prometheus.url", "http or https"),
     (MS, "spec.prometheus.url", "http://prometheus", "spec.prometheus.tls", "no meaning for an http URL"),
     (MS, "spec.prometheus.tls.keyFile", GONE, "spec.prometheus.tls", "go together"),
-    (MS, "spec.prometheus.bearerTokenFile", "/t", "spec.prometheus", "either bearerTokenFile or basicAuth"),
+    (MS, "spec.prometheus.bearerTokenFile", "/t", "spec.prometheus", "either a bearer token or basicAuth"),
     (MS, "spec.prometheus.timeout", "121s", "spec.prometheus.timeout", "longer than 2m"),
     (MS, "spec.prometheus.basicAuth.passwordFile", "https://vault/p", "spec.prometheus.basicAuth.passwordFile", "path"),
     (MS, "spec.prometheus.basicAuth.passwordFile", "Bearer abc", "spec.prometheus.basicAuth.passwordFile", "secret"),

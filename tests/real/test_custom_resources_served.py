@@ -263,7 +263,7 @@ STORED: list[tuple[str, dict[str, Any], dict[str, Any], dict[str, Any], str]] = 
     ("MetricsSource", changed(whole("MetricsSource"), path_of("spec.prometheus.url"), "http://a")["spec"],
      {"prometheus": {"timeout": "6s"}}, {"prometheus": {"url": "http://b"}}, "no meaning for an http URL"),
     ("MetricsSource", changed(whole("MetricsSource"), path_of("spec.prometheus.bearerTokenFile"), "/t")["spec"],
-     {"prometheus": {"timeout": "6s"}}, {"prometheus": {"bearerTokenFile": "/u"}}, "either bearerTokenFile"),
+     {"prometheus": {"timeout": "6s"}}, {"prometheus": {"bearerTokenFile": "/u"}}, "either a bearer token"),
 ]  # fmt: skip
 
 

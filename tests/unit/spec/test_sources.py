@@ -100,7 +100,7 @@ def test_equal_sources_written_in_another_order_are_equal():
         ("{prometheus: {url: http://p, bearerTokenFile: 'http://x/y'}}", ("not a path of a local file",)),
         (
             "{prometheus: {url: http://p, bearerTokenFile: a, basicAuth: {username: u, passwordFile: p}}}",
-            ("either bearerTokenFile or basicAuth",),
+            ("either a bearer token or basicAuth",),
         ),
     ],
 )
@@ -147,7 +147,7 @@ def test_M20_no_source_can_leave_certificates_unchecked(skip):
 def test_S03_a_credential_in_a_document_is_refused_and_not_repeated(spec):
     said = refusal(spec)
     assert CANARY not in said
-    assert any(way in said for way in ("bearerTokenFile", "passwordFile", "put it into a file", "let it trust"))
+    assert any(way in said for way in ("bearerTokenSecret", "passwordSecret", "put it into a file", "let it trust"))
 
 
 @pytest.mark.parametrize("field", ["source: 'http://169.254.169.254/latest'", "url: http://10.0.0.1"])
