@@ -60,6 +60,18 @@ class PyodDetector:
         if self.kind not in KINDS:
             raise ValueError(f"{self.name}: no detector {self.kind!r}; there are {', '.join(KINDS)}")
 
+    def tried(self) -> str:
+        """What pyod says against these parameters, on noise as short as a row may be; empty = nothing."""
+        noise = np.random.default_rng(0).standard_normal((shape.LEAST, USED)).astype(np.float32)
+        try:
+            fitted = self._learned(noise)
+            if fitted is None:
+                return "it tells nothing apart"
+            fitted.scores(noise[:2].astype(np.float64))
+        except Exception as why:  # noqa: BLE001 - a library's own checks raise whatever they like
+            return " ".join(str(why).split())[:200] or type(why).__name__
+        return ""
+
     def fit(self, history: Block) -> Arrays:
         """See detection.contract; a row with too little known, or of one value only, scores NaN."""
         values = history.values

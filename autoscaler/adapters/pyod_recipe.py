@@ -75,6 +75,13 @@ def _wrong(document: Document, found: DetectorRecipe) -> Iterator[Problem]:
                 remedy = did_you_mean(name, sorted(known), "parameters")
                 message = f"is no parameter of pyod's {one.detector}"
                 yield problem_at(document, (*at, "parameters", name), message, value=str(value), remedy=remedy)
+        if one.parameters and known.issuperset(one.parameters):
+            why = PyodDetector(one.name, one.detector, one.parameters).tried()
+            if why:
+                message = f"are no parameters that {one.detector} works with: {why}"
+                yield problem_at(
+                    document, (*at, "parameters"), message, remedy="see pyod's page of it, or leave them out"
+                )
 
 
 def _parameters(detector: str) -> set[str]:

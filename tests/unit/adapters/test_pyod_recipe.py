@@ -31,6 +31,22 @@ def test_the_shipped_recipe_names_the_four() -> None:
             "kind: DetectorRecipe\ndetectors:\n- {name: a, detector: KNN}\n- {name: a, detector: PCA}\n",
             ":4:.*named twice",
         ),
+        (
+            "kind: DetectorRecipe\ndetectors:\n- {name: a, detector: IForest, parameters: {n_estimators: -5}}\n",
+            ":3:.*n_estimators.*-5.*leave them out",
+        ),
+        (
+            "kind: DetectorRecipe\ndetectors:\n- {name: a, detector: KNN, parameters: {n_neighbors: 100000}}\n",
+            ":3:.*n_neighbors",
+        ),
+        (
+            "kind: DetectorRecipe\ndetectors:\n- {name: a, detector: KNN, parameters: {method: nonsense}}\n",
+            ":3:.*no parameters that KNN works with",
+        ),
+        (
+            "kind: DetectorRecipe\ndetectors:\n- {name: a, detector: PCA, parameters: {n_components: 50}}\n",
+            ":3:.*n_components=50",
+        ),
         ("kind: Recipe\ndetectors: []\n", ":1:"),
         ("kind: DetectorRecipe\ndetectors:\n- {name: A b, detector: KNN}\n", ":3:"),
         ("kind: DetectorRecipe\n", "detectors"),
