@@ -55,7 +55,7 @@ def test_each_alert_has_a_page_with_the_four_headings_and_something_to_type(name
     assert text.startswith(f"# {name}\n")
     assert re.findall(r"^## (.*)$", text, re.MULTILINE) == ["Meaning", "Impact", "Diagnosis", "Mitigation"]
     assert list(commands(text)), "a page without a command helps nobody at night"
-    assert any(name in (ROOT / "docs" / told).read_text() for told in ("alerts.md", "notify.md"))
+    assert f"| {name} |" in (ROOT / "docs" / "alerts.md").read_text()
 
 
 def test_there_is_no_page_without_an_alert():
