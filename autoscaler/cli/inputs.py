@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
+from pydantic_core import PydanticCustomError
+
 from autoscaler.domain.errors import Refused
-from autoscaler.spec.scalars import MAX_DURATION_S, span_s
+from autoscaler.spec.scalars import MAX_DURATION_S, check_label, check_subdomain, span_s
 
 MAX_SPEED = 86400.0
 
@@ -43,6 +46,24 @@ def whole_seconds(option: str, text: str) -> int:
     if value != int(value):
         raise Refused(f"{option} {text!r} must be whole seconds")
     return int(value)
+
+
+def subdomain(option: str, text: str) -> str:
+    """The name of an object, such as a Lease: parts of a DNS name, with dots between them."""
+    return _named(option, text, check_subdomain)
+
+
+def label(option: str, text: str) -> str:
+    """The name of a namespace: one part of a DNS name."""
+    return _named(option, text, check_label)
+
+
+def _named(option: str, text: str, check: Callable[[str], str]) -> str:
+    try:
+        return check(text)
+    except PydanticCustomError as error:
+        remedy = (error.context or {}).get("remedy")
+        raise Refused(f"{option} {text!r} {error}" + (f"; {remedy}" if remedy else "")) from None
 
 
 def hurried(speed: float, replay_from: str | None) -> float:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from autoscaler.cli.alert_options import AlertOptions
-from autoscaler.cli.inputs import hurried, moment, seconds, switch, whole_seconds
+from autoscaler.cli.inputs import hurried, label, moment, seconds, subdomain, switch, whole_seconds
 from autoscaler.cli.run import News, address, cluster_of, log_to_stderr
 from autoscaler.domain.errors import Refused
 
@@ -63,13 +63,16 @@ def run_operator(options: OperatorOptions) -> None:
         policies=options.policies, site=options.site, alerts=options.alerts.settings,
         anomalies=switch("--anomalies", options.anomalies),
     )  # fmt: skip
+    namespaces = tuple(label("--namespace", name) for name in options.namespaces)
+    named_by = "--installation" if options.lease_name == options.installation else "--lease-name"
     lease = LeaseSettings.lasting(
-        options.lease_namespace or _own_namespace(), options.lease_name,
+        label("--lease-namespace", options.lease_namespace or _own_namespace()),
+        subdomain(named_by, options.lease_name),
         f"{options.identity or socket.gethostname()}_{uuid.uuid4().hex[:12]}",  # a process never is another one again
         whole_seconds("--lease-duration", options.lease_duration),
     )  # fmt: skip
     log_to_stderr()
-    running = operator(OperatorSettings(service, lease, options.namespaces))
+    running = operator(OperatorSettings(service, lease, namespaces))
     server = None
     try:
         if service.listen is not None:

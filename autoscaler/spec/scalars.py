@@ -167,7 +167,7 @@ def check_subdomain(text: str) -> str:
     return text
 
 
-def _label(text: str) -> str:
+def check_label(text: str) -> str:
     if not _LABEL.fullmatch(text):
         raise _bad_name(text, 63, "-")
     return text
@@ -266,7 +266,7 @@ Quantity = Annotated[
     WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string"}]}),
 ]
 Subdomain = Annotated[str, AfterValidator(check_subdomain)]
-Label = Annotated[str, AfterValidator(_label)]
+Label = Annotated[str, AfterValidator(check_label)]
 ApiVersion = Annotated[str, AfterValidator(_api_version)]
 KindName = Annotated[str, AfterValidator(_kind)]
 OneLine = Annotated[str, AfterValidator(_one_line)]

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from autoscaler.cli.inputs import folder, hurried, moment, output_kind, seconds, whole_seconds
+from autoscaler.cli.inputs import folder, hurried, label, moment, output_kind, seconds, subdomain, whole_seconds
 from autoscaler.domain.errors import Refused
 
 
@@ -33,6 +33,25 @@ def test_a_limit_is_told_as_a_limit():
 def test_fractions_of_a_second_are_no_grid():
     with pytest.raises(Refused, match="whole seconds"):
         whole_seconds("--step", "1500ms")
+
+
+def test_names_of_kubernetes_are_refused_with_the_nearest_one_that_is_valid():
+    assert (label("--namespace", "team-a"), subdomain("--lease-name", "foresail.eu-1")) == ("team-a", "foresail.eu-1")
+    for option, check in (("--namespace", label), ("--lease-name", subdomain)):
+        with pytest.raises(Refused, match=rf"^{option} 'A_B' is not a valid Kubernetes name .*; for example \"a-b\"$"):
+            check(option, "A_B")
+    with pytest.raises(Refused, match=r"--namespace 'a\.b' .*at most 63"):
+        label("--namespace", "a.b")
+    with pytest.raises(Refused, match="--namespace '' is not a valid"):
+        label("--namespace", "")
+
+
+@pytest.mark.parametrize("option", ["--namespace", "--lease-name", "--lease-namespace", "--installation"])
+def test_an_operator_with_a_name_that_no_server_takes_does_not_start(foresail, option):
+    said = foresail("operator", "--in-cluster", option, "A_B")
+    assert said.code == 2
+    assert f"{option} 'A_B' is not a valid Kubernetes name" in said.err
+    assert 'for example "a-b"' in said.err
 
 
 def test_only_a_past_clock_can_be_hurried():
