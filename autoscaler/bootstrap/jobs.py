@@ -109,7 +109,8 @@ def _on_dask(
     function: Callable[[Item], Result], items: Mapping[str, Item], address: str
 ) -> Iterator[Done[Result] | Failed]:
     if importlib.util.find_spec("distributed") is None:
-        raise Refused(f"a Dask cluster was asked for ({address}) and Dask is not installed: pip install foresail[dask]")
+        how = "pip install './foresail[dask]' beside a checkout"
+        raise Refused(f"a Dask cluster was asked for ({address}) and Dask is not installed: {how}")
     from distributed import Client
     from distributed.scheduler import KilledWorker
 

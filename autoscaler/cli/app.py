@@ -73,7 +73,8 @@ def main(called: str | None = None) -> None:
         from autoscaler.domain.errors import AutoscalerError, InvalidSpec, Retryable
 
         if isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith("autoscaler"):
-            typer.echo(f"foresail: {error.name} is not installed; pip install 'foresail[server]' brings it", err=True)
+            how = "pip install './foresail[server]' beside a checkout, or 'FILE.whl[server]', brings it"
+            typer.echo(f"foresail: {error.name} is not installed; {how}", err=True)
             sys.exit(2)
         if not isinstance(error, AutoscalerError):
             raise

@@ -131,7 +131,10 @@ def _environment() -> Any:
     try:
         from cel_expr_python import cel
     except ImportError:
-        raise scalars.slip("cannot be checked: CEL is not installed here", "install foresail[server]") from None
+        raise scalars.slip(
+            "cannot be checked: CEL is not installed here",
+            "install Foresail with its extra: './foresail[server]' beside a checkout",
+        ) from None
     kinds = {
         "bool": cel.Type.BOOL, "int": cel.Type.INT, "double": cel.Type.DOUBLE, "string": cel.Type.STRING,
         "timestamp": cel.Type.TIMESTAMP,

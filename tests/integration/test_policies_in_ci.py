@@ -1,10 +1,12 @@
 """The hooks and the workflow of the CI page run here: in a repository with policies, a branch and an edit."""
 
 import os
+import re
 import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -89,7 +91,12 @@ def test_the_workflow_has_lint_test_and_diff_and_may_write_findings_only() -> No
     job = told["jobs"]["policies"]
     assert [name for name, _ in steps()] == ["lint", "test", "diff"]
     assert job["permissions"] == {"contents": "read", "security-events": "write"}
-    assert [s["run"] for s in job["steps"] if "run" in s and "name" not in s] == ['pip install "foresail[server]"']
+    (install,) = [s["run"] for s in job["steps"] if "run" in s and "name" not in s]
+    assert re.fullmatch(
+        r'pip install "foresail\[server\] @ git\+https://git\.example\.com/foresail\.git@v[0-9.]+"', install
+    )
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert install.endswith(f'@v{version}"'), "there is no package on an index: the page installs this version's tag"
 
 
 def test_the_workflow_passes_a_branch_without_change_and_stops_a_risky_one(repository: Path) -> None:

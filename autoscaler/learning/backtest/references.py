@@ -178,5 +178,5 @@ def absent(name: str) -> str | None:
     library = "prophet" if name == "prophet" else "statsmodels"
     if importlib.util.find_spec(library) is not None:
         return None
-    how = "uv sync --group bench" if library == "prophet" else "pip install 'foresail[server]'"
+    how = "uv sync --group bench" if library == "prophet" else "pip install './foresail[server]' beside a checkout"
     return f"{library} is not installed ({how} brings it)"

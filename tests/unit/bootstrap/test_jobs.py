@@ -132,7 +132,7 @@ def test_an_absent_dask_scheduler_is_named(monkeypatch):
 
 def test_dask_not_installed_says_what_to_install(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    with pytest.raises(Refused, match=r"pip install foresail\[dask\]"):
+    with pytest.raises(Refused, match=r"pip install '\./foresail\[dask\]'"):
         list(run_jobs(picky, {"one": 1}, scheduler="tcp://127.0.0.1:1"))
 
 

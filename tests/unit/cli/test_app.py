@@ -107,7 +107,8 @@ def test_wrong_usage_is_exit_2(foresail, args):
         (InvalidSpec((Problem("a.yaml", 1, 2, "spec", "is wrong"), Problem("b.yaml", 3, 4, "", "too"))), 2,
          "foresail: nothing was done, as the files have problems:\na.yaml:1:2: spec: is wrong\nb.yaml:3:4: too\n"),
         (ModuleNotFoundError("No module named 'sqlalchemy'", name="sqlalchemy"), 2,
-         "foresail: sqlalchemy is not installed; pip install 'foresail[server]' brings it\n"),
+         ("foresail: sqlalchemy is not installed; pip install './foresail[server]' beside a checkout, or "
+          "'FILE.whl[server]', brings it\n")),
     ],
 )  # fmt: skip
 def test_errors_of_ours_are_words_and_an_exit_code(monkeypatch, capsys, error, code, words):
