@@ -11,7 +11,16 @@ from typing import Final, Protocol
 
 import numpy as np
 
-from autoscaler.bootstrap.anomaly_learning import ENGINE, EXPLAINER, Done, Learned, Learner, Order, part_of
+from autoscaler.bootstrap.anomaly_learning import (
+    ENGINE,
+    EXPLAINER,
+    Done,
+    Learned,
+    Learner,
+    Order,
+    masks_of,
+    part_of,
+)
 from autoscaler.detection import fitting
 from autoscaler.detection.contract import Block
 from autoscaler.detection.engine import DAY_S, DetectionEngine
@@ -220,6 +229,8 @@ class AnomalyGate:
             engine.restore(done.part(ENGINE))
             explainer.restore(done.part(EXPLAINER))
             self._next = done.end_step
+            if self.watch is not None:
+                self._spans += [(span, done.end_step) for span in masks_of(self.watch, done)]
         except (ValueError, KeyError) as why:  # of another version, or of rows that are gone
             log.warning("detection_not_taken_over: %s", why)
 

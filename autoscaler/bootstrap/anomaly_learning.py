@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import shutil
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,12 +29,12 @@ from autoscaler.detection.engine import DAY_S, DetectionEngine
 from autoscaler.domain.artefact import Expected, Manifest
 from autoscaler.learning.detection import fit_rows
 from autoscaler.learning.process import run_limited
-from autoscaler.pipeline.detecting import Explainer, Watch
+from autoscaler.pipeline.detecting import Explainer, Span, Watch
 
 log = logging.getLogger("foresail")
 KIND: Final = "detection-learned"
 REFIT_THREADS: Final = 2
-ENGINE, EXPLAINER = "engine.", "explainer."
+ENGINE, EXPLAINER, MASK = "engine.", "explainer.", "mask."
 Learned = Mapping[str, NDArray[Any]]
 
 
@@ -51,8 +51,8 @@ class Order:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Done:
-    """arrays: of engine and explainer, under their prefixes, as they stand at end_step; of a refit, of the engine
-    alone.
+    """arrays: of engine and explainer, under their prefixes, as they stand at end_step, and what of the history is not
+    to be learned from; of a refit, of the engine alone.
     """
 
     arrays: Learned
@@ -85,9 +85,31 @@ def lived(watch: Watch, step_s: int, first_step: int, values: NDArray[np.float64
     """Engine and explainer at the end of a history that was lived through."""
     engine, explainer = DetectionEngine(watch.watched, step_s), Explainer(watch, step_s)
     found = engine.relive(Block(step_s, first_step, values))
-    explainer.take(found)
+    explained, _ = explainer.take(found)
     engines = {ENGINE + name: array for name, array in engine.arrays().items()}
-    return engines | {EXPLAINER + name: array for name, array in explainer.arrays().items()}
+    explainers = {EXPLAINER + name: array for name, array in explainer.arrays().items()}
+    return engines | explainers | _masks(watch, explained.masked())
+
+
+def _masks(watch: Watch, spans: Sequence[Span]) -> dict[str, NDArray[Any]]:
+    """Spans by the keys of their rows, as the fleet may change before they are taken over; empty without spans."""
+    if not spans:
+        return {}
+    keys = {int(row): key.encode() for row, key in zip(watch.demand_row, watch.watched.keys, strict=True)}
+    return {
+        f"{MASK}key": np.array([keys[span.row] for span in spans], dtype=bytes),
+        f"{MASK}span": np.array([(span.first, span.end, span.code) for span in spans], dtype=np.int64),
+    }
+
+
+def masks_of(watch: Watch, done: Done) -> list[Span]:
+    """What of the history that was lived through is not to be learned from, of rows that are still there."""
+    saved = done.part(MASK)
+    if not saved:
+        return []
+    rows = {key.encode(): int(row) for row, key in zip(watch.demand_row, watch.watched.keys, strict=True) if row >= 0}
+    named = zip(saved["key"].tolist(), saved["span"].tolist(), strict=True)
+    return [Span(rows[key], *map(int, numbers)) for key, numbers in named if key in rows]
 
 
 def refitted(watch: Watch, step_s: int, values: NDArray[np.float64]) -> dict[str, NDArray[Any]]:

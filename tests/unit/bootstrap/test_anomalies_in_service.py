@@ -77,17 +77,23 @@ def start(estate, source, workload, clock, tmp_path: Path) -> Iterator[Callable[
     """A service over recorded metrics, whose learning is done when its first tick is."""
     running: list[Service] = []
 
-    def started(found: dict[str, np.ndarray] | None = None, **settings: Any) -> Service:
+    def started(
+        found: dict[str, np.ndarray] | None = None,
+        spec: dict[str, str] | None = None,
+        more: str = "",
+        record: str = "r.db",
+        **settings: Any,
+    ) -> Service:
         if found is not None:
             stamps = [(BEGIN + k * STEP).isoformat() for k in range(DAYS * 288)]
             frames = [pd.DataFrame({"ts": stamps, "series": name, "value": v}) for name, v in found.items()]
             pd.concat(frames).to_csv(estate.folder / "web.csv", index=False)
         kinds = {"web_p95": "Latency", "web_errors": "Errors", "web_cpu": "Saturation"}
         signals = [f"{{name: {n.replace('_', '-')}, source: rec, query: {n}, kind: {k}}}" for n, k in kinds.items()]
-        estate.write(source(), workload(signals=f"[{', '.join(signals)}]", replicas="{min: 2, max: 2000}",
-                                        maxDataAge="15m"))  # fmt: skip
+        usual = {"signals": f"[{', '.join(signals)}]", "replicas": "{min: 2, max: 2000}", "maxDataAge": "15m"}
+        estate.write(source(), workload(**usual | (spec or {})), *([more] if more else []))
         made = service(
-            ServiceSettings((estate.folder,), tmp_path / "r.db", step_s=300, tick_s=300.0, **settings), clock
+            ServiceSettings((estate.folder,), tmp_path / record, step_s=300, tick_s=300.0, **settings), clock
         )
         if made.anomalies is not None:
             made.anomalies.gate.learner.own_process = False
