@@ -53,6 +53,7 @@ class Operator(Part):
     lease_duration: Duration = Field("15s", description="A standby takes over after so long without a renewal.")
     site: str = Field("", description="Where this runs, for the selectors of policies.")
     port: Port = Field(9464, description="Of /metrics, /healthz, /readyz and the read-only API.")
+    anomalies: bool = Field(True, description="Look for anomalies (docs/anomalies.md); off: `--anomalies off`.")
     api: bool = Field(True, description="Serve decisions to `kubectl foresail`, by the API server's proxy.")
 
 
@@ -138,10 +139,23 @@ class Store(Part):
 Url = Annotated[str, StringConstraints(pattern=r"^https?://[^@\s]+$")]
 
 
+class Notify(Part):
+    file: str = Field(
+        "",
+        description="YAML text of a Notifications object: PagerDuty, Slack, webhooks, mail, routes, silences. Its "
+        "secrets stand in `secretMounts` and `extraEnv`, never here.",
+    )
+    existing_config_map: MaybeName = Field("", description="A ConfigMap that you keep yourself, in place of `file`.")
+    key: Annotated[str, StringConstraints(pattern=r"^[-._a-zA-Z0-9]+\.ya?ml$")] = Field(
+        "on-call.yaml", description="Its key, and the file's name in the pod, under /etc/foresail/notify."
+    )
+
+
 class Alerts(Part):
     alertmanagers: list[Url] = Field(
         [], description="URLs of Alertmanagers that are sent to; credentials by `secretMounts` and `extraArgs`."
     )
+    notify: Notify = Field(Notify(), description="Other destinations, as `--notify` takes them (docs/notify.md).")
 
 
 class Service(Part):

@@ -12,6 +12,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from autoscaler.adapters.kubernetes.permissions import ROLES, Rule, lease_rules, secret_rules
+from autoscaler.spec.notify_reading import read_notifications
 from hack.chart.manifests import manifests
 from tests.real.helming import CHART, Helm, Thing, is_hook, of_kind, the
 from tests.real.parts import require_part
@@ -55,6 +56,7 @@ MATRIX: dict[str, dict[str, Any]] = {
         "extraArgs": ["--site=a"],
         "secretMounts": [SECRET],
     },
+    "told": {"alerts": {"notify": {"file": "kind: Notifications\n"}}, "operator": {"anomalies": False}},
     "own policies": {"policies": {"existingConfigMap": "mine"}, "store": {"existingClaim": "disk"}},
     "extras": {
         "commonLabels": {"team": "sre"},
@@ -159,6 +161,9 @@ def restricted(pod: dict[str, Any]) -> None:
         ({"networkPolicy": {"egress": {"metricsPorts": [70000]}}}, "/networkPolicy/egress/metricsPorts/0"),
         ({"replicas": 2}, "store.persistent=false"),
         ({"policies": {"files": {"a.yaml": "x"}, "existingConfigMap": "b"}}, "not both"),
+        ({"alerts": {"notify": {"file": "x", "existingConfigMap": "b"}}}, "alerts.notify: write the file"),
+        ({"alerts": {"notify": {"key": "../on-call.yaml"}}}, "/alerts/notify/key"),
+        ({"operator": {"anomalies": "maybe"}}, "/operator/anomalies"),
         ({"serviceMonitor": {"enabled": True}, "podMonitor": {"enabled": True}}, "scraped twice"),
         ({"serviceMonitor": {"enabled": True}, "service": {"enabled": False}}, "service.enabled=true"),
         ({"podSecurityContext": {"runAsNonRoot": False}}, "podSecurityContext.runAsNonRoot"),
@@ -242,6 +247,43 @@ def test_a_rule_file_and_a_dashboard_come_through_as_they_are(helm: Helm) -> Non
     for board in boards:
         assert json.loads(shown[board.name]) == json.loads(board.read_text())
     assert len(shown) == len(boards)
+
+
+def test_the_pages_own_values_mount_a_file_of_notifications_that_is_read_without_a_problem(
+    helm: Helm, tmp_path: Path
+) -> None:
+    page = (CHART.parents[1] / "docs" / "notify.md").read_text()
+    values = YAML(typ="safe").load(page.partition("## In the chart")[2].partition("```yaml\n")[2].partition("```")[0])
+    found = helm.render(WITHOUT | values)
+    (name, text) = the(found, "ConfigMap", "-notify")["data"].popitem()
+    file = tmp_path / name
+    file.write_text(text)
+    read = read_notifications(file, 0.0)
+    assert [each.name for each in read.notifications.spec.destinations] == ["pager", "chat"]
+    assert not read.warnings
+    assert [f"--notify=/etc/foresail/notify/{name}"] == [a for a in args_of(found) if a.startswith("--notify")]
+    pod = the(found, "Deployment")["spec"]["template"]["spec"]
+    assert {"name": "notify", "mountPath": "/etc/foresail/notify", "readOnly": True} in pod["containers"][0][
+        "volumeMounts"
+    ]
+    assert {"name": "notify", "configMap": {"name": "foresail-notify"}} in pod["volumes"]
+    own = helm.render(WITHOUT | {"alerts": {"notify": {"existingConfigMap": "mine", "key": "team.yml"}}})
+    assert "--notify=/etc/foresail/notify/team.yml" in args_of(own)
+    assert {"name": "notify", "configMap": {"name": "mine"}} in the(own, "Deployment")["spec"]["template"]["spec"][
+        "volumes"
+    ]
+    assert not of_kind(own, "ConfigMap")
+
+
+def test_anomalies_are_looked_for_unless_a_value_says_otherwise(helm: Helm) -> None:
+    for value, said in ((True, []), (False, ["--anomalies=off"])):
+        args = args_of(helm.render(WITHOUT | {"operator": {"anomalies": value}}))
+        assert [a for a in args if a.startswith("--anomalies")] == said
+
+
+def args_of(found: list[Thing]) -> list[str]:
+    args: list[str] = the(found, "Deployment")["spec"]["template"]["spec"]["containers"][0]["args"]
+    return args
 
 
 def test_definitions_are_kept_and_can_be_left_out(helm: Helm) -> None:
