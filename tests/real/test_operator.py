@@ -159,6 +159,9 @@ def test_K18_D03_what_cannot_be_scaled_and_what_a_person_scaled_to_zero_is_said_
     some.start(0, "--namespace", first, "--namespace", second)
     wait_until(lambda: some.condition(first, "Ready").get("reason") == "TargetNotScalable", "it is said", 60)
     assert "no scale subresource" in some.condition(first, "Ready")["message"]
+    told = wait_until(lambda: [e for e in some.events(first) if e["reason"] == "NotWriting"], "it is an event", 20)
+    assert told[0]["type"] == "Warning"
+    assert "no scale subresource" in told[0]["note"]
     wait_until(lambda: some.condition(second, "Paused").get("status") == "True", "it is told", 20)
     assert some.condition(second, "Paused")["reason"] == "ScaledToZero"
     time.sleep(5)
