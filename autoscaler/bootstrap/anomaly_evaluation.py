@@ -101,12 +101,12 @@ def evaluated(
         raise Refused(f"no label lies within any series ({names}); check their times and names")
     alone = _alone(detectors)
     scores: dict[str, list[Floats]] = {name: [] for name in (OURS, SEVERITY, *alone, RIVAL)}
-    pages: dict[float, list[np.ndarray]] = {budget: [] for budget in budgets}
+    alarms: dict[float, list[Bools]] = {budget: [] for budget in budgets}
     for trace in traces:
         block = Block(trace.step_s, trace.first_step, trace.values[None, :])
         for k, budget in enumerate(budgets):
             verdicts = DetectionEngine(Watched.alone((trace.name,), budget), trace.step_s).relive(block)
-            pages[budget].append(np.flatnonzero(verdicts.groups.page[0]))
+            alarms[budget].append(verdicts.groups.rate_per_week[0] <= budget)
             if k == 0:
                 scores[OURS].append(verdicts.groups.surprise[0])
                 scores[SEVERITY].append(verdicts.rows.severity[0])
@@ -116,7 +116,7 @@ def evaluated(
     volume = {name: _mean_vus(series, found) for name, found in scores.items()}
     rows = []
     for budget in budgets:
-        ours = scored(list(zip(series, pages[budget], strict=True)))
+        ours = scored(list(zip(series, alarms[budget], strict=True)))
         rows.append(Row(OURS, budget, ours, volume[OURS]))
         for name in (*alone, RIVAL):
             rival = list(zip(series, scores[name], strict=True))

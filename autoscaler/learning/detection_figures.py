@@ -31,7 +31,7 @@ class Labelled:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """incidents: known ones that could be found. delay_s: median, from a known begin to its page; NaN = none was found.
+    """incidents: known ones that could be found. delay_s: median, from a known begin to an alarm; NaN = none was found.
 
     false_per_week: pages outside every known incident, per week and series.
     """
@@ -46,22 +46,27 @@ class Found:
         return self.found / self.incidents if self.incidents else float("nan")
 
 
-def scored(series: Sequence[tuple[Labelled, Ints]]) -> Found:
-    """Over several series, each with the columns at which pages begin."""
+def scored(series: Sequence[tuple[Labelled, Bools]]) -> Found:
+    """Over several series, each with its alarms, [step].
+
+    An incident is found where an alarm lies in it, of a page that began sooner too; a page is false where it begins
+    outside of all.
+    """
     count, hit, false, weeks = 0, 0, 0, 0.0
     delays: list[float] = []
-    for one, pages in series:
+    for one, alarm in series:
+        at, pages = np.flatnonzero(alarm), pages_of(alarm, one.step_s)
         weeks += float(one.judged.sum()) * one.step_s / WEEK_S
         inside = np.zeros(len(pages), dtype=np.bool_)
         for first, end in one.spans:
             if not one.judged[first:end].any():
                 continue
             count += 1
-            within = (pages >= first) & (pages < end)
-            inside |= within
-            if within.any():
+            inside |= (pages >= first) & (pages < end)
+            within = at[(at >= first) & (at < end)]
+            if len(within):
                 hit += 1
-                delays.append(float(pages[within].min() - first) * one.step_s)
+                delays.append(float(within[0] - first) * one.step_s)
         false += int((~inside & one.judged[pages]).sum()) if len(pages) else 0
     rate = false / weeks if weeks else float("nan")
     return Found(count, hit, rate, float(np.median(delays)) if delays else float("nan"))
@@ -101,7 +106,7 @@ def threshold_for(series: Sequence[tuple[Labelled, Floats]], budget: float) -> f
     marks = np.append(np.quantile(every, 1 - np.geomspace(0.2, 1 / max(len(every), 2), high)), np.inf)
     while low < high:
         middle = (low + high) // 2
-        found = scored([(one, pages_of(_over(score, marks[middle]), one.step_s)) for one, score in series])
+        found = scored([(one, _over(score, marks[middle])) for one, score in series])
         low, high = (low, middle) if found.false_per_week <= budget else (middle + 1, high)
     return float(marks[low])
 
@@ -111,7 +116,7 @@ def _over(score: Floats, mark: float) -> Bools:
 
 
 def found_over(series: Sequence[tuple[Labelled, Floats]], mark: float) -> Found:
-    return scored([(one, pages_of(_over(score, mark), one.step_s)) for one, score in series])
+    return scored([(one, _over(score, mark)) for one, score in series])
 
 
 def vus_pr(labels: Bools, score: Floats, window: int = 100, thresholds: int = 200) -> float:

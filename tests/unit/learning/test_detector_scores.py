@@ -5,7 +5,7 @@ import pytest
 
 from autoscaler.detection.contract import Block
 from autoscaler.detection.single import MEMBERS, Single
-from autoscaler.learning.detection_figures import Labelled, found_over, threshold_for
+from autoscaler.learning.detection_figures import Found, Labelled, found_over, scored, threshold_for
 from autoscaler.learning.detector_scores import relived
 
 STEP_S, DAY, FIRST = 1800, 48, 900_017
@@ -42,3 +42,12 @@ def test_where_the_highest_scores_are_false_no_threshold_keeps_the_budget_and_no
     one = Labelled("a", STEP_S, ((100, 104),), np.ones(score.size, dtype=np.bool_))
     mark = threshold_for([(one, score)], 0.25)
     assert found_over([(one, score)], mark).false_per_week == 0
+
+
+def test_an_incident_that_was_paged_just_before_its_label_is_found_and_the_page_is_false() -> None:
+    alarm = np.zeros(7 * DAY, dtype=np.bool_)
+    alarm[98:103] = True
+    one = Labelled("a", STEP_S, ((100, 104), (200, 204)), np.ones(alarm.size, dtype=np.bool_))
+    assert scored([(one, alarm)]) == Found(2, 1, 1.0, 0.0)
+    alarm[98:102] = False
+    assert scored([(one, alarm)]) == Found(2, 1, 0.0, 2.0 * STEP_S)
