@@ -10,7 +10,7 @@ SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 SCHEMA = 39
 """Of Grafana 10 and later, which bring older ones up to date themselves."""
 WIDTH = 24
-DOCS = "https://github.com/foresail/foresail/blob/main/docs"
+DOCS = "https://foresail.dev/docs"
 NAMESPACE = 'namespace=~"$namespace"'
 WORKLOAD = 'namespace=~"$namespace", name=~"$workload"'
 
