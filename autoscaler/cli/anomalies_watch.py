@@ -22,6 +22,7 @@ from autoscaler.spec.compile import PrometheusSource
 
 if TYPE_CHECKING:
     from autoscaler.adapters.store.incidents import StoredIncidents
+    from autoscaler.bootstrap.servers import LiveServer
     from autoscaler.pipeline.detecting import Group
 
 log = logging.getLogger("foresail")
@@ -82,7 +83,7 @@ def watch_queries(options: WatchOptions) -> None:
             _kept(store, past, groups, now_s)
         _told_past(past, watcher, options.output)
         if not options.once:
-            _go_on(watcher, store, step_s, listen, options.output)
+            _go_on(watcher, store, server, step_s, listen, options.output)
     finally:
         server.close()
         if store is not None:
@@ -130,7 +131,12 @@ def _told_past(past: list[News], watcher: Watcher, output: str) -> None:
 
 
 def _go_on(
-    watcher: Watcher, store: StoredIncidents | None, step_s: int, listen: tuple[str, int] | None, output: str
+    watcher: Watcher,
+    store: StoredIncidents | None,
+    source: LiveServer,
+    step_s: int,
+    listen: tuple[str, int] | None,
+    output: str,
 ) -> None:
     from prometheus_client import CollectorRegistry
 
@@ -149,7 +155,7 @@ def _go_on(
             now_s = time.time() - LATE_S
             try:
                 news = watcher.look(int(now_s // step_s))
-                health |= {"ok": True, "lastError": None, "at": stamp(now_s)}
+                health |= _sourced(source, answered=bool(health["ok"])) | {"at": stamp(now_s)}
             except Exception as why:
                 health |= {"ok": False, "lastError": f"{type(why).__name__}: {why}"}
                 log.exception("step_failed")
@@ -171,6 +177,18 @@ def _go_on(
     finally:
         if server is not None:
             server.close()
+
+
+def _sourced(source: LiveServer, *, answered: bool) -> dict[str, Any]:
+    """Whether the source answers; that it does no more, or again, is logged once."""
+    if source.health.reachable:
+        if not answered:
+            log.info("source_answers url=%s", source.client.settings.url)
+        return {"ok": True, "lastError": None}
+    words = f"{source.client.settings.url} does not answer: nothing is known of any query meanwhile"
+    if answered:
+        log.warning("source_silent %s", words)
+    return {"ok": False, "lastError": words}
 
 
 def _on_signals(stop: threading.Event) -> None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 
 import numpy as np
 import pytest
 
 from tests.real.history import History, series
+from tests.real.servers import free_port, wait_until
+from tests.real.web import fetch
 from tests.unit.cli.conftest import foresail
 
 __all__ = ["foresail"]
@@ -99,3 +103,28 @@ def test_queries_that_never_answer_are_refused_with_the_reason(prometheus, fores
     assert "parse error" in said.err
     assert "b: " in said.err
     assert "nope has no series" in said.err
+
+
+def test_a_source_that_dies_is_told_by_healthz_and_the_watch_goes_on(prometheus, end_s):
+    server, port = prometheus(recorded(end_s)), free_port()
+    watch = (sys.executable, "-m", "autoscaler", "anomalies", "watch", "--prometheus", server.url, "--step", "2s")
+    more = ("--since", "2h", "--query", "a=sum(http_requests_total)", "--listen", f"127.0.0.1:{port}")
+    running = subprocess.Popen((*watch, *more), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+    def healthy() -> bool | None:
+        try:
+            return bool(fetch(f"http://127.0.0.1:{port}/healthz", timeout_s=2.0).json()["ok"])
+        except OSError:
+            return None
+
+    try:
+        wait_until(lambda: healthy() is True, "the watch looks", within_s=60)
+        server.kill()
+        wait_until(lambda: healthy() is False, "the dead source is told", within_s=60)
+        server.start()
+        wait_until(lambda: healthy() is True, "the source answers again", within_s=60)
+    finally:
+        running.terminate()
+        said = running.communicate(timeout=20)[1]
+    assert running.returncode == 0, said
+    assert said.count("source_silent") == 1
