@@ -222,5 +222,6 @@ class Notifications(Part):
     kind: Literal["Notifications"] = Field(description="This kind.", examples=["Notifications"])
     metadata: ClusterMetadata = Field(description="Name of the object.", examples=[{"name": "on-call"}])
     spec: NotificationsSpec = Field(
-        description="Destinations, routes, silences, words.", examples=[{"destinations": []}]
+        description="Destinations, routes, silences, words.",
+        examples=[{"destinations": [{"name": "pager", "pagerDuty": {"routingKey": {"env": "PAGERDUTY_KEY"}}}]}],
     )

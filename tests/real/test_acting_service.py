@@ -185,7 +185,7 @@ def test_release_of_a_named_workload_needs_rights_in_its_namespace_only(own_cont
     started = Started(tmp_path, plane.kubeconfig(FORESAIL))
     said = started.call("release", "--all", *cluster)
     assert (said.returncode, one.floor) == (2, 9)
-    assert "name the workloads as NAMESPACE/NAME, or grant list on" in said.stderr
+    assert "name the workloads as NAMESPACE/NAME, say --namespace, or grant list on" in said.stderr
     assert started.call("release", "default/web", *cluster).returncode == 0
     assert one.floor == 2
 

@@ -80,7 +80,6 @@ def test_the_doctor_finds_what_is_wrong_and_leaves_what_is_right(tmp_path, prome
         "too-short": "sum(rate(http_requests_total[1m]))",
         "broken": "sum(",
         "counter": "sum(http_requests_total)",
-        "matrix": "http_requests_total[5m]",
     }
     documents = [source("prod", server.url), workload("good", GOOD), *(workload(n, q) for n, q in wrong.items())]
     (tmp_path / "fleet.yaml").write_text("---\n".join(documents))
@@ -96,7 +95,6 @@ def test_the_doctor_finds_what_is_wrong_and_leaves_what_is_right(tmp_path, prome
         "per-pod": "fall when we add pods", "average": "the demand of one pod", "queue": "looks like a queue",
         "misspelt": "no series of http_request_total now", "no-such-job": 'job="apu" excludes all',
         "too-short": "a window of 60 s holds fewer than two", "broken": "parse error", "counter": "only ever rises",
-        "matrix": "not one number",
     }  # fmt: skip
     assert {name: words in bad[name] for name, words in expected.items()} == dict.fromkeys(expected, True), bad
 

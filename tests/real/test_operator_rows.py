@@ -115,6 +115,8 @@ def test_D06_D07_a_budget_and_a_brake_hold_for_all_of_a_namespace(some: Operated
     some.until(
         lambda: len(some.running.files.fleet) >= 12 and all(some.status(shop, n) for n in names), "all are known"
     )
+    in_force = some.running.files
+    some.until(lambda: {"room", "gold"} <= set(in_force.policies.by_name), "the policies are in force")
     for name in names:
         loads(shop, 150.0, name)
     some.until(lambda: sum(sizes().values()) > 40, "they grow")

@@ -253,6 +253,7 @@ def test_a_restart_knows_what_was_kept(estate, workload, start, openings, caplog
         first.tick()
         clock.advance(60)
     first.close()
+    caplog.clear()
     with caplog.at_level(logging.INFO, "foresail"):
         second = start(clock)
     assert told(caplog, "demand_store") == [f"demand_store {second.settings.demand_store}: history of 1 of 1 demands"]

@@ -120,4 +120,4 @@ def test_make_image_says_loudly_that_it_did_nothing_where_no_docker_answers():
         pytest.skip("SKIPPED: a docker daemon answers here; make image would build")
     done = subprocess.run(["make", "image"], cwd=ROOT, capture_output=True, text=True, check=False, timeout=30)
     assert done.returncode == 0
-    assert done.stdout.startswith("SKIPPED: no image was built")
+    assert "SKIPPED: no image was built" in done.stdout  # a make around it tells its folder first

@@ -17,6 +17,7 @@ from autoscaler.domain.workload import (
     StepPolicy,
 )
 from autoscaler.spec import KINDS, json_schema, load, parse_text
+from autoscaler.spec import notify as _notify  # noqa: F401 - its kinds are among those that are looked at
 from autoscaler.spec.behavior import BehaviorSpec, Part
 from autoscaler.spec.compile import HPA_SCALE_UP
 
@@ -117,6 +118,16 @@ BESIDE: dict[tuple[str, str], dict[str, object] | None] = {
     ("GrowthCapSpec", "may_cause_shortage"): {"over": "50%"},
     ("PolicyPauseSpec", "direction"): {"until": "2026-03-01T06:00:00Z"},
     ("GuardPolicySpec", "selector"): {"defaults": {"headroom": "20%"}},
+    ("SlackSpec", "channel"): {"token": {"env": "SLACK_TOKEN"}},
+    ("SlackSpec", "token"): {"channel": "C0123456789"},
+    ("SlackSpec", "url"): {"webhook": {"env": "SLACK_WEBHOOK"}},
+    ("WebhookSpec", "secret"): {"url": "https://hooks.example.com/foresail"},
+    ("EmailSpec", "username"): {"password": {"env": "SMTP_PASSWORD"}},
+    ("EmailSpec", "password"): {"username": "foresail"},
+    **{
+        ("DestinationSpec", name): {"pagerDuty": {"routingKey": {"env": "PAGERDUTY_KEY"}}}
+        for name in ("name", "group_by", "limit", "remind_after", "fallback", "templates")
+    },
     ("GuardPolicySpec", "acknowledge"): {"defaults": {"headroom": "20%"}},
 }
 """What a field needs beside it to be valid; None: it is never valid here, and says why."""
