@@ -117,6 +117,13 @@ def test_D06_D07_a_budget_and_a_brake_hold_for_all_of_a_namespace(some: Operated
     )
     in_force = some.running.files
     some.until(lambda: {"room", "gold"} <= set(in_force.policies.by_name), "the policies are in force")
+
+    def believed() -> bool:
+        decided = some.running.tick()
+        here = [k for k, load in enumerate(in_force.fleet.workloads) if load.ref.namespace == shop]
+        return decided is not None and bool((decided.proposals.verdict[here] == DataVerdict.OK).all())
+
+    some.until(believed, "demands are known: what a source says that has just come back is not cut", 90)
     for name in names:
         loads(shop, 150.0, name)
     some.until(lambda: sum(sizes().values()) > 40, "they grow")
