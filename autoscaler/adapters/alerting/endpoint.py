@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import requests
 import urllib3
 
+from autoscaler.adapters.alerting.bounded import body_within
 from autoscaler.adapters.prometheus import troubles
 from autoscaler.adapters.prometheus.credentials import Credentials
 from autoscaler.adapters.prometheus.faults import QueryFault, one_line, without_secrets
@@ -25,8 +26,6 @@ from autoscaler.domain.errors import Refused
 from autoscaler.domain.series import DataVerdict
 from autoscaler.ports.alerts import Delivery, Outcome
 
-MOST_ANSWER: Final = 1 << 20
-_PIECE: Final = 1 << 14
 _BUSY: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 _CONTENT: Final = frozenset({400, 413, 422})
 
@@ -139,20 +138,8 @@ class Endpoint:
             allow_redirects=False,
         )  # fmt: skip
         try:
-            said = bytearray()
-            raw = response.raw
-            while len(said) <= MOST_ANSWER:
-                left_s = deadline_s - self._clock()
-                if left_s <= 0:
-                    raise TimeoutError
-                sock = getattr(getattr(raw, "connection", None), "sock", None)
-                if sock is not None:
-                    sock.settimeout(left_s)  # a socket's own timeout starts anew with every byte
-                piece = raw.read1(_PIECE, decode_content=True)
-                if not piece:
-                    break
-                said += piece
+            said = body_within(response, deadline_s, self._clock)
             sent = response.request.headers.get("Authorization")
-            return response.status_code, response.headers, bytes(said), sent
+            return response.status_code, response.headers, said, sent
         finally:
             response.close()

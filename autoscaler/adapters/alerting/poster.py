@@ -14,14 +14,13 @@ from typing import Final
 import requests
 import urllib3
 
+from autoscaler.adapters.alerting.bounded import body_within
 from autoscaler.adapters.prometheus import troubles
 from autoscaler.adapters.prometheus.faults import one_line, without_secrets
 from autoscaler.domain.series import DataVerdict
 from autoscaler.ports.alerts import Delivery, Outcome
 
 TIMEOUT_S: Final = 10.0
-MOST_ANSWER: Final = 1 << 18
-_PIECE: Final = 1 << 14
 BUSY: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 CONTENT: Final = frozenset({400, 413, 422})
 
@@ -83,19 +82,7 @@ class Poster:
             allow_redirects=False,
         )  # fmt: skip
         try:
-            said = bytearray()
-            raw = response.raw
-            while len(said) <= MOST_ANSWER:
-                left_s = deadline_s - self._clock()
-                if left_s <= 0:
-                    raise TimeoutError
-                sock = getattr(getattr(raw, "connection", None), "sock", None)
-                if sock is not None:
-                    sock.settimeout(left_s)  # a socket's own timeout starts anew with every byte
-                piece = raw.read1(_PIECE, decode_content=True)
-                if not piece:
-                    break
-                said += piece
-            return response.status_code, response.headers, bytes(said)
+            said = body_within(response, deadline_s, self._clock)
+            return response.status_code, response.headers, said
         finally:
             response.close()
