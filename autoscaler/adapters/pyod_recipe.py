@@ -8,13 +8,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from autoscaler.adapters.pyod_detectors import KINDS, PyodDetector
 from autoscaler.domain.errors import InvalidSpec, Problem
-from autoscaler.spec.complaints import complaints, problem_at
-from autoscaler.spec.nodes import Document, plain
-from autoscaler.spec.reader import documents_of
+from autoscaler.spec.complaints import problem_at
+from autoscaler.spec.nodes import Document
+from autoscaler.spec.single import read_single
 from autoscaler.spec.words import did_you_mean
 
 NAME = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
@@ -41,18 +41,7 @@ class DetectorRecipe(BaseModel):
 
 def read_recipe(file: Path) -> tuple[PyodDetector, ...]:
     """The detectors of a recipe. Raises InvalidSpec with every problem, ImportError where pyod is not installed."""
-    documents = list(documents_of(file))
-    problems = tuple(p for d in documents for p in d.problems)
-    if problems:
-        raise InvalidSpec(problems)
-    if len(documents) != 1:
-        raise InvalidSpec((problem_at(documents[1], (), "is a second document", remedy="keep one in the file"),))
-    document = documents[0]
-    assert document.root is not None  # noqa: S101 - without problems there is a root
-    try:
-        found = DetectorRecipe.model_validate(plain(document.root))
-    except ValidationError as error:
-        raise InvalidSpec(tuple(complaints(document, DetectorRecipe, error))) from None
+    document, found = read_single(file, DetectorRecipe)
     wrong = tuple(_wrong(document, found))
     if wrong:
         raise InvalidSpec(wrong)

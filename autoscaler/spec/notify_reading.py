@@ -6,14 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from autoscaler.domain.errors import InvalidSpec, Problem
-from autoscaler.spec.complaints import complaints, problem_at
-from autoscaler.spec.nodes import Document, plain
+from autoscaler.spec.complaints import problem_at
+from autoscaler.spec.nodes import Document
 from autoscaler.spec.notify import Notifications
-from autoscaler.spec.reader import documents_of
 from autoscaler.spec.scalars import instant_of
+from autoscaler.spec.single import read_single
 from autoscaler.spec.words import did_you_mean
 
 
@@ -27,18 +25,7 @@ class Reading:
 
 def read_notifications(file: Path, now_s: float) -> Reading:
     """Raises InvalidSpec with every problem."""
-    documents = list(documents_of(file))
-    problems = tuple(p for d in documents for p in d.problems)
-    if problems:
-        raise InvalidSpec(problems)
-    if len(documents) != 1:
-        raise InvalidSpec((problem_at(documents[1], (), "is a second document", remedy="keep one in the file"),))
-    document = documents[0]
-    assert document.root is not None  # noqa: S101 - without problems there is a root
-    try:
-        found = Notifications.model_validate(plain(document.root))
-    except ValidationError as error:
-        raise InvalidSpec(tuple(complaints(document, Notifications, error))) from None
+    document, found = read_single(file, Notifications)
     wrong = tuple(_crossed(document, found))
     if wrong:
         raise InvalidSpec(wrong)
