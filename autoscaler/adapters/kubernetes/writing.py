@@ -17,7 +17,8 @@ from autoscaler.domain.notes import Condition, Note
 from autoscaler.domain.replicas import ScaleRequest
 from autoscaler.domain.workload import Workload
 
-TRIES = 3
+TRIES = 5
+"""A rollout writes a status several times a second, each of which makes what was read out of date."""
 
 
 @dataclass(slots=True)
