@@ -1,7 +1,4 @@
-"""One HTTP endpoint that takes alerts: bounded in time and size, credentials out of files, no redirects.
-
-Proxies and a .netrc of the environment have no say in where our credentials go.
-"""
+"""One HTTP endpoint that takes alerts: bounded in time and size, credentials out of files, no redirects."""
 
 from __future__ import annotations
 
@@ -9,32 +6,27 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
-from typing import Final
 from urllib.parse import urlsplit
 
 import requests
 import urllib3
 
+from autoscaler.adapters.alerting.answers import bare_session, judged, unanswered
 from autoscaler.adapters.alerting.bounded import body_within
 from autoscaler.adapters.prometheus import troubles
 from autoscaler.adapters.prometheus.credentials import Credentials
-from autoscaler.adapters.prometheus.faults import QueryFault, one_line, without_secrets
+from autoscaler.adapters.prometheus.faults import QueryFault
 from autoscaler.adapters.prometheus.settings import PrometheusSettings
 from autoscaler.domain.errors import Refused
-from autoscaler.domain.series import DataVerdict
 from autoscaler.ports.alerts import Delivery, Outcome
-
-_BUSY: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
-_CONTENT: Final = frozenset({400, 413, 422})
 
 
 @dataclass(frozen=True, slots=True)
 class EndpointSettings:
     """Where alerts go and who we are there. Secrets are named by file, never held. ca_file: whom to trust in place of
-    the
-    public CAs. cert_file, key_file: our own certificate. timeout_s: for one exchange, connecting and reading together.
+    the public CAs. cert_file, key_file: our own certificate. timeout_s: for one exchange, connecting and reading
+    together.
     """
 
     url: str
@@ -81,10 +73,7 @@ class Endpoint:
     def __init__(self, settings: EndpointSettings, clock: Callable[[], float] = time.monotonic) -> None:
         self.settings = settings
         self._clock = clock
-        self._session = session = requests.Session()
-        session.trust_env = False
-        session.headers.update({"User-Agent": "foresail"})
-        session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        self._session = session = bare_session()
         for file, what in (
             (settings.ca_file, "CA file"), (settings.cert_file, "certificate"), (settings.key_file, "key"),
         ):  # fmt: skip
@@ -107,26 +96,13 @@ class Endpoint:
         except QueryFault as unread:  # credentials
             return Answer(Delivery(Outcome.SHUT, unread.note))
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            fault = troubles.from_error(error, self.settings.timeout_s)
-            later = fault.verdict is not DataVerdict.REFUSED
-            return Answer(Delivery(Outcome.LATER if later else Outcome.SHUT, fault.note))
+            return Answer(unanswered(troubles.from_error(error, self.settings.timeout_s)))
         if 200 <= status < 300:
             return Answer(Delivery(Outcome.DELIVERED), said, troubles.http_date_s(headers.get("Date", "")))
-        return Answer(self._not_taken(status, headers, said))
+        return Answer(judged(status, headers, said, self._credentials.secrets()))
 
     def close(self) -> None:
         self._session.close()
-
-    def _not_taken(self, status: int, headers: Mapping[str, str], said: bytes) -> Delivery:
-        text = without_secrets(one_line(said[:4096].decode("utf-8", "replace")), self._credentials.secrets())
-        words = f"HTTP {status}: {text}" if text else f"HTTP {status}"
-        if status in _BUSY or status > 504:
-            return Delivery(Outcome.LATER, words, troubles.retry_after_s(headers))
-        if status in _CONTENT:
-            return Delivery(Outcome.REFUSED, words)
-        if 300 <= status < 400:
-            words = f"HTTP {status}: it redirects, and credentials do not follow; name the place itself"
-        return Delivery(Outcome.SHUT, words)
 
     def _once(
         self, verb: str, url: str, body: bytes | None, params: Mapping[str, str] | None, deadline_s: float

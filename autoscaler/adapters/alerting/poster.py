@@ -1,28 +1,21 @@
-"""One POST to a receiver whose URL or key is a secret: bounded in time and size, no redirects, no secret in any word.
-
-Proxies and a .netrc of the environment have no say in where our secrets go.
-"""
+"""One POST to a receiver whose URL or key is a secret: bounded in time and size, no redirects, no secret in words."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from http.cookiejar import DefaultCookiePolicy
 from typing import Final
 
 import requests
 import urllib3
 
+from autoscaler.adapters.alerting.answers import bare_session, judged, unanswered
 from autoscaler.adapters.alerting.bounded import body_within
 from autoscaler.adapters.prometheus import troubles
-from autoscaler.adapters.prometheus.faults import one_line, without_secrets
-from autoscaler.domain.series import DataVerdict
-from autoscaler.ports.alerts import Delivery, Outcome
+from autoscaler.ports.alerts import Delivery
 
 TIMEOUT_S: Final = 10.0
-BUSY: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
-CONTENT: Final = frozenset({400, 413, 422})
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,28 +42,15 @@ class Poster:
 
     def __init__(self, timeout_s: float = TIMEOUT_S, clock: Callable[[], float] = time.monotonic) -> None:
         self._timeout_s, self._clock = timeout_s, clock
-        self._session = session = requests.Session()
-        session.trust_env = False
-        session.headers.update({"User-Agent": "foresail", "Content-Type": "application/json; charset=utf-8"})
-        session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        self._session = bare_session()
+        self._session.headers["Content-Type"] = "application/json; charset=utf-8"
 
     def post(self, what: Posting) -> Reply:
         try:
             status, headers, body = self._once(what)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            fault = troubles.from_error(error, self._timeout_s)
-            outcome = Outcome.SHUT if fault.verdict is DataVerdict.REFUSED else Outcome.LATER
-            return Reply(0, Delivery(outcome, without_secrets(fault.note, what.secrets)))
-        if 200 <= status < 300:
-            return Reply(status, Delivery(Outcome.DELIVERED), body)
-        text = without_secrets(one_line(body[:4096].decode("utf-8", "replace")), what.secrets)
-        words = f"HTTP {status}: {text}" if text else f"HTTP {status}"
-        if status in BUSY or status > 504:
-            return Reply(status, Delivery(Outcome.LATER, words, troubles.retry_after_s(headers)), body)
-        if 300 <= status < 400:
-            words = f"HTTP {status}: it redirects, and secrets do not follow; name the place itself"
-        outcome = Outcome.REFUSED if status in CONTENT else Outcome.SHUT
-        return Reply(status, Delivery(outcome, words), body)
+            return Reply(0, unanswered(troubles.from_error(error, self._timeout_s), what.secrets))
+        return Reply(status, judged(status, headers, body, what.secrets), body)
 
     def close(self) -> None:
         self._session.close()
