@@ -14,6 +14,8 @@ SOAK_SEED ?= 20261126
 IMAGE ?= foresail:$(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 PLATFORM ?= linux/$(shell uname -m | sed 's/x86_64/amd64/; s/aarch64/arm64/')
 export UV_PYTHON_DOWNLOADS := never
+# where it is set, as in many images, every start of a process compiles all that it imports once more
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo demo-metrics demo-real parts test e2e check lint types unit format bench bench-decisions bench-forecast bench-gates bench-fleet bench-operator soak chart image sbom clean lock
