@@ -119,22 +119,21 @@ class FloorCaretaker:
         self.cluster.close()
 
     def _orphans(self, mine: Sequence[Held], files: FleetFiles) -> list[Held]:
-        """A document that is broken is not a deleted one: while it may be the one, its floor stays."""
+        """A document that is broken is not a deleted one: while it may be the one, its floor stays.
+
+        Nor is a floor an orphan where somebody else plans for its target now: the new one takes it over as it stands.
+        """
         wanted = {str(w.ref): w for w in files.fleet.workloads if w.mode is Mode.ACT and w.actuation.is_floor}
+        aimed = {(w.ref.namespace, w.target.kind, w.target.name) for w in wanted.values()}
         written = {str(w.ref) for w in files.fleet.workloads}
         refused = {str(ref) for ref in files.refused}
         found = []
         for one in mine:
-            who = one.claim.workload
-            if who in wanted:
-                load = wanted[who]
-                aims_at = one.thing["spec"].get("scaleTargetRef", {})
-                same = aims_at.get("name") == load.target.name and one.namespace == load.ref.namespace
-                if same and (aims_at.get("kind") or "Deployment") == load.target.kind:
-                    continue
-            elif who not in written and (files.unnamed or who in refused):
-                continue
-            found.append(one)
+            who, at = one.claim.workload, one.thing["spec"].get("scaleTargetRef", {})
+            taken = (one.namespace, at.get("kind") or "Deployment", at.get("name")) in aimed
+            in_doubt = who not in written and (files.unnamed or who in refused)
+            if not taken and not in_doubt:
+                found.append(one)
         return found
 
 

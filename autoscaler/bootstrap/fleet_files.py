@@ -95,18 +95,23 @@ class FleetFiles:
             self.fleet = Fleet(workloads)
 
     def _standing(self, loaded: PartialLoad) -> dict[WorkloadRef, Placed]:
-        """The valid ones, and of those that are refused the last valid form: but not from a source closed to it."""
+        """The valid ones, and of those that are refused the last valid form.
+
+        But not from a source closed to it, and not about a target that a valid one has now: one plan for each.
+        """
         fleet = loaded.fleet
         valid = {
             WorkloadRef(a.metadata.namespace, a.metadata.name): (a, places)
             for a, places in zip(fleet.autoscalers, fleet.places, strict=True)
         }
+        aimed = {_aim(autoscaler) for autoscaler, _ in valid.values()}
         refused = {(r.namespace, r.name) for r in loaded.refused if r.kind == "PredictiveAutoscaler"}
         kept = {
             ref: placed
             for ref, placed in self._autoscalers.items()
             if ref not in valid
             and (loaded.unnamed or (ref.namespace, ref.name) in refused)
+            and _aim(placed[0]) not in aimed
             and self._may_ask(ref, placed[0])
         }
         return kept | valid
@@ -115,6 +120,12 @@ class FleetFiles:
         asked = [d.source for d in autoscaler.spec.demands] + [s.source for s in autoscaler.spec.signals]
         named = (self.sources.get(name) for name in asked)
         return all(source is None or allows(source.allowed, ref.namespace) for source in named)
+
+
+def _aim(autoscaler: PredictiveAutoscaler) -> tuple[str, str, str, str]:
+    """Namespace, group, kind and name of the target."""
+    target = autoscaler.spec.target
+    return (autoscaler.metadata.namespace, target.api_version.rpartition("/")[0], target.kind, target.name)
 
 
 def stamps_of(paths: Sequence[Path]) -> list[tuple[str, int, int]]:

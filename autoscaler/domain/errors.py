@@ -33,7 +33,10 @@ class BadTrace(Refused):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong in a user's file: where it stands, what stands there, what would be right."""
+    """One thing wrong in a user's file: where it stands, what stands there, what would be right.
+
+    reason: under which a status tells it: Conflict where nothing is wrong but that an older object has the target.
+    """
 
     file: str
     line: int
@@ -42,6 +45,7 @@ class Problem:
     message: str
     value: str | None = None
     remedy: str | None = None
+    reason: str = "InvalidSpec"
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file

@@ -42,8 +42,7 @@ REASONS = frozenset(
 
 def happenings(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Heard]:
     """From one shown status to the next."""
-    old = {c["type"]: c for c in before.get("conditions") or []}
-    new = {c["type"]: c for c in after.get("conditions") or []}
+    old, new = _by_type(before), _by_type(after)
     for (kind, status), (reason, warning) in _TURNS.items():
         was, now = old.get(kind, {}).get("status", ""), new.get(kind, {}).get("status", "")
         if now != status or was == now:
@@ -66,6 +65,14 @@ def happenings(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[
             f"{what} {last['from']} to {last['to']}: {last['reason']}",
             False,
         )
+
+
+def _by_type(status: Mapping[str, Any]) -> dict[str, Any]:
+    """Of an older object that has the target the Conflict tells: that spec is not wrong."""
+    found = {c["type"]: c for c in status.get("conditions") or []}
+    if found.get("Stalled", {}).get("reason") == "Conflict":
+        del found["Stalled"]
+    return found
 
 
 def _stuck(conditions: Mapping[str, Any]) -> str:

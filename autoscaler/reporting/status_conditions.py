@@ -58,29 +58,34 @@ class Answer:
 def answers_of(decision: Decision | None, wrong: tuple[Problem, ...] = ()) -> Iterator[Answer]:
     """Ready first. Reconciling and Stalled stand there only while they are so, as kstatus reads them."""
     slips = slips_of(wrong)
+    outranked = next((p for p in wrong if p.reason == Condition.CONFLICT), None)
+    why = Condition.CONFLICT.value if all(p.reason == Condition.CONFLICT for p in wrong) else "InvalidSpec"
     if decision is None:
-        yield from _undecided(slips)
+        yield from _undecided(slips, why, outranked)
     else:
-        yield _ready(decision, slips)
+        yield _ready(decision, slips, why)
         yield _metrics(decision)
         yield _forecast(decision)
         yield _acting(decision)
         yield _held(decision)
         yield _fallback(decision)
-        yield _conflict(decision)
+        yield _conflict(decision, outranked)
         yield _paused(decision)
     if slips:
         kept = " The last valid form stays in force." if decision is not None else ""
-        yield Answer("Stalled", "True", "InvalidSpec", slips + kept)
+        yield Answer("Stalled", "True", why, slips + kept)
 
 
-def _undecided(slips: str) -> Iterator[Answer]:
+def _undecided(slips: str, why: str, outranked: Problem | None) -> Iterator[Answer]:
     if slips:
-        yield Answer("Ready", "False", "InvalidSpec", slips)
+        yield Answer("Ready", "False", why, slips)
     else:
         yield Answer("Ready", "Unknown", "Deciding", "not decided about yet")
     for kind in ("MetricsAvailable", "ForecastReady", "Acting", "Held", "Fallback", "Conflict", "Paused"):
-        yield Answer(kind, "Unknown", "InvalidSpec" if slips else "Deciding", "not decided about yet")
+        if kind == "Conflict" and outranked is not None:
+            yield Answer(kind, "True", Condition.CONFLICT.value, slips_of((outranked,)))
+        else:
+            yield Answer(kind, "Unknown", why if slips else "Deciding", "not decided about yet")
     if not slips:
         yield Answer("Reconciling", "True", "Deciding", "the first decision comes with the next tick")
 
@@ -104,9 +109,9 @@ def _no_data(decision: Decision) -> bool:
     return any(d.verdict.value > DataVerdict.RECOVERING for d in decision.demands)
 
 
-def _ready(decision: Decision, slips: str) -> Answer:
+def _ready(decision: Decision, slips: str, why: str) -> Answer:
     if slips:
-        return Answer("Ready", "False", "InvalidSpec", slips)
+        return Answer("Ready", "False", why, slips)
     rival = _noted(decision, RIVALS)
     if decision.state is State.YIELDED and rival is not None:
         return Answer("Ready", "False", rival.condition.value, rival.words)
@@ -181,7 +186,9 @@ def _fallback(decision: Decision) -> Answer:
     return Answer("Fallback", "True", acting.reason.value, acting.words)
 
 
-def _conflict(decision: Decision) -> Answer:
+def _conflict(decision: Decision, outranked: Problem | None) -> Answer:
+    if outranked is not None:
+        return Answer("Conflict", "True", Condition.CONFLICT.value, slips_of((outranked,)))
     rival = _noted(decision, RIVALS)
     if rival is None:
         return Answer("Conflict", "False", "Alone", "nobody else decides about it")
@@ -196,7 +203,7 @@ def _paused(decision: Decision) -> Answer:
     return Answer("Paused", "True", acting.reason.value, acting.words)
 
 
-_UNDECIDED: Final = frozenset({"Deciding", "InvalidSpec"})
+_UNDECIDED: Final = frozenset({"Deciding", "InvalidSpec", Condition.CONFLICT.value})
 
 
 def _values(*those: Condition | Reason | Actuation) -> frozenset[str]:
@@ -216,7 +223,7 @@ REASONS: Final = {
     "Conflict": _UNDECIDED | {"Alone"} | _values(*RIVALS),
     "Paused": _UNDECIDED | {"Running"} | _values(Reason.PAUSED, Reason.OVERRIDDEN, Reason.SCALED_TO_ZERO),
     "Reconciling": frozenset({"Deciding"}),
-    "Stalled": frozenset({"InvalidSpec"}),
+    "Stalled": frozenset({"InvalidSpec", Condition.CONFLICT.value}),
 }
 """Every reason that a condition of each kind can have; Ready also those of a GuardPolicy and of a MetricsSource."""
 

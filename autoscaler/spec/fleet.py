@@ -6,8 +6,8 @@ A rule between documents looks at what is written, valid or not: a rival's slip 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -106,9 +106,14 @@ def judge(documents: Iterable[Document], known_sources: Sequence[str] = ()) -> P
     """Validates every document by itself and against all others."""
     candidates = [_candidate(document) for document in documents]
     named = [c for c in candidates if c.ref is not None]
-    _refuse_shared(named, lambda c: c.ref, ("metadata", "name"), _same_object)
+    for members in _sharing(named, lambda c: c.ref):
+        _refuse_all(members, ("metadata", "name"), _same_object)
     autoscalers = [c for c in named if c.ref and c.ref.kind == "PredictiveAutoscaler"]
-    _refuse_shared(autoscalers, _target_of, ("spec", "target"), _same_target)
+    for members in _sharing(autoscalers, _target_of):
+        if all(c.document.since for c in members):
+            _refuse_newer(members)
+        else:
+            _refuse_all(members, ("spec", "target"), _same_target)
     sources = {c.ref.name: c for c in named if c.ref and c.ref.kind == "MetricsSource"}
     for candidate in autoscalers:
         _check_sources(candidate, sources, known_sources)
@@ -164,23 +169,37 @@ def _unknown_kind(document: Document, kind: str | None) -> Iterable[Problem]:
     yield problem_at(document, ("kind",), "unknown kind", value=shown(kind), remedy=remedy)
 
 
-def _refuse_shared(
-    candidates: Sequence[_Candidate],
-    identity: Callable[[_Candidate], object],
-    at: tuple[str, ...],
-    words: Callable[[_Candidate, str], tuple[str, str]],
-) -> None:
-    """Every member of a group that shares an identity is refused, naming another and its place."""
+def _sharing(
+    candidates: Sequence[_Candidate], identity: Callable[[_Candidate], object]
+) -> Iterator[Sequence[_Candidate]]:
+    """Groups of several that share an identity."""
     groups: dict[object, list[_Candidate]] = defaultdict(list)
     for candidate in candidates:
         if (key := identity(candidate)) is not None:
             groups[key].append(candidate)
-    for members in groups.values():
-        for index, candidate in enumerate(members if len(members) > 1 else ()):
-            other = members[0] if index else members[1]
-            also = f" and {len(members) - 2} more" if len(members) > 2 else ""
-            message, remedy = words(other, also)
-            candidate.problems.append(problem_at(candidate.document, at, message, remedy=remedy))
+    yield from (members for members in groups.values() if len(members) > 1)
+
+
+def _refuse_all(
+    members: Sequence[_Candidate], at: tuple[str, ...], words: Callable[[_Candidate, str], tuple[str, str]]
+) -> None:
+    """Each names another and its place."""
+    for index, candidate in enumerate(members):
+        other = members[0] if index else members[1]
+        also = f" and {len(members) - 2} more" if len(members) > 2 else ""
+        message, remedy = words(other, also)
+        candidate.problems.append(problem_at(candidate.document, at, message, remedy=remedy))
+
+
+def _refuse_newer(members: Sequence[_Candidate]) -> None:
+    """Objects of a server: the oldest has the target, valid or not, so that every process and restart agrees."""
+    first = min(members, key=lambda c: (c.document.since or "", c.ref or ()))
+    for candidate in members:
+        if candidate is not first:
+            message = f"the target is that of {first.ref}, which is older ({first.document.since}) and keeps it"
+            remedy = "delete one of the two; when that one goes, this one takes over"
+            problem = problem_at(candidate.document, ("spec", "target"), message, remedy=remedy)
+            candidate.problems.append(replace(problem, reason="Conflict"))
 
 
 def _same_object(other: _Candidate, also: str) -> tuple[str, str]:

@@ -57,11 +57,15 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Document:
-    """One YAML document: its root, or None where syntax broke it, and what is wrong with its YAML."""
+    """One YAML document: its root, or None where syntax broke it, and what is wrong with its YAML.
+
+    since: when the object of a server was created, in its words, which sort by time; None = a file, which tells no age.
+    """
 
     file: str
     root: Node | None
     problems: tuple[Problem, ...] = ()
+    since: str | None = None
 
     def find(self, path: Sequence[str | int]) -> tuple[Node | None, Place]:
         """The node at `path` and its place; where the path ends early, no node and its last place."""

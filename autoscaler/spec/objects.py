@@ -36,7 +36,8 @@ def document_of(thing: Mapping[str, Any]) -> Document:
     if read.root is not None:
         _put(read.root, place)
     document = Document(object_name(thing), read.root, read.problems)
-    return Document(document.file, document.root, (*document.problems, *_paths_in(document)))
+    since = thing["metadata"].get("creationTimestamp")
+    return Document(document.file, document.root, (*document.problems, *_paths_in(document)), since)
 
 
 def _paths_in(document: Document) -> Iterable[Problem]:

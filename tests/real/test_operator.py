@@ -127,22 +127,40 @@ def test_an_object_becomes_a_floor_an_edit_is_followed_a_broken_one_is_not_and_d
     some.end()
 
 
-def test_K03_two_on_one_target_each_name_the_other_in_their_status_and_nothing_is_written(
+def test_K03_of_two_on_one_target_the_older_serves_the_newer_names_it_and_takes_over_its_floor(
     some: Operators, shop: Callable[[], str], prometheus: Any
 ) -> None:
     namespace = shop()
     some.source(prometheus(level(110.0)).url)
     some.workload(namespace)
-    other = autoscaler("other")
-    other["spec"]["target"]["name"] = "web"
-    some.apply(namespace, other)
+    time.sleep(1.1)  # ages count in seconds
+    newer = autoscaler("newer")
+    newer["spec"]["target"]["name"] = "web"
+    some.apply(namespace, newer)
     some.start()
-    for one, rival in (("web", "other"), ("other", "web")):
-        wait_until(lambda one=one: some.condition(namespace, "Stalled", one), f"{one} is told", 60)  # type: ignore[misc]
-        assert f"PredictiveAutoscaler {namespace}/{rival}" in some.condition(namespace, "Stalled", one)["message"]
-    assert some.floor(namespace) == 2
-    some.admin.delete(some.path(namespace, "other"))
-    wait_until(lambda: some.floor(namespace) >= 11, "alone, it acts", 30)
+    wait_until(lambda: some.floor(namespace) >= 11, "the older acts, though both are there at the start", 60)
+    wait_until(lambda: some.condition(namespace, "Stalled", "newer"), "the newer is told", 20)
+    for kind in ("Stalled", "Ready", "Conflict"):
+        told = some.condition(namespace, kind, "newer")
+        assert told["reason"] == "Conflict"
+        assert f"PredictiveAutoscaler {namespace}/web, which is older" in told["message"]
+    assert "OwnershipConflict" in {e["reason"] for e in some.events(namespace) if e["regarding"]["name"] == "newer"}
+    assert not some.condition(namespace, "Stalled")
+    assert some.condition(namespace, "Ready")["status"] == "True"
+
+    held, floors = some.floor(namespace), set[int]()
+    some.admin.delete(some.path(namespace))
+
+    def took_over() -> bool:
+        floors.add(some.floor(namespace))
+        return some.condition(namespace, "Acting", "newer").get("status") == "True"
+
+    wait_until(took_over, "the newer acts", 30, every_s=0.05)
+    time.sleep(2)
+    assert min(floors | {some.floor(namespace)}) >= held, "no moment without the floor"
+    assert some.status(namespace, "newer")["replicas"]["floor"] >= held
+    some.admin.delete(some.path(namespace, "newer"))
+    wait_until(lambda: some.floor(namespace) == 2, "what the older found is what the newer hands back", 30)
 
 
 def test_K18_D03_what_cannot_be_scaled_and_what_a_person_scaled_to_zero_is_said_and_left_alone(

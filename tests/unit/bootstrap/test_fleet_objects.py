@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -124,23 +125,63 @@ def test_K16_an_object_that_never_was_valid_is_not_in_force_and_is_not_taken_for
     assert "no such MetricsSource" in files.wrong[WEB][0].message
 
 
-def test_K03_two_autoscalers_on_one_target_are_both_refused_and_each_names_the_other():
-    _, files = fleet(source(), autoscaler("web"), autoscaler("api", target="web"))
-    assert most_of(files) == {}
-    assert "PredictiveAutoscaler shop/api" in files.wrong[WEB][0].message
-    assert "PredictiveAutoscaler shop/web" in files.wrong[API][0].message
+EARLY, LATE = "2026-03-01T18:00:00Z", "2026-03-01T18:00:01Z"
 
 
-def test_K03_a_second_one_that_comes_later_takes_nothing_from_the_first():
-    told, files = fleet(source(), autoscaler("web"))
-    told.say(autoscaler("api", target="web"))
+def test_K03_of_two_on_one_target_the_older_serves_after_a_restart_too_and_the_newer_names_it():
+    told, files = fleet(source(), autoscaler("web", creationTimestamp=EARLY))
+    newer = autoscaler("api", 60, target="web", creationTimestamp=LATE)
+    told.say(newer)
     files.refresh()
-    assert most_of(files) == {"web": 40}, "its last valid form; the newcomer never was valid"
-    assert files.wrong.keys() == {WEB, API}
-    told.drop("PredictiveAutoscaler/api")
+    _, restarted = fleet(newer, source(), autoscaler("web", creationTimestamp=EARLY))
+    for each in (files, restarted):
+        assert most_of(each) == {"web": 40}
+        assert each.wrong.keys() == {API}
+        (problem,) = each.wrong[API]
+        assert (problem.reason, problem.path) == ("Conflict", "spec.target")
+        assert f"PredictiveAutoscaler shop/web, which is older ({EARLY})" in problem.message
+        assert "takes over" in (problem.remedy or "")
+    told.drop("PredictiveAutoscaler/web")
     files.refresh()
-    assert most_of(files) == {"web": 40}
+    assert most_of(files) == {"api": 60}
     assert not files.wrong
+
+
+def test_K03_of_two_of_one_second_the_name_decides_and_of_three_only_one_serves():
+    them = [autoscaler(name, target="web", creationTimestamp=EARLY) for name in ("web", "api", "old")]
+    _, files = fleet(source(), *them)
+    assert most_of(files) == {"api": 40}
+    assert {p.reason for found in files.wrong.values() for p in found} == {"Conflict"}
+    assert len(files.wrong) == 2
+
+
+def test_K03_an_older_one_that_is_broken_keeps_its_target_and_only_one_plan_is_in_force():
+    broken = autoscaler("web", creationTimestamp=EARLY)
+    broken["spec"]["replicas"] = {"min": 5, "max": 2}
+    told, files = fleet(source(), broken, autoscaler("api", target="web", creationTimestamp=LATE))
+    assert most_of(files) == {}, "or a restart would say who serves"
+    assert [p.reason for p in files.wrong[WEB]] == ["InvalidSpec"]
+    blind = autoscaler("web", generation=2, creationTimestamp=EARLY)
+    blind["spec"]["target"] = None
+    told.say(blind)
+    files.refresh()
+    assert most_of(files) == {"api": 40}, "of one that names no target nothing is known"
+    told.say(autoscaler("web", 50, generation=3, creationTimestamp=EARLY))
+    files.refresh()
+    assert most_of(files) == {"web": 50}, "the newer one's last valid form gives way"
+
+
+def test_K03_a_file_tells_no_age_so_that_it_and_an_object_are_both_refused(tmp_path: Path):
+    (tmp_path / "web.yaml").write_text(json.dumps(
+        {key: value for key, value in autoscaler("web").items() if key != "status"}
+        | {"metadata": {"name": "web", "namespace": "shop"}}
+    ))  # fmt: skip
+    told = Told()
+    told.say(source(), autoscaler("api", target="web", creationTimestamp=LATE))
+    files = FleetObjects((), cache=told, policies_in=(tmp_path,))  # type: ignore[arg-type]
+    files.refresh()
+    assert most_of(files) == {}
+    assert "two plans would fight" in files.wrong[API][0].message
 
 
 def test_what_is_deleted_leaves_the_fleet_and_what_the_server_adds_to_metadata_is_nobodys_slip():

@@ -75,6 +75,22 @@ def test_before_the_first_decision_everything_is_unknown_and_it_is_said_to_be_un
     assert {c["status"] for c in status["conditions"]} == {"Unknown", "True"}
 
 
+def test_K03_one_whose_target_an_older_one_has_is_stalled_as_a_conflict_and_told_as_one():
+    words = "the target is that of PredictiveAutoscaler shop/web, which is older"
+    outranked = replace(SLIP, path="spec.target", message=words, reason="Conflict")
+    status = shown(wrong=(outranked,))
+    for kind, says in (("Ready", "False"), ("Stalled", "True"), ("Conflict", "True")):
+        assert answer(status, kind) == (says, "Conflict")
+        assert words in next(c["message"] for c in status["conditions"] if c["type"] == kind)
+    assert answer(status, "Acting") == ("Unknown", "Conflict")
+    assert [(h.reason, h.warning) for h in happenings({}, status)] == [("OwnershipConflict", True)]
+    free = shown(decision(), before=status)
+    assert answer(free, "Conflict") == ("False", "Alone")
+    assert [h.reason for h in happenings(status, free)] == ["ConflictEnded"]
+    both = shown(wrong=(SLIP, outranked))
+    assert (answer(both, "Stalled"), answer(both, "Conflict")) == (("True", "InvalidSpec"), ("True", "Conflict"))
+
+
 def test_K16_a_broken_spec_is_stalled_with_the_words_of_a_file_and_says_what_is_in_force():
     status = shown(decision(), wrong=(SLIP,))
     (stalled,) = [c for c in status["conditions"] if c["type"] == "Stalled"]
