@@ -169,9 +169,7 @@ class AnomalyDesk:
     def _hear(self) -> None:
         """Labels that people gave, from the store."""
         try:
-            said = [
-                (each.incident, each.feedback) for each in self.store.listed(most=5000) if each.feedback is not None
-            ]
+            said = self.store.labelled()
         except Exception:
             log.exception("feedback_not_read: calibrations stay")
             return

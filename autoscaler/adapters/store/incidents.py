@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
@@ -76,13 +76,15 @@ class StoredIncidents:
         with self._transaction() as connection:
             rows = connection.execute(query.order_by(incidents.c.opened_at.desc()).limit(most)).all()
             words = _feedback(connection)
-        found = []
-        for key, body in rows:
-            try:
-                found.append(Listed(unpacked(body), words.get(key)))
-            except ValueError as why:
-                log.warning("incident_unreadable id=%s: %s", key, why)
-        return found
+        return [Listed(one, words.get(key)) for key, one in _readable(rows)]
+
+    def labelled(self) -> list[tuple[Incident, Feedback]]:
+        """Those of which somebody said something, newest first; what cannot be read is left out and logged."""
+        query = select(incidents.c.id, incidents.c.body).where(incidents.c.id.in_(select(said.c.incident)))
+        with self._transaction() as connection:
+            rows = connection.execute(query.order_by(incidents.c.opened_at.desc())).all()
+            words = _feedback(connection)
+        return [(one, words[key]) for key, one in _readable(rows) if key in words]
 
     def one(self, key: str) -> Listed:
         """By its id, or the beginning of one that fits no other. Refused where there is none."""
@@ -111,6 +113,14 @@ class StoredIncidents:
     def _transaction(self) -> Iterator[Connection]:
         with self._lock, self._place.translated(), self._engine.begin() as connection:
             yield connection
+
+
+def _readable(rows: Iterable[Any]) -> Iterator[tuple[str, Incident]]:
+    for key, body in rows:
+        try:
+            yield key, unpacked(body)
+        except ValueError as why:
+            log.warning("incident_unreadable id=%s: %s", key, why)
 
 
 def _feedback(connection: Connection) -> Mapping[str, Feedback]:

@@ -56,6 +56,13 @@ def test_a_label_stays_when_the_incident_is_written_again(store) -> None:
     assert store.one("a").feedback == Feedback("a", Label.REAL, "after all", 2.0)
 
 
+def test_those_of_which_something_was_said_are_listed_alone_newest_first(store) -> None:
+    store.put([incident("a"), incident("b", 2000.0), incident("c", 3000.0)])
+    for name in ("a", "c"):
+        store.say(Feedback(name, Label.FALSE, "", 1.0))
+    assert [(one.id, words.incident) for one, words in store.labelled()] == [("c", "c"), ("a", "a")]
+
+
 def test_a_name_that_fits_several_or_none_is_refused_with_the_way_out(store) -> None:
     store.put([incident("ab1"), incident("ab2"), incident("ab")])
     assert store.one("ab").incident.id == "ab"
