@@ -316,6 +316,75 @@ def test_M29_pods_of_a_broken_version_that_say_nothing_are_no_reason_to_grow(
         assert some.replicas(shop) <= size
 
 
+def refusing(namespace: str, reason: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A policy of the cluster, and its binding: no floor of web above five. reason: which status it refuses with."""
+    rule = {
+        "apiGroups": ["autoscaling"], "apiVersions": ["*"], "operations": ["UPDATE"],
+        "resources": ["horizontalpodautoscalers"],
+    }  # fmt: skip
+    told = {
+        "expression": "object.metadata.name != 'web' || object.spec.minReplicas <= 5",
+        "message": "finance says: five are enough", "reason": reason,
+    }  # fmt: skip
+    head = {"apiVersion": "admissionregistration.k8s.io/v1", "metadata": {"name": "finance"}}
+    where = {"matchLabels": {"kubernetes.io/metadata.name": namespace}}
+    return (
+        {**head, "kind": "ValidatingAdmissionPolicy", "spec": {
+            "matchConstraints": {"resourceRules": [rule]}, "failurePolicy": "Fail", "validations": [told],
+        }},
+        {**head, "kind": "ValidatingAdmissionPolicyBinding", "spec": {
+            "policyName": "finance", "validationActions": ["Deny"], "matchResources": {"namespaceSelector": where},
+        }},
+    )  # fmt: skip
+
+
+def test_K20_a_policy_that_refuses_our_writes_is_named_and_costs_its_own_workload_alone(
+    some: Operated, loads: Any
+) -> None:
+    shop = some.namespace("k20")
+    for name in ("web", "api"):
+        some.admin.create(DEPLOYMENTS.format(shop), deployment(name, 2, None))
+        some.admin.create(HPAS.format(shop), hpa(name, 2, 30))
+        loads(shop, 90.0, name)
+    path = f"{HPAS.format(shop)}/web"
+    policies = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolic{}"
+    for kind, made in zip(("ies", "ybindings"), refusing(shop, "Forbidden"), strict=True):
+        some.admin.create(policies.format(kind), made)
+
+    def refused() -> bool:
+        body = {"spec": {"minReplicas": 6}}
+        return some.admin.answer("PATCH", path, body, "application/merge-patch+json", dryRun="All").status == 403
+
+    wait_until(refused, "the policy is in force", 30)
+    for name in ("web", "api"):
+        some.autoscaler(shop, name, actuation="HpaFloor", acknowledge=[], replicas={"min": 9, "max": 40})
+
+    def floor(name: str) -> int:
+        return int(some.admin.get(f"{HPAS.format(shop)}/{name}")["spec"]["minReplicas"])
+
+    def problem(name: str) -> float | None:
+        labels = {"namespace": shop, "name": name, "cause": "NotWriting"}
+        return some.running.telemetry.registry.get_sample_value("foresail_problem", labels)
+
+    some.until(lambda: some.condition(shop, "Acting").get("reason") == "WriteFailed", "it is told")
+    words = "ValidatingAdmissionPolicy 'finance' with binding 'finance' denied request: finance says: five are enough"
+    assert words in some.condition(shop, "Acting")["message"]
+    some.until(lambda: floor("api") >= 9, "the other one goes on")
+    assert floor("web") == 2
+    assert some.tick()[f"{shop}/web"].granted >= 9, "it is decided about all the same"
+    assert (problem("web"), problem("api")) == (1.0, None)
+    events = some.admin.get(f"/apis/events.k8s.io/v1/namespaces/{shop}/events")["items"]
+    (told,) = [e for e in events if e["reason"] == "NotWriting"]
+    assert told["regarding"]["name"] == "web"
+    assert words in told["note"]
+
+    for kind in ("ybindings", "ies"):
+        some.admin.delete(f"{policies.format(kind)}/finance")
+    some.until(lambda: floor("web") >= 9, "it writes again")
+    some.until(lambda: "WritesAgain" in some.events(shop), "and says so")
+    assert problem("web") is None
+
+
 def test_K10_a_floor_is_not_handed_back_for_an_object_that_a_copy_lacks(
     some: Operated, loads: Any, plane: ControlPlane, tmp_path: Any
 ) -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from autoscaler.domain.errors import Retryable
+
+_BY_ADMISSION = re.compile(r"denied (the )?request")
+"""As the API server says it of policies, and of webhooks; both may answer 403, too."""
 
 
 @dataclass(slots=True)
@@ -33,7 +37,8 @@ class ApiFault(Retryable):
 
     @property
     def forbidden(self) -> bool:
-        return self.status == 403
+        """A right is missing; what an admission policy or webhook denies, rights do not help."""
+        return self.status == 403 and not _BY_ADMISSION.search(self.said)
 
     @property
     def throttled(self) -> bool:
