@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, Final
@@ -47,6 +47,14 @@ KINDS: Final[Mapping[str, Kind]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """going: whether there is time for another row. room: whether there is memory for another object."""
+
+    going: Callable[[], bool] = lambda: True
+    room: Callable[[], bool] = lambda: True
+
+
 @dataclass(slots=True)
 class PyodDetector:
     """Implements detection.contract.Detector. kind: of KINDS. parameters: of pyod's constructor."""
@@ -59,6 +67,11 @@ class PyodDetector:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise ValueError(f"{self.name}: no detector {self.kind!r}; there are {', '.join(KINDS)}")
+
+    @property
+    def objects(self) -> int:
+        """Objects of pyod that are kept now."""
+        return len(self._made)
 
     def tried(self) -> str:
         """What pyod says against these parameters, on noise as short as a row may be; empty = nothing."""
@@ -92,6 +105,14 @@ class PyodDetector:
 
     def score(self, state: Arrays, block: Block) -> tuple[Floats, Arrays]:
         """See detection.contract: distances from the sample's median score, in those to its 0.99 quantile."""
+        scores, after, _ = self.score_some(state, block, Patience())
+        return scores, after
+
+    def score_some(self, state: Arrays, block: Block, patience: Patience) -> tuple[Floats, Arrays, int]:
+        """As score, but row after row only while there is time, and memory where a row's object has to be made first.
+
+        Last: how many rows were left out for it; the state is that of all rows all the same.
+        """
         if len(state["past"]) != len(block.values):
             raise ValueError(f"{self.name}: a block of {len(block.values)} rows for a state of {len(state['past'])}")
         joined = np.concatenate([state["past"], block.values], axis=1)
@@ -99,15 +120,21 @@ class PyodDetector:
         z = shape.carried(shape.Scale(state["centre"], state["width"]).taken(joined))
         found = shape.features(z, new)[:USED].transpose(1, 2, 0)
         known = np.asarray(~np.isnan(found).any(axis=2) & ~np.isnan(block.values))
-        out = np.full(block.values.shape, np.nan)
+        out, left_out = np.full(block.values.shape, np.nan), 0
         for row in np.flatnonzero(known.any(axis=1)).tolist():
+            if not patience.going() or not (self._is_made(state["sample"][row]) or patience.room()):
+                left_out += 1
+                continue
             fitted = self._fitted(state["sample"][row])
             if fitted is not None:
                 out[row, known[row]] = fitted.scores(np.asarray(found[row][known[row]], dtype=np.float64))
-        return out, {**state, "past": joined[:, joined.shape[1] - shape.REACH :]}
+        return out, {**state, "past": joined[:, joined.shape[1] - shape.REACH :]}, left_out
+
+    def _is_made(self, sample: NDArray[np.float32]) -> bool:
+        return _digest(sample) in self._made
 
     def _fitted(self, sample: NDArray[np.float32]) -> _Fitted | None:
-        digest = hashlib.sha256(sample.tobytes()).digest()
+        digest = _digest(sample)
         if digest in self._made:
             self._made.move_to_end(digest)
             return self._made[digest]
@@ -151,6 +178,10 @@ class _Fitted:
         found = np.maximum((raw - self.middle) / self.width, 0.0)
         found[~np.isfinite(found)] = np.nan
         return found
+
+
+def _digest(sample: NDArray[np.float32]) -> bytes:
+    return hashlib.sha256(sample.tobytes()).digest()
 
 
 def _lively(table: Floats) -> bool:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from autoscaler.adapters.pyod_detectors import KINDS, PyodDetector
-from autoscaler.domain.errors import InvalidSpec, Problem
+from autoscaler.domain.errors import InvalidSpec, Problem, Refused
 from autoscaler.spec.complaints import problem_at
 from autoscaler.spec.nodes import Document
 from autoscaler.spec.single import read_single
@@ -48,7 +49,21 @@ def read_recipe(file: Path) -> tuple[PyodDetector, ...]:
     return tuple(PyodDetector(one.name, one.detector, one.parameters) for one in found.detectors)
 
 
-def _wrong(document: Document, found: DetectorRecipe) -> Iterator[Problem]:
+def recipe_names(file: Path) -> tuple[str, ...]:
+    """Names of a recipe's detectors, checked as far as that needs no pyod, which takes seconds to load.
+
+    Raises InvalidSpec with every problem, Refused where pyod is not installed.
+    """
+    document, found = read_single(file, DetectorRecipe)
+    wrong = tuple(_misnamed(document, found))
+    if wrong:
+        raise InvalidSpec(wrong)
+    if find_spec("pyod") is None:
+        raise Refused(f"{file}: pyod is not installed; install foresail[server], or leave the recipe out")
+    return tuple(one.name for one in found.detectors)
+
+
+def _misnamed(document: Document, found: DetectorRecipe) -> Iterator[Problem]:
     names = [one.name for one in found.detectors]
     for k, one in enumerate(found.detectors):
         at = ("detectors", k)
@@ -57,6 +72,13 @@ def _wrong(document: Document, found: DetectorRecipe) -> Iterator[Problem]:
         if one.detector not in KINDS:
             remedy = did_you_mean(one.detector, list(KINDS), "detectors")
             yield problem_at(document, (*at, "detector"), "no such detector", value=one.detector, remedy=remedy)
+
+
+def _wrong(document: Document, found: DetectorRecipe) -> Iterator[Problem]:
+    yield from _misnamed(document, found)
+    for k, one in enumerate(found.detectors):
+        at = ("detectors", k)
+        if one.detector not in KINDS:
             continue
         known = _parameters(one.detector)
         for name, value in one.parameters.items():

@@ -92,6 +92,7 @@ class AnomalyDesk:
             "open": [one.id for one in self.gate.open],
             "restored": None if self.state is None else self.state.restored,
             "trouble": self.gate.learner.trouble or (None if self.state is None else self.state.trouble),
+            "recipe": None if self.gate.voices is None else self.gate.voices.health(),
         }
 
     def close(self, now: datetime) -> None:
@@ -102,6 +103,8 @@ class AnomalyDesk:
             self._thread.join(10.0)
         self._write()
         self.gate.learner.close()
+        if self.gate.voices is not None:
+            self.gate.voices.close()
         if self.signals is not None:
             self.signals.close()
         if self.state is not None:

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 
@@ -54,12 +54,27 @@ class SignalReader(Protocol):
     def columns(self, signals: tuple[Demand, ...], first_step: int, end_step: int) -> Floats: ...
 
 
+class Further(Protocol):
+    """Detectors beside the engine's own, as anomaly_voices.Voices has them; never waits, never raises."""
+
+    @property
+    def names(self) -> tuple[str, ...]: ...
+    def due(self, keys: tuple[str, ...], day: int) -> bool: ...
+    def start(self, keys: tuple[str, ...], history: Block, *, lives: bool) -> None: ...
+    def tell(self, keys: tuple[str, ...], block: Block) -> None: ...
+    def heard(self, keys: tuple[str, ...], first: int, end: int) -> Floats: ...
+    def taken(self) -> Learned | None: ...
+    def health(self) -> dict[str, Any]: ...
+    def close(self) -> None: ...
+
+
 @dataclass(slots=True)
 class AnomalyGate:
     """Implements ports.AnomalyDetector. Belongs to the thread that ticks.
 
     take_back: told of what nothing may be learned from. accepted: false pages a week by workload, where feedback moved
-    them. news: of incidents, for whoever tells of them. found, watch: the newest verdicts, for metrics.
+    them. voices: detectors beside the engine's own. news: of incidents, for whoever tells of them. found, watch: the
+    newest verdicts, for metrics.
     """
 
     step_s: int
@@ -68,6 +83,7 @@ class AnomalyGate:
     take_back: TakeBack | None = None
     accepted: Mapping[str, float] = field(default_factory=dict)
     news: deque[News] = field(default_factory=lambda: deque(maxlen=MOST_NEWS))
+    voices: Further | None = None
     found: Verdicts | None = None
     watch: Watch | None = None
     explainer: Explainer | None = None
@@ -93,6 +109,7 @@ class AnomalyGate:
             self._take(done)
         self._look(panel, watch, first_step)
         self._learn(panel, watch, first_step)
+        self._listen(panel, watch)
         return replace(self._now(len(fleet), origins), notes=self._notes(explainer))
 
     @property
@@ -135,7 +152,7 @@ class AnomalyGate:
         if not watch.rows:
             self.engine = self.explainer = None
             return
-        self.engine = DetectionEngine(watch.watched, self.step_s)
+        self.engine = DetectionEngine(watch.watched, self.step_s, () if self.voices is None else self.voices.names)
         self.explainer = Explainer(watch, self.step_s)
         self._last = None
         engine, explainer = before
@@ -170,7 +187,11 @@ class AnomalyGate:
             self._take_back(step)
             return
         values = self._values(panel, watch, first, end)
-        found = engine.observe(Block(self.step_s, first, values))
+        said = None if self.voices is None else self.voices.heard(watch.watched.keys, first, end)
+        block = Block(self.step_s, first, values, voices=said)
+        found = engine.observe(block)
+        if self.voices is not None:
+            self.voices.tell(watch.watched.keys, block)
         codes = np.zeros(values.shape, dtype=np.uint8)
         of_demand = watch.demand_row >= 0
         codes[of_demand] = panel.faults(first, end)[watch.demand_row[of_demand]]
@@ -216,6 +237,20 @@ class AnomalyGate:
             self._fitted_day = day
             if grown:
                 self._lived_from = known
+
+    def _listen(self, panel: Panel, watch: Watch) -> None:
+        """Take over how high further detectors go, and have them learn anew when it is time."""
+        voices, engine, end = self.voices, self.engine, self._next
+        if voices is None or engine is None or end is None:
+            return
+        rings = voices.taken()
+        if rings is not None:
+            engine.hear(rings)
+        if voices.due(watch.watched.keys, end * self.step_s // DAY_S):
+            known = _known_from(panel, max(panel.first_step, end - fitting.HISTORY_S // self.step_s))
+            if known is not None and (end - known) * self.step_s >= LEAST_S:
+                past = Block(self.step_s, known, self._values(panel, watch, known, end))
+                voices.start(watch.watched.keys, past, lives=engine.unheard > 0)
 
     def _take(self, done: Done) -> None:
         """What a job has learned; after a life, the steps since then are looked at again."""

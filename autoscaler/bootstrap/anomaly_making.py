@@ -17,6 +17,7 @@ from autoscaler.bootstrap.anomaly_gate import AnomalyGate
 from autoscaler.bootstrap.anomaly_learning import Learner
 from autoscaler.bootstrap.anomaly_signals import SignalHistory
 from autoscaler.bootstrap.anomaly_state import AnomalyStateKeeper
+from autoscaler.bootstrap.anomaly_voices import Voices
 from autoscaler.bootstrap.settings import ServiceSettings
 from autoscaler.detection.engine import DAY_S
 from autoscaler.domain.fleet import Fleet
@@ -52,6 +53,8 @@ def anomaly_desk(
         history.take_back(span.row, span.first, span.end, DataVerdict(span.code))
 
     gate = AnomalyGate(step_s, Learner(folder.with_name(f"{folder.name}-learning")), signals, take_back)
+    if settings.detectors is not None:
+        gate.voices = Voices(settings.detectors, step_s, folder.with_name(f"{folder.name}-recipe"))
     state = AnomalyStateKeeper(folder, step_s) if settings.state_every_s is not None else None
     return AnomalyDesk(gate, StoredIncidents(settings.store), telemetry.kin(AnomalyMetrics), state, signals)
 

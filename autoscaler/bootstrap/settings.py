@@ -44,7 +44,7 @@ class ServiceSettings:
     cluster: where replicas are read and written; None = a simulated cluster. state_every_s: seconds of machine time
     between two savings of what the loop has learned; None = it is neither saved nor restored. policies: further files
     and folders, of GuardPolicies. site: where we run, for their selectors. alerts: where they go.
-    anomalies: whether they are looked for, and bind.
+    anomalies: whether they are looked for, and bind. detectors: recipe of further detectors for that.
     """
 
     fleet: tuple[Path, ...]
@@ -64,6 +64,7 @@ class ServiceSettings:
     site: str | None = None
     alerts: AlertSettings = field(default_factory=AlertSettings)
     anomalies: bool = True
+    detectors: Path | None = None
 
     @property
     def real_tick_s(self) -> float:

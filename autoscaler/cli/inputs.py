@@ -105,6 +105,13 @@ def switch(option: str, text: str) -> bool:
     return text == "on"
 
 
+def recipe(path: Path | None, *, looked_for: bool, remedy: str) -> Path | None:
+    """A recipe of further detectors, which only counts where anomalies are looked for. remedy: how they would be."""
+    if path is not None and not looked_for:
+        raise Refused(f"--detectors {path}: no anomalies are looked for; {remedy}, or leave --detectors out")
+    return path
+
+
 def time_zone(option: str, text: str) -> str:
     """The name of an IANA zone."""
     from pydantic_core import PydanticCustomError

@@ -45,6 +45,7 @@ def run(
     alertmanager_key_file: alert_options.KeyFile = None,
     notify: alert_options.Notify = None,
     anomalies: options.Anomalies = "on",
+    detectors: options.Detectors = None,
 ) -> None:
     """Decide for a fleet until told to stop (SIGTERM or Ctrl-C)."""
     from autoscaler.cli.run import RunOptions, cluster_of, run_service
@@ -55,7 +56,11 @@ def run(
         tuple(alertmanager or ()), alert_resend, alertmanager_token_file, alertmanager_user,
         alertmanager_password_file, alertmanager_ca_file, alertmanager_cert_file, alertmanager_key_file, notify,
     )  # fmt: skip
-    run_service(RunOptions(tuple(fleet), store, step, *replay, cluster, tuple(policies or ()), site, alerts, anomalies))
+    run_service(
+        RunOptions(
+            tuple(fleet), store, step, *replay, cluster, tuple(policies or ()), site, alerts, anomalies, detectors
+        )
+    )  # fmt: skip
 
 
 def once(

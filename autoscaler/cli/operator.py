@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from autoscaler.cli.alert_options import AlertOptions
-from autoscaler.cli.inputs import hurried, label, moment, seconds, subdomain, switch, whole_seconds
+from autoscaler.cli.inputs import hurried, label, moment, recipe, seconds, subdomain, switch, whole_seconds
 from autoscaler.cli.run import News, address, cluster_of, log_to_stderr
 from autoscaler.domain.errors import Refused
 
@@ -41,6 +41,7 @@ class OperatorOptions:
     api: bool = True
     alerts: AlertOptions = field(default_factory=AlertOptions)
     anomalies: str = "on"
+    detectors: Path | None = None
 
 
 def run_operator(options: OperatorOptions) -> None:
@@ -62,6 +63,7 @@ def run_operator(options: OperatorOptions) -> None:
         replay_from=moment("--replay-from", options.replay_from), speed=hurried(options.speed, options.replay_from),
         policies=options.policies, site=options.site, alerts=options.alerts.settings,
         anomalies=switch("--anomalies", options.anomalies),
+        detectors=recipe(options.detectors, looked_for=options.anomalies == "on", remedy="write --anomalies on"),
     )  # fmt: skip
     namespaces = tuple(label("--namespace", name) for name in options.namespaces)
     named_by = "--installation" if options.lease_name == options.installation else "--lease-name"

@@ -59,6 +59,7 @@ def operator(
     alertmanager_key_file: alert_options.KeyFile = None,
     notify: alert_options.Notify = None,
     anomalies: options.Anomalies = "on",
+    detectors: options.Detectors = None,
 ) -> None:
     """Decide for the PredictiveAutoscalers of a cluster; of several operators the holder of the Lease writes."""
     from autoscaler.cli.operator import OperatorOptions, run_operator
@@ -73,5 +74,6 @@ def operator(
         lease_duration=lease_duration, identity=identity, store=store, step=step, tick=tick, listen=listen, site=site,
         replay_from=replay_from, replay_since=replay_since, speed=speed,
         policies=tuple(policies or ()), api=api, alerts=alerts, anomalies=anomalies,
+        detectors=detectors,
     )  # fmt: skip
     run_operator(options)

@@ -37,3 +37,6 @@ Step = Annotated[str | None, typer.Option(help="Average the demand into steps of
 Anomalies = Annotated[
     str, typer.Option(help="on: anomalies are looked for, and bind; off: scaling works on as if nothing were abnormal.")
 ]
+Detectors = Annotated[
+    Path | None, typer.Option(help="Recipe of further detectors for anomalies, such as models/detectors.yaml.")
+]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autoscaler.cli.alert_options import AlertOptions
-from autoscaler.cli.inputs import hurried, moment, output_kind, seconds, switch, whole_seconds
+from autoscaler.cli.inputs import hurried, moment, output_kind, recipe, seconds, switch, whole_seconds
 from autoscaler.domain.errors import Refused
 from autoscaler.domain.notes import UNWRITTEN
 
@@ -41,6 +41,7 @@ class RunOptions:
     site: str | None = None
     alerts: AlertOptions = field(default_factory=AlertOptions)
     anomalies: str = "on"
+    detectors: Path | None = None
 
 
 def run_service(options: RunOptions) -> None:
@@ -64,6 +65,7 @@ def run_service(options: RunOptions) -> None:
         site=options.site,
         alerts=options.alerts.settings,
         anomalies=switch("--anomalies", options.anomalies),
+        detectors=recipe(options.detectors, looked_for=options.anomalies == "on", remedy="write --anomalies on"),
     )
     log_to_stderr()
     running = service(settings)

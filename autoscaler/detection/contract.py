@@ -63,17 +63,21 @@ class Block:
     """Consecutive steps of all rows. values: [row, step], NaN = not observed; first_step: absolute step of column 0.
 
     expected: [row, step], what the forecaster that serves said of each step before it came (its median one step ahead);
-    None or NaN: the engine's own seasonal expectation is used.
+    None or NaN: the engine's own seasonal expectation is used. voices: [row, detector, step], raw scores of further
+    detectors, those of the step before each, as detection.voices says; None or NaN: they have said nothing.
     """
 
     step_s: int
     first_step: int
     values: Floats
     expected: Floats | None = None
+    voices: Floats | None = None
 
     def __post_init__(self) -> None:
         if self.values.ndim != 2 or (self.expected is not None and self.expected.shape != self.values.shape):
             raise ValueError(f"values {self.values.shape} must be [row, step], and expected alike")
+        if self.voices is not None and (*self.voices.shape[:1], *self.voices.shape[2:]) != self.values.shape:
+            raise ValueError(f"voices {self.voices.shape} must be [row, detector, step] of values {self.values.shape}")
 
     @property
     def end_step(self) -> int:
@@ -83,7 +87,8 @@ class Block:
         """Steps [first, end), which must lie inside; views, nothing is copied."""
         low, high = first - self.first_step, end - self.first_step
         expected = None if self.expected is None else self.expected[:, low:high]
-        return Block(self.step_s, first, self.values[:, low:high], expected)
+        said = None if self.voices is None else self.voices[:, :, low:high]
+        return Block(self.step_s, first, self.values[:, low:high], expected, said)
 
 
 class Detector(Protocol):
@@ -126,12 +131,16 @@ class Engine(Protocol):
         """
         ...
 
+    def hear(self, rings: Arrays) -> None:
+        """Take over how high further detectors went in the past, where nothing is known of it yet."""
+        ...
+
     def adopt(self, fitted: Arrays) -> None:
         """Take over what learning.detection has fitted; rows are matched by key, others keep what they have."""
         ...
 
     def arrays(self) -> Arrays:
-        """All that is remembered, keys included; at most 20 kB for each row."""
+        """All that is remembered, keys included; at most 20 kB for each row (and 1.4 kB for each further detector)."""
         ...
 
     def restore(self, arrays: Arrays) -> None:

@@ -14,8 +14,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from autoscaler.detection import calibration, faults, fitting, memory, paging, scoring
-from autoscaler.detection.contract import Arrays, Block, Detector, Watched
+from autoscaler.detection import calibration, faults, fitting, memory, paging, scoring, voices
+from autoscaler.detection.contract import Arrays, Block, Watched
 from autoscaler.detection.grouping import Grouping
 from autoscaler.domain.series import Bools, Codes, Floats
 from autoscaler.domain.verdict import MOST_SURPRISE, GroupVerdicts, RowVerdicts, Verdicts
@@ -30,16 +30,16 @@ class DetectionEngine:
     """Implements contract.Engine.
 
     watched: rows, groups and budgets. step_s: seconds of a step; a day is a whole number of them.
-    plugged: further detectors, whose scores count as much as each of the page track's own three.
+    voices: names of further detectors, each of which counts as much as one of the page track's own three. They are
+    asked elsewhere (bootstrap.anomaly_voices), as they may take long, hang or die; what they said comes with a block.
     Raises ValueError for a step that does not divide a day, and for a group without rows.
     """
 
     watched: Watched
     step_s: int
-    plugged: Sequence[Detector] = ()
+    voices: tuple[str, ...] = ()
     _rows: memory.Rows = field(init=False)
     _grouping: Grouping = field(init=False)
-    _states: list[Arrays | None] = field(init=False)
 
     def __post_init__(self) -> None:
         if self.step_s < 1 or DAY_S % self.step_s:
@@ -66,8 +66,6 @@ class DetectionEngine:
             if first > history.first_step:
                 past = history.cut(max(history.first_step, first - back), first)
                 self.adopt(memory.keyed(self.watched.keys, fitting.fit(past.values, self.day, self._rows)))
-                for k, detector in enumerate(self.plugged):
-                    self._states[k] = detector.fit(past)
             told.append(self.observe(history.cut(first, end)))
             if told_s is not None:
                 told = [part for part in told if end - part.first_step - part.steps < told_s // self.step_s] or told[
@@ -91,18 +89,36 @@ class DetectionEngine:
         ours, theirs = memory.matched(self.watched.keys, fitted)
         memory.adopted(self._rows, fitted, ours, theirs)
 
-    def plug(self, number: int, state: Arrays) -> None:
-        """Take over what plugged detector `number` has learned of all rows, in their order."""
-        self._states[number] = state
+    def hear(self, rings: Arrays) -> None:
+        """Take over how high further detectors went in the past of rows, as voices.rings makes it; a detector of a row
+        that is calibrated already keeps what it has.
+        """
+        if not self.voices or not voices.same(self.voices, rings):
+            return
+        ours, theirs = memory.matched(self.watched.keys, rings)
+        ring, given = self._rows[voices.RING], rings[voices.RING]
+        fresh = np.isnan(ring[ours]).all(axis=2, keepdims=True)
+        ring[ours] = np.where(fresh, given[theirs], ring[ours])
+        self._rows[voices.TABLE] = calibration.learned(ring)
+
+    @property
+    def unheard(self) -> int:
+        """Rows of which no further detector has ever said anything."""
+        return int(np.isnan(self._rows[voices.RING]).all(axis=(1, 2)).sum()) if self.voices else 0
 
     def arrays(self) -> Arrays:
-        """All that is remembered of rows, keys included, but what plugged detectors have learned: fit those again."""
-        return memory.keyed(self.watched.keys, self._rows)
+        """All that is remembered of rows, keys included, and the names of further detectors."""
+        return memory.keyed(self.watched.keys, self._rows) | voices.named(self.voices)
 
     def restore(self, arrays: Arrays) -> None:
-        """Take over what `arrays` gave; rows are matched by key. Raises ValueError for arrays of another shape."""
+        """Take over what `arrays` gave; rows are matched by key. Raises ValueError for arrays of another shape.
+
+        Of other further detectors than ours nothing is taken, and ours stay as they are.
+        """
         ours, theirs = memory.matched(self.watched.keys, arrays)
         for name, mine in self._rows.items():
+            if name in (voices.RING, voices.TABLE) and not voices.same(self.voices, arrays):
+                continue
             given = arrays.get(name)
             if given is None or given.shape[1:] != mine.shape[1:]:
                 shape = None if given is None else given.shape[1:]
@@ -112,8 +128,8 @@ class DetectionEngine:
             mine[ours] = given[theirs]
 
     def _forget(self) -> None:
-        self._rows = memory.empty(len(self.watched.keys), self.day, len(self.plugged))
-        self._states = [None] * len(self.plugged)
+        rows = len(self.watched.keys)
+        self._rows = memory.empty(rows, self.day) | voices.empty(rows, len(self.voices))
 
     def _check(self, block: Block) -> None:
         if block.step_s != self.step_s or block.values.shape[0] != len(self.watched.keys):
@@ -137,29 +153,20 @@ class DetectionEngine:
             self._renew()
         relative, past = memory.remember(rows, block.values)
         seen = scoring.look(rows, relative, block.expected, new, self.day)
-        scores = self._with_plugged(seen.scores, block)
-        surprised = calibration.surprise(rows["table"], scores)
+        said = voices.said(block, len(self.voices))
+        surprised = calibration.surprise(rows["table"], seen.scores)
+        if self.voices:
+            surprised = np.concatenate([surprised, calibration.surprise(rows[voices.TABLE], said)], axis=1)
         both = self._tracks(surprised)
         surprise = scoring.averaged(rows["recent"][:, 0], both[:, 0], memory.SMOOTHED)
         raw = scoring.averaged(rows["recent"][:, 1], both[:, 1], memory.SMOOTHED_SEVERITY)
         severity = np.where(np.isnan(raw), 0.0, (1 - 10.0 ** (-np.nan_to_num(raw) / 2)) ** 2)
         groups, paging_rows = self._groups(surprise, severity, block.first_step)
         found = self._faults(block.values, seen)
-        self._keep(block, both, scores, groups, paging_rows)
+        self._keep(block, both, (seen.scores, said), groups, paging_rows)
         rows["past"] = past
         told = self._told(block.values, seen, surprise, severity, found)
         return Verdicts(self.step_s, block.first_step, self.watched.group, told, groups)
-
-    def _with_plugged(self, scores: Floats, block: Block) -> Floats:
-        more = []
-        for k, detector in enumerate(self.plugged):
-            state = self._states[k]
-            if state is None:
-                more.append(np.full(block.values.shape, np.nan))
-            else:
-                found, self._states[k] = detector.score(state, block)
-                more.append(found)
-        return np.concatenate([scores, np.stack(more, axis=1)], axis=1) if more else scores
 
     def _tracks(self, surprised: Floats) -> NDArray[np.float32]:
         """[row, 2, step], the means over members for pages and for severity."""
@@ -198,9 +205,14 @@ class DetectionEngine:
         return RowVerdicts(surprise, severity, found, values.copy(), expected, expected - half, expected + half)
 
     def _keep(
-        self, block: Block, both: NDArray[np.float32], scores: Floats, groups: GroupVerdicts, paging_rows: Bools
+        self,
+        block: Block,
+        both: NDArray[np.float32],
+        scores: tuple[Floats, Floats],
+        groups: GroupVerdicts,
+        paging_rows: Bools,
     ) -> None:
-        """What the next steps need of these.
+        """What the next steps need of these. scores: ours, and those of further detectors.
 
         While a page is on, surprises count up to its threshold; the single scores behind them, of which only the mean
         has to reach it, up to MOST_SURPRISE.
@@ -209,10 +221,13 @@ class DetectionEngine:
         budget = self.watched.false_pages_per_week
         tail = paging.Tail(rows["edge"][first], rows["ready"][first], self._grouping.several)
         most = tail.surprise_at(budget)
-        limit = calibration.score_at(rows["table"], np.maximum(most, MOST_SURPRISE)[self.watched.group])
-        clipped = np.where(paging_rows[:, None, :], np.minimum(scores, limit[:, :, None]), scores)
+        most_single = np.maximum(most, MOST_SURPRISE)[self.watched.group]
         stretches = calibration.Stretches(calibration.stretch_steps(self.step_s), calibration.SLOTS)
-        stretches.put(rows["ring"], clipped, block.first_step)
+        for table, ring, each in zip(("table", voices.TABLE), ("ring", voices.RING), scores, strict=True):
+            if each.shape[1]:
+                limit = calibration.score_at(rows[table], most_single)
+                clipped = np.where(paging_rows[:, None, :], np.minimum(each, limit[:, :, None]), each)
+                stretches.put(rows[ring], clipped, block.first_step)
         surprises = np.where(groups.paging, np.minimum(groups.surprise, most[:, None]), groups.surprise)
         maxima = rows["maxima"][first]
         calibration.Stretches(paging.QUIET_S // self.step_s, paging.BLOCKS).put(maxima, surprises, block.first_step)
@@ -224,6 +239,8 @@ class DetectionEngine:
     def _renew(self) -> None:
         rows, first = self._rows, self._grouping.first
         rows["table"] = calibration.learned(rows["ring"])
+        if self.voices:
+            rows[voices.TABLE] = calibration.learned(rows[voices.RING])
         tail = paging.Tail.of(rows["maxima"][first], self._grouping.several)
         rows["edge"][first], rows["ready"][first] = tail.edge, tail.ready
 

@@ -30,9 +30,9 @@ def past_steps(day: int) -> int:
     return max(day + shape.MIDDLE + 2, shape.LONG + shape.MIDDLE) + shape.CARRIED
 
 
-def empty(rows: int, day: int, extra: int) -> Rows:
-    """Rows never seen. day: steps of one. extra: scores of further detectors."""
-    members = len(MEMBERS) + extra
+def empty(rows: int, day: int) -> Rows:
+    """Rows never seen. day: steps of one."""
+    members = len(MEMBERS)
     return {
         **fitting.empty(rows),
         "base": np.full(rows, np.nan),

@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 
 from autoscaler.adapters.pyod_detectors import KINDS, PyodDetector
+from autoscaler.detection import voices
 from autoscaler.detection.contract import Arrays, Block, Detector, Watched
 from autoscaler.detection.engine import DetectionEngine
 from autoscaler.detection.single import MEMBERS, Single
 from autoscaler.domain.verdict import Verdicts
+from autoscaler.learning.detector_scores import relived
 
 STEP_S = 1800
 DAY = 48
@@ -171,8 +173,8 @@ def test_other_rows_than_learned_are_refused(name: str) -> None:
         detector.score(state, _new(ALL[:2]))
 
 
-def _engine(keys: tuple[str, ...] = KEYS, plugged: tuple[Detector, ...] = ()) -> DetectionEngine:
-    return DetectionEngine(Watched.alone(keys, 1.0), STEP_S, plugged)
+def _engine(keys: tuple[str, ...] = KEYS, names: tuple[str, ...] = ()) -> DetectionEngine:
+    return DetectionEngine(Watched.alone(keys, 1.0), STEP_S, names)
 
 
 def _same(a: Verdicts, b: Verdicts, rtol: float = 0.0) -> None:
@@ -271,13 +273,80 @@ def test_the_engine_remembers_at_most_20_kB_of_a_row_at_any_step() -> None:
         assert size <= 20_000, f"{size:.0f} bytes at {step_s} s"
 
 
-def test_a_plugged_detector_counts_in_the_page_track() -> None:
-    plugged = PyodDetector("pca", "PCA")
-    with_it = _engine(KEYS[:2], (plugged,)).relive(Block(STEP_S, FIRST, ALL[:2]))
+@cache
+def _said() -> np.ndarray:
+    """[row, detector, step] of two further detectors over all steps, as they count."""
+    whole = Block(STEP_S, FIRST, ALL[:2])
+    return voices.late(np.stack([relived(Single(name), whole) for name in MEMBERS[:2]], axis=1))
+
+
+def test_what_further_detectors_say_counts_in_the_page_track() -> None:
+    names = ("one", "two")
+    heard = _engine(KEYS[:2], names).relive(Block(STEP_S, FIRST, ALL[:2], voices=_said()))
     without = _engine(KEYS[:2]).relive(Block(STEP_S, FIRST, ALL[:2]))
     known = ~np.isnan(without.rows.surprise)
     assert known.any()
-    assert (with_it.rows.surprise[known] != without.rows.surprise[known]).any()
+    assert (heard.rows.surprise[known] != without.rows.surprise[known]).any()
+
+
+def test_d17_further_detectors_that_say_nothing_change_nothing() -> None:
+    silent = _engine(KEYS[:2], ("one", "two")).relive(Block(STEP_S, FIRST, ALL[:2]))
+    nonsense = np.full((2, 2, STEPS), np.nan)
+    fed = _engine(KEYS[:2], ("one", "two")).relive(Block(STEP_S, FIRST, ALL[:2], voices=nonsense))
+    without = _engine(KEYS[:2]).relive(Block(STEP_S, FIRST, ALL[:2]))
+    for other in (silent, fed):
+        _same(without, other)
+
+
+def test_further_detectors_are_heard_the_same_in_a_block_in_steps_and_after_a_restart() -> None:
+    """Their past is kept with the rest; another recipe's is not taken for theirs."""
+    names, some = ("one", "two"), KEYS[:2]
+    begun = _engine(some, names)
+    begun.relive(Block(STEP_S, FIRST, ALL[:2, :LEARNED], voices=_said()[:, :, :LEARNED]))
+    kept = begun.arrays()
+    new = Block(STEP_S, FIRST, ALL[:2], voices=_said()).cut(FIRST + LEARNED, FIRST + STEPS)
+    whole = begun.observe(new)
+    engine = _engine(some, names)
+    engine.restore(kept)
+    parts = [engine.observe(new.cut(step, step + 1)) for step in range(new.first_step, new.end_step)]
+    np.testing.assert_array_equal(np.concatenate([p.rows.surprise for p in parts], axis=1), whole.rows.surprise)
+    other = _engine(some, ("one", "three"))
+    other.restore(kept)
+    assert other.unheard == 2
+    assert _engine(some, names).unheard == 2
+    np.testing.assert_array_equal(
+        other.observe(new.cut(new.first_step, new.first_step + 1)).rows.faults, parts[0].rows.faults
+    )
+
+
+def test_how_high_further_detectors_go_is_taken_over_where_nothing_is_known() -> None:
+    names, some, width = ("one", "two"), KEYS[:2], LEARNED
+    lived = _engine(some, names)
+    lived.relive(Block(STEP_S, FIRST, ALL[:2, :width], voices=_said()[:, :, :width]))
+    quiet = _engine(some, names)
+    quiet.relive(Block(STEP_S, FIRST, ALL[:2, :width]))
+    quiet.hear(voices.rings(some, names, _said()[:, :, :width], FIRST, STEP_S))
+    assert quiet.unheard == 0
+    new = Block(STEP_S, FIRST, ALL[:2], voices=_said()).cut(FIRST + width, FIRST + width + 2)
+    near, far = quiet.observe(new), _fresh_of(some).observe(Block(STEP_S, new.first_step, new.values))
+    assert (near.rows.surprise != far.rows.surprise).any()
+    quiet.hear(voices.rings(some, names, np.full_like(_said()[:, :, :width], 1e6), FIRST, STEP_S))
+    again = lived.arrays()
+    assert float(np.nanmax(quiet.arrays()[voices.RING])) <= float(np.nanmax(again[voices.RING])) * 1.5
+    quiet.hear(voices.rings(some, ("other",), _said()[:, :1, :width], FIRST, STEP_S))
+
+
+def _fresh_of(some: tuple[str, ...]) -> DetectionEngine:
+    engine = _engine(some)
+    engine.relive(Block(STEP_S, FIRST, ALL[: len(some), :LEARNED]))
+    return engine
+
+
+def test_a_block_with_another_number_of_voices_is_refused() -> None:
+    with pytest.raises(ValueError, match="1 further detectors in a block for an engine of 2"):
+        _engine(KEYS[:2], ("one", "two")).observe(Block(STEP_S, FIRST, ALL[:2, :3], voices=np.zeros((2, 1, 3))))
+    with pytest.raises(ValueError, match="voices"):
+        Block(STEP_S, FIRST, ALL[:2, :3], voices=np.zeros((2, 1, 4)))
 
 
 def test_a_fed_forecast_takes_the_place_of_the_engines_own() -> None:

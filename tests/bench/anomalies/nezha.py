@@ -71,7 +71,7 @@ def load(data: Path) -> Shop:
 def ours(shop: Shop) -> Floats:
     """[pod, step] of the second day: the page track's surprise."""
     day = 240  # of a demo without days: four hours stand for one in the ridge's yesterday
-    rows: memory.Rows = memory.empty(len(shop.group), day, 0)
+    rows: memory.Rows = memory.empty(len(shop.group), day)
     fitted = fitting.fit(shop.first, day)
     memory.adopted(rows, fitted, np.arange(len(shop.group)), np.arange(len(shop.group)))
     relative, past = memory.remember(rows, shop.first)

@@ -62,7 +62,7 @@ def draw(source: Path, target: Path) -> Seen:
 
 
 def _tracks(values: Floats) -> tuple[Floats, Floats]:
-    rows: memory.Rows = memory.empty(len(values), 240, 0)
+    rows: memory.Rows = memory.empty(len(values), 240)
     every = np.arange(len(values))
     memory.adopted(rows, fitting.fit(values[:, :LEARNED], 240), every, every)
     relative, past = memory.remember(rows, values[:, :LEARNED])
