@@ -9,6 +9,7 @@ BIN := .venv/bin
 PARTS := prometheus kubernetes etcd kwok victoria-metrics keda helm alertmanager
 WORLD := prometheus promtool kubernetes etcd kwok keda helm
 JOBS ?= 2
+SPREAD := -n $(JOBS) --dist loadfile --no-loadscope-reorder
 SOAK_MINUTES ?= 20
 SOAK_SEED ?= 20261126
 IMAGE ?= foresail:$(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
@@ -55,7 +56,7 @@ parts: ## Have the real servers the tests use: built once into a cache outside (
 	@$(PYTHON) hack/parts ensure chromium || echo "going on without a browser: the tests of the report's page are skipped"
 
 test: lint types parts ## All tests, as CI runs them
-	@$(BIN)/pytest -n $(JOBS) --dist worksteal
+	@$(BIN)/pytest $(SPREAD)
 
 e2e: .venv/.synced ## The proof on a match day: four hours of it on real servers (about 20 minutes; leaves out/e2e)
 	@$(PYTHON) hack/parts ensure $(WORLD)
@@ -72,7 +73,7 @@ types: .venv/.synced
 	@$(BIN)/mypy --no-error-summary
 
 unit: .venv/.synced
-	@$(BIN)/pytest -q -n $(JOBS) --dist worksteal -m "not slow" --ignore tests/integration --ignore tests/real
+	@$(BIN)/pytest -q $(SPREAD) -m "not slow" --ignore tests/integration --ignore tests/real
 
 format: .venv/.synced ## Format the code and mend what can be mended
 	@$(BIN)/ruff format --quiet .

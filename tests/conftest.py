@@ -1,5 +1,6 @@
 """Builders that many tests share: small fleets, panels, one origin's foresight, proposals."""
 
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -13,9 +14,18 @@ from autoscaler.domain.forecast import ForesightAt
 from autoscaler.domain.proposals import Proposals
 from autoscaler.domain.series import DataVerdict, Panel, SeriesBatch
 from autoscaler.domain.workload import Actuation, Demand, Lead, Mode, Target, Workload, WorkloadRef
+from tests.order import in_order
 
 # it looks into every loaded module, and the Kubernetes client makes its models when somebody looks
 freezegun.configure(extend_ignore_list=["kubernetes"])
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    by_file: dict[str, list[pytest.Item]] = defaultdict(list)
+    for item in items:
+        by_file[item.nodeid.partition("::")[0]].append(item)
+    order = in_order({path: len(tests) for path, tests in by_file.items()})
+    items[:] = [item for path in order for item in by_file[path]]
 
 
 def _workload(name: str = "web", capacities: tuple[float, ...] = (10.0,), **changes: Any) -> Workload:
