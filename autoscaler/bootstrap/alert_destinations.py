@@ -25,7 +25,7 @@ def alertmanagers(settings: AlertSettings) -> list[Alertmanager]:
                 url, settings.token_file, settings.user, settings.password_file, settings.ca_file, settings.cert_file,
                 settings.key_file,
             )  # fmt: skip
-            made = Alertmanager(endpoint, settings.repeat_s)
+            made = Alertmanager(endpoint, settings.repeat_s, settings.docs)
         except ValueError as error:
             shown = url.rpartition("@")[2]  # what stands before it would reach the log by our own words
             raise Refused(f"--alertmanager {shown}: {error}") from None

@@ -35,7 +35,8 @@ def desk_of(settings: ServiceSettings, telling: Telling) -> AlertDesk:
     """A desk that has not begun. Without destinations alerts are recorded and counted all the same."""
     metrics = telling.telemetry.kin(AlertMetrics)
     notifiers: Sequence[Notifier] = [
-        *alertmanagers(settings.alerts), *routed(settings.alerts.notify, settings.store, metrics.held)
+        *alertmanagers(settings.alerts),
+        *routed(settings.alerts.notify, settings.store, metrics.held, settings.alerts.docs),
     ]  # fmt: skip
     outbox = StoredOutbox(settings.store)
     courier = Courier(outbox, notifiers, metrics, lambda: telling.clock.now().timestamp())

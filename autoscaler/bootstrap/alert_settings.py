@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from autoscaler.domain.alert import DOCS
+
 REPEAT_S = 60.0
 
 
@@ -12,7 +14,8 @@ REPEAT_S = 60.0
 class AlertSettings:
     """alertmanagers: URLs, all of them are told. repeat_s: seconds between two sendings of what lasts. token_file,
     user and password_file, ca_file, cert_file and key_file: who we are to all of them, and whom we trust. notify: file
-    of the other destinations, their routes and silences.
+    of the other destinations, their routes and silences. docs_url: where the folder docs is read, for links; None = it
+    is not said, so that statuses name the page alone.
     """
 
     alertmanagers: tuple[str, ...] = ()
@@ -24,6 +27,12 @@ class AlertSettings:
     cert_file: Path | None = None
     key_file: Path | None = None
     notify: Path | None = None
+    docs_url: str | None = None
+
+    @property
+    def docs(self) -> str:
+        """For links, which have to be whole."""
+        return self.docs_url or DOCS
 
     def alone(self, url: str) -> AlertSettings:
         """With one of the Alertmanagers."""

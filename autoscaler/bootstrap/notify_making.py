@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from autoscaler.domain.alert import DOCS
 from autoscaler.domain.alert_route import Routing
 from autoscaler.domain.errors import AutoscalerError, Refused
 from autoscaler.spec.notify import DestinationSpec, Notifications, NotificationsSpec
@@ -27,7 +28,9 @@ log = logging.getLogger("foresail")
 LOOK_EVERY_S: Final = 5.0
 
 
-def routed(file: Path | None, store: str | Path, held_back: Callable[[str, str], None]) -> list[Routed]:
+def routed(
+    file: Path | None, store: str | Path, held_back: Callable[[str, str], None], docs: str = DOCS
+) -> list[Routed]:
     """Its destinations, over what they were told before. The clients are loaded with the first one.
 
     Raises InvalidSpec for what the file says, Refused for what cannot be used as it is named.
@@ -46,7 +49,7 @@ def routed(file: Path | None, store: str | Path, held_back: Callable[[str, str],
         habits = Habits(
             routing.now, one.grouped, one.limited(),
             None if one.remind_after is None else positive_duration_s(one.remind_after),
-            tuple(d.name for d in spec.destinations if d.fallback == one.name), words_of(spec, one),
+            tuple(d.name for d in spec.destinations if d.fallback == one.name), words_of(spec, one, docs),
         )  # fmt: skip
         made.append(Routed(channel_of(one), habits, receipts, health, held_back))
     return made
@@ -86,11 +89,11 @@ def channel_of(one: DestinationSpec) -> Channel:
         raise Refused(f"destination {one.name}: {error}") from None
 
 
-def words_of(spec: NotificationsSpec, one: DestinationSpec) -> Words:
+def words_of(spec: NotificationsSpec, one: DestinationSpec, docs: str = DOCS) -> Words:
     from autoscaler.adapters.alerting.message import Words
 
     templates = one.templates or spec.templates
-    return Words(templates.title, templates.text)
+    return Words(templates.title, templates.text, docs)
 
 
 def secret_of(spec: SecretSpec) -> Secret:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from autoscaler.domain.alert import Alert, Severity, labels_of
+from autoscaler.domain.alert import DOCS, Alert, Severity, labels_of
 from autoscaler.domain.alert_route import stable_id
 from autoscaler.domain.alert_story import Course, Story
 from autoscaler.ports.alerts import Delivery, Outcome
@@ -80,13 +80,13 @@ class TrialOfChannel:
         self.channel.close()
 
 
-def channels_of(file: Path, now_s: float) -> list[TrialOfChannel]:
+def channels_of(file: Path, now_s: float, docs: str = DOCS) -> list[TrialOfChannel]:
     """All destinations of a file of notifications. Raises InvalidSpec."""
     from autoscaler.bootstrap.notify_making import channel_of, words_of
     from autoscaler.spec.notify_reading import read_notifications
 
     spec = read_notifications(file, now_s).notifications.spec
-    return [TrialOfChannel(channel_of(one), words_of(spec, one)) for one in spec.destinations]
+    return [TrialOfChannel(channel_of(one), words_of(spec, one, docs)) for one in spec.destinations]
 
 
 @dataclass(frozen=True, slots=True)

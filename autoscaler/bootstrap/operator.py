@@ -31,6 +31,7 @@ from autoscaler.bootstrap.source_secrets import SourceSecrets
 from autoscaler.domain.decision import Decisions
 from autoscaler.domain.errors import Refused
 from autoscaler.ports.clock import Clock
+from autoscaler.reporting.status_conditions import DOCS
 from autoscaler.spec.compile import PrometheusSource
 
 log = logging.getLogger("foresail")
@@ -213,7 +214,8 @@ def operator(settings: OperatorSettings, opener: OpenServer | None = None) -> Op
         return composed(settings.service, files, outside)
 
     metrics = OperatorMetrics(telemetry.registry)
-    teller = StatusTeller(Reporter(connection, settings.lease.identity), elector, metrics)
+    docs = settings.service.alerts.docs_url or DOCS
+    teller = StatusTeller(Reporter(connection, settings.lease.identity), elector, metrics, docs=docs)
     return Operator(
         settings,
         connection,

@@ -25,7 +25,7 @@ from autoscaler.domain.series import DataVerdict
 from autoscaler.domain.workload import Mode, WorkloadRef
 from autoscaler.reporting.happenings import happenings
 from autoscaler.reporting.status import Standing, Status, held_back, is_news, moved, status_of
-from autoscaler.reporting.status_conditions import TRANSIENT
+from autoscaler.reporting.status_conditions import DOCS, TRANSIENT
 from autoscaler.reporting.status_shared import SharedStanding, shared_status
 
 log = logging.getLogger("foresail")
@@ -56,12 +56,16 @@ class _Known:
 
 @dataclass(slots=True)
 class StatusTeller:
-    """Implements operator.Teller. What is shown is taken from the objects at the start of each term."""
+    """Implements operator.Teller. What is shown is taken from the objects at the start of each term.
+
+    docs: where messages say to read on: the folder, or its URL.
+    """
 
     reporter: Reporter
     term: Term
     metrics: OperatorMetrics
     monotonic: Callable[[], float] = time.monotonic
+    docs: str = DOCS
     _known: dict[str, _Known] = field(default_factory=dict)
     _of_term: int = -1
     _failing: bool = False
@@ -114,10 +118,12 @@ class StatusTeller:
             generation = int(thing["metadata"].get("generation") or 0)
             if kind == "GuardPolicy":
                 kept = name in files.policies.kept
-                standing = SharedStanding(generation, wrong, kept, selected=files.selected.get(name, 0))
+                standing = SharedStanding(generation, wrong, kept, selected=files.selected.get(name, 0), docs=self.docs)
             else:
                 kept = bool(wrong) and name in files.sources
-                standing = SharedStanding(generation, wrong, kept, used=asked.get(name, 0), silent=silent.get(name))
+                standing = SharedStanding(
+                    generation, wrong, kept, used=asked.get(name, 0), silent=silent.get(name), docs=self.docs
+                )
             made = self._settled(known, shared_status(standing, known.shown, now))
             if is_news(known.shown, made):
                 yield thing, made
@@ -135,7 +141,7 @@ class StatusTeller:
         target = (str(aims.get("kind") or "?"), str(aims.get("name") or "?"))
         generation, wrong = int(thing["metadata"].get("generation") or 0), files.wrong.get(ref, ())
         if lane is None:
-            return Standing(generation, target, None, wrong)
+            return Standing(generation, target, None, wrong, docs=self.docs)
         load, status = decisions.fleet.workloads[lane], decisions.status
         floor = None
         if load.actuation.is_floor and load.mode is Mode.ACT:
@@ -147,7 +153,7 @@ class StatusTeller:
             share = float(decisions.realised.system_risk[lane])
             risk = share if np.isfinite(share) else None
         replicas = (int(status.desired[lane]), int(status.ready[lane]), floor) if status.known[lane] else None
-        return Standing(generation, target, decisions[lane], wrong, replicas, risk)
+        return Standing(generation, target, decisions[lane], wrong, replicas, risk, self.docs)
 
     def _settled(self, known: _Known, made: Status) -> Status:
         """A new answer of some kinds must last before it is shown: a gap that mends itself is no news."""

@@ -29,6 +29,10 @@ Notify = Annotated[
     Path | None,
     typer.Option("--notify", help="File of Notifications: PagerDuty, Slack, webhooks, mail; routes and silences."),
 ]
+DocsUrl = Annotated[
+    str | None,
+    typer.Option("--docs-url", help="Where you publish this version's folder docs: the base of links to it."),
+]
 RESEND = "60s"
 
 
@@ -45,6 +49,7 @@ class AlertOptions:
     cert_file: Path | None = None
     key_file: Path | None = None
     notify: Path | None = None
+    docs_url: str | None = None
 
     @property
     def settings(self) -> AlertSettings:
@@ -57,4 +62,22 @@ class AlertOptions:
         if not self.alertmanagers and any(named):
             raise Refused("--alertmanager-* options are about an --alertmanager URL; none is named")
         repeat_s = seconds("--alert-resend", self.resend, least=1.0, most=3600.0)
-        return AlertSettings(self.alertmanagers, repeat_s, *named, notify=self.notify)
+        return AlertSettings(
+            self.alertmanagers, repeat_s, *named, notify=self.notify,
+            docs_url=None if self.docs_url is None else docs_base(self.docs_url),
+        )  # fmt: skip
+
+
+def docs_base(given: str) -> str:
+    """Without a slash at its end. Refused for what no page can stand under."""
+    from urllib.parse import urlsplit
+
+    from autoscaler.domain.errors import Refused
+
+    parts, plain = urlsplit(given), given.isascii() and given.isprintable() and not set(given) & set(" <>\"'()[]|\\`")
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment or not plain:
+        way_out = (
+            "write https://HOST/PATH of the folder docs, as https://git.example.com/platform/foresail/blob/v1/docs"
+        )
+        raise Refused(f"--docs-url {given!r}: no page stands under it; {way_out}")
+    return given.rstrip("/")

@@ -27,7 +27,7 @@ def try_out(alerts: AlertOptions, firing_for: str, output: str) -> None:
     firing_s = seconds("--for", firing_for, most=MOST_FOR_S)
     if not alerts.alertmanagers and alerts.notify is None:
         raise Refused("name where alerts go: --alertmanager http://alertmanager:9093, or --notify FILE")
-    channels = [] if alerts.notify is None else channels_of(alerts.notify, time.time())
+    channels = [] if alerts.notify is None else channels_of(alerts.notify, time.time(), alerts.settings.docs)
     tried = trial([*alertmanagers(alerts.settings), *channels], time.time, firing_s)
     if output == "json":
         plain = [

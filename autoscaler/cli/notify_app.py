@@ -30,6 +30,7 @@ def send_a_test(
     alertmanager_cert_file: alert_options.CertFile = None,
     alertmanager_key_file: alert_options.KeyFile = None,
     notify_file: alert_options.Notify = None,
+    docs_url: alert_options.DocsUrl = None,
     output: Annotated[str, typer.Option("--output", "-o", help="table or json.")] = "table",
 ) -> None:
     """Send one test alert and its end to each destination, and say whether they were taken."""
@@ -38,6 +39,7 @@ def send_a_test(
     alerts = alert_options.AlertOptions(
         tuple(alertmanager or ()), alert_options.RESEND, alertmanager_token_file, alertmanager_user,
         alertmanager_password_file, alertmanager_ca_file, alertmanager_cert_file, alertmanager_key_file, notify_file,
+        docs_url,
     )  # fmt: skip
     try_out(alerts, firing_for, output)
 

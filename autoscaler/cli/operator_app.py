@@ -58,6 +58,7 @@ def operator(
     alertmanager_cert_file: alert_options.CertFile = None,
     alertmanager_key_file: alert_options.KeyFile = None,
     notify: alert_options.Notify = None,
+    docs_url: alert_options.DocsUrl = None,
     anomalies: options.Anomalies = "on",
     detectors: options.Detectors = None,
 ) -> None:
@@ -67,6 +68,7 @@ def operator(
     alerts = alert_options.AlertOptions(
         tuple(alertmanager or ()), alert_resend, alertmanager_token_file, alertmanager_user,
         alertmanager_password_file, alertmanager_ca_file, alertmanager_cert_file, alertmanager_key_file, notify,
+        docs_url,
     )  # fmt: skip
     options = OperatorOptions(
         kubeconfig=kubeconfig, context=context, in_cluster=in_cluster, installation=installation,

@@ -13,8 +13,8 @@ from typing import Final
 from autoscaler.domain.alert_story import Story
 from autoscaler.domain.alert_text import MOST_DESCRIPTION, MOST_LABEL, MOST_SUMMARY, is_plain
 
-RUNBOOKS: Final = "https://foresail.dev/runbooks"
-"""Where docs/runbooks is published; each alert has a page of its name there."""
+DOCS: Final = "https://foresail.dev/docs"
+"""Where the folder docs is published, for those who do not say where theirs is."""
 MOST_LABELS: Final = 12
 _NAME = re.compile(r"[A-Z][A-Za-z0-9]{2,63}")
 _LABEL = re.compile(r"[a-z_][a-z0-9_]{0,63}")
@@ -86,15 +86,16 @@ class Alert:
     def firing(self) -> bool:
         return self.resolved_s is None
 
-    @property
-    def runbook(self) -> str:
-        return f"{RUNBOOKS}/{self.name}"
-
     def resolved(self, now_s: float) -> Alert:
         return replace(self, resolved_s=max(now_s, self.starts_s))
 
     def label(self, name: str) -> str | None:
         return dict(self.labels).get(name)
+
+
+def runbook_of(name: str, docs: str = DOCS) -> str:
+    """The page of an alert. docs: where the folder docs is read, without a slash at its end."""
+    return f"{docs}/runbooks/{name}.md"
 
 
 def labels_of(named: Mapping[str, str]) -> tuple[tuple[str, str], ...]:

@@ -14,7 +14,7 @@ from typing import Any
 from autoscaler.domain.decision import Decision, DemandView
 from autoscaler.domain.errors import Problem
 from autoscaler.domain.notes import Condition
-from autoscaler.reporting.status_conditions import Answer, answers_of, with_place
+from autoscaler.reporting.status_conditions import DOCS, Answer, answers_of, with_place
 
 Status = dict[str, Any]
 MOST_WORDS = 1024
@@ -27,6 +27,7 @@ PEAK_PASSED = timedelta(minutes=30)
 @dataclass(frozen=True, slots=True)
 class Standing:
     """What is known of an object beside its decision. replicas: of the target, ready ones, and the floor we hold.
+    docs: where its messages say to read on.
 
     decision: None = not decided about (yet). wrong: why its spec is not in force as written. risk: realised share.
     """
@@ -37,11 +38,12 @@ class Standing:
     wrong: tuple[Problem, ...] = ()
     replicas: tuple[int, int, int | None] | None = None
     risk: float | None = None
+    docs: str = DOCS
 
 
 def status_of(standing: Standing, before: Mapping[str, Any], now: datetime) -> Status:
     """before: the status that is shown, {} = none yet."""
-    conditions = dated(answers_of(standing.decision, standing.wrong), before, standing.generation, now)
+    conditions = dated(answers_of(standing.decision, standing.wrong), before, standing.generation, now, standing.docs)
     kind, name = standing.target
     made: Status = {
         "conditions": conditions,
@@ -116,7 +118,9 @@ def _far(before: float, after: float, share: float) -> bool:
     return abs(after - before) > share * max(abs(before), abs(after))
 
 
-def dated(answers: Iterator[Answer], before: Mapping[str, Any], generation: int, now: datetime) -> list[dict[str, Any]]:
+def dated(
+    answers: Iterator[Answer], before: Mapping[str, Any], generation: int, now: datetime, docs: str = DOCS
+) -> list[dict[str, Any]]:
     """As conditions of a status; an answer that is shown already keeps its time."""
     old = {c["type"]: c for c in before.get("conditions") or []}
     made = []
@@ -125,7 +129,7 @@ def dated(answers: Iterator[Answer], before: Mapping[str, Any], generation: int,
         since = known["lastTransitionTime"] if known is not None and known["status"] == one.status else iso(now)
         made.append({
             "type": one.kind, "status": one.status, "reason": one.reason,
-            "message": with_place(one.message, one.reason, MOST_MESSAGE),
+            "message": with_place(one.message, one.reason, MOST_MESSAGE, docs),
             "lastTransitionTime": since, "observedGeneration": generation,
         })  # fmt: skip
     return made

@@ -14,7 +14,8 @@ from autoscaler.domain.reasons import Reason
 from autoscaler.domain.series import DataVerdict
 from autoscaler.domain.workload import Actuation, Mode
 
-PAGE: Final = "docs/reasons.md"
+DOCS: Final = "docs"
+PAGE: Final = "reasons.md"
 """Where each reason has its section; every message of a condition ends with the place of its own."""
 MOST_PROBLEMS = 5
 NO_TARGET = (
@@ -30,14 +31,17 @@ TRANSIENT = frozenset({Condition.CLUSTER_UNREACHABLE.value, "MetricsUnavailable"
 """Reasons for which Ready turns only after a while: a gap that mends itself is no news."""
 
 
-def place_of(reason: str) -> str:
+def place_of(reason: str, docs: str = DOCS) -> str:
     """The section about a reason: its anchor is the reason in small letters, as GitHub makes it of a heading."""
-    return f"{PAGE}#{reason.lower()}"
+    return f"{docs}/{PAGE}#{reason.lower()}"
 
 
-def with_place(message: str, reason: str, most: int) -> str:
-    """The message and where to read on, within `most` characters; the place is never what is cut off."""
-    end = f" ({place_of(reason)})"
+def with_place(message: str, reason: str, most: int, docs: str = DOCS) -> str:
+    """The message and where to read on, within `most` characters; the place is never what is cut off.
+
+    docs: the folder, or the URL that it is published under.
+    """
+    end = f" ({place_of(reason, docs)})"
     return message[: most - len(end)] + end
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from autoscaler.domain.errors import Problem
 from autoscaler.reporting.status import Status, dated
-from autoscaler.reporting.status_conditions import Answer, slips_of
+from autoscaler.reporting.status_conditions import DOCS, Answer, slips_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +22,13 @@ class SharedStanding:
     selected: int | None = None
     used: int | None = None
     silent: str | None = None
+    docs: str = DOCS
 
 
 def shared_status(standing: SharedStanding, before: Mapping[str, Any], now: datetime) -> Status:
     """A policy tells `selected`, a source `used`; the other one is None and stays out."""
     made: Status = {
-        "conditions": dated(_answers(standing), before, standing.generation, now),
+        "conditions": dated(_answers(standing), before, standing.generation, now, standing.docs),
         "observedGeneration": standing.generation,
     }
     numbers = {"selected": standing.selected, "used": standing.used}

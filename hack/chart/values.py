@@ -271,6 +271,12 @@ class Values(Part):
     replicas: Annotated[int, Field(ge=0, le=9)] = Field(
         1, description="One writes, the others stand by. More than one needs `store.persistent: false`: see NOTES."
     )
+    docs_url: Annotated[str, StringConstraints(pattern=r"^(https?://[^\s?#]+)?$")] = Field(
+        "",
+        description="Where you publish this version's folder `docs`, as "
+        "`https://git.example.com/platform/foresail/blob/v0.1/docs`: the base of links in alerts, rules, dashboards "
+        "and conditions. Without one: `https://foresail.dev/docs`.",
+    )
     operator: Operator = Field(Operator(), description="How it runs.")
     permissions: Permissions = Field(Permissions(), description="What it may do.")
     service_account: ServiceAccount = Field(ServiceAccount(), description="Who it is.")

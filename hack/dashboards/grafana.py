@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from autoscaler.domain.alert import DOCS
+
 SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 SCHEMA = 39
 """Of Grafana 10 and later, which bring older ones up to date themselves."""
 WIDTH = 24
-DOCS = "https://foresail.dev/docs"
 NAMESPACE = 'namespace=~"$namespace"'
 WORKLOAD = 'namespace=~"$namespace", name=~"$workload"'
 

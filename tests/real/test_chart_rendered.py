@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -119,6 +120,20 @@ def test_it_lints_without_a_word(helm: Helm) -> None:
     said = helm.does("lint", "--strict", CHART)
     assert "[WARNING]" not in said
     assert "[ERROR]" not in said
+
+
+@pytest.mark.parametrize("given", ["", "https://git.example.com/blob/v1/docs/"])
+def test_all_links_lead_to_where_one_publishes_the_pages(helm: Helm, given: str) -> None:
+    on = {"dashboards": {"enabled": True}, "prometheusRule": {"enabled": True}}
+    found = helm.render(WITHOUT | on | {"docsUrl": given})
+    told = json.dumps([thing for thing in found if thing["kind"] in {"ConfigMap", "PrometheusRule"}])
+    base = given.rstrip("/") or "https://foresail.dev/docs"
+    links = re.findall(r"https?://[-a-z.]+/[^\s\"\\\\]*\.md", told)
+    assert len(links) > 15
+    assert all(link.startswith(f"{base}/") for link in links), links
+    (deployment,) = [thing for thing in found if thing["kind"] == "Deployment"]
+    said = [a for a in deployment["spec"]["template"]["spec"]["containers"][0]["args"] if "docs-url" in a]
+    assert said == ([f"--docs-url={given}"] if given else [])
 
 
 @pytest.mark.parametrize("values", MATRIX.values(), ids=MATRIX)

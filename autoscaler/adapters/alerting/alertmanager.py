@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from autoscaler.adapters.alerting.endpoint import Endpoint, EndpointSettings
-from autoscaler.domain.alert import Alert
+from autoscaler.domain.alert import DOCS, Alert, runbook_of
 from autoscaler.ports.alerts import Delivery
 
 PATH: Final = "/api/v2/alerts"
@@ -29,7 +29,7 @@ class Alertmanager:
 
     most_at_once = MOST_AT_ONCE
 
-    def __init__(self, settings: EndpointSettings, repeat_s: float = 60.0) -> None:
+    def __init__(self, settings: EndpointSettings, repeat_s: float = 60.0, docs: str = DOCS) -> None:
         if not repeat_s >= LEAST_REPEAT_S:
             raise ValueError(f"alerts are sent again every {LEAST_REPEAT_S:g} s at most, not every {repeat_s!r} s")
         self.endpoint = Endpoint(settings)
@@ -37,10 +37,11 @@ class Alertmanager:
         self.repeat_s: float | None = repeat_s
         self._lasts_s = INTERVALS * repeat_s
         self._skew_s = 0.0
+        self._docs = docs
 
     def send(self, alerts: Sequence[Alert], now_s: float) -> Delivery:
         newest = {alert.key: alert for alert in alerts}
-        told = [as_json(alert, now_s + self._lasts_s, self._skew_s) for alert in newest.values()]
+        told = [as_json(alert, now_s + self._lasts_s, self._skew_s, self._docs) for alert in newest.values()]
         answer = self.endpoint.call("POST", PATH, json.dumps(told, ensure_ascii=False).encode())
         if answer.date_s is not None:
             skew_s = answer.date_s - now_s
@@ -60,7 +61,7 @@ class Alertmanager:
         self.endpoint.close()
 
 
-def as_json(alert: Alert, until_s: float, skew_s: float = 0.0) -> dict[str, Any]:
+def as_json(alert: Alert, until_s: float, skew_s: float = 0.0, docs: str = DOCS) -> dict[str, Any]:
     """One alert as the API takes it. until_s: when it ends unless it is sent again, seconds since the epoch.
 
     skew_s: the Alertmanager's clock less ours. It compares ends with its own time: by a clock that is behind ours an
@@ -75,7 +76,7 @@ def as_json(alert: Alert, until_s: float, skew_s: float = 0.0) -> dict[str, Any]
         "annotations": {
             "summary": alert.summary,
             "description": alert.description,
-            "runbook_url": alert.runbook,
+            "runbook_url": runbook_of(alert.name, docs),
         },
         "startsAt": _rfc3339(alert.starts_s),
         "endsAt": _rfc3339(ends_s),

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Final
 
 from autoscaler.adapters.alerting.message_text import bars
-from autoscaler.domain.alert import Alert, Severity
+from autoscaler.domain.alert import DOCS, Alert, Severity, runbook_of
 from autoscaler.domain.alert_story import ADVICE, MOST_COMMAND, MOST_SENTENCE, Story
 from autoscaler.domain.alert_text import plain
 from autoscaler.spec.notify_template import TEXT, TITLE, fill
@@ -29,10 +29,11 @@ class Act(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """Templates that were checked (`spec.notify_template.check`)."""
+    """Templates that were checked (`spec.notify_template.check`). docs: where the folder docs is read."""
 
     title: str = TITLE
     text: str = TEXT
+    docs: str = DOCS
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,10 @@ class Message:
     words: Words = Words()
 
     @property
+    def runbook(self) -> str:
+        return runbook_of(self.alert.name, self.words.docs)
+
+    @property
     def fields(self) -> Mapping[str, str]:
         alert, story = self.alert, self.story
         ended_s = self.now_s if alert.resolved_s is None else alert.resolved_s
@@ -58,7 +63,7 @@ class Message:
             "why": story.why, "did": story.did,
             "next": "" if self.act is Act.END else story.next_step,
             "command": "" if self.act is Act.END else story.command,
-            "runbook": alert.runbook, "started": moment(alert.starts_s),
+            "runbook": self.runbook, "started": moment(alert.starts_s),
             "lasted": "" if self.act is Act.BEGIN else lasting(ended_s - alert.starts_s),
             "site": alert.label("site") or "", "installation": alert.label("installation") or "",
             "incident": plain(alert.incident, 200), "destination": self.destination,

@@ -89,5 +89,5 @@ def event(message: Message, thread: Thread, key: str) -> dict[str, Any]:
     return told | {
         "payload": payload,
         "client": "Foresail",
-        "links": [{"href": alert.runbook, "text": f"Runbook of {alert.name}"}],
+        "links": [{"href": message.runbook, "text": f"Runbook of {alert.name}"}],
     }

@@ -166,9 +166,7 @@ def post(message: Message) -> dict[str, Any]:
         ]
         blocks.append({"type": "section", "fields": fields})
     blocks += [_section(piece) for piece in pieces(message.text(ESCAPES))]
-    link = (
-        f"<{message.alert.runbook}|Runbook> · {_safe(message.alert.name, 70)} · {_safe(message.fields['where'], 200)}"
-    )
+    link = f"<{message.runbook}|Runbook> · {_safe(message.alert.name, 70)} · {_safe(message.fields['where'], 200)}"
     blocks.append({"type": "context", "elements": [{"type": "mrkdwn", "verbatim": True, "text": link}]})
     return {
         "text": _safe(title, MOST_SECTION), "blocks": blocks, "unfurl_links": False, "unfurl_media": False,

@@ -134,7 +134,7 @@ def as_json(message: Message, thread: Thread) -> dict[str, Any]:
             "did": story.did,
             "next": fields["next"],
             "command": fields["command"],
-            "runbook": alert.runbook,
+            "runbook": message.runbook,
             "course": None
             if course is None
             else {

@@ -12,6 +12,10 @@
 {{- end }}
 {{- end }}
 
+{{- define "foresail.docs" -}}
+{{- default "https://foresail.dev/docs" .Values.docsUrl | trimSuffix "/" }}
+{{- end }}
+
 {{- define "foresail.selectorLabels" -}}
 app.kubernetes.io/name: {{ include "foresail.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}

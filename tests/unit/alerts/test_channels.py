@@ -55,7 +55,7 @@ def test_pagerduty_gets_a_trigger_with_the_story_and_a_resolve_of_the_same_key(p
     assert details["why"] == "demand rose to 540 per second, nine times the usual"
     assert details["command"] == "foresail pause shop/web --for 1h --reason 'incident'"
     assert "▁" in details["picture"]
-    assert trigger["links"][0]["href"].endswith("/ForesailLimitBelowNeed")
+    assert trigger["links"][0]["href"].endswith("/docs/runbooks/ForesailLimitBelowNeed.md")
 
 
 def test_pagerduty_keeps_a_page_open_as_long_as_an_alert_of_it_lasts(pagerduty, receiver):

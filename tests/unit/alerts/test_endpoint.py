@@ -149,18 +149,28 @@ def test_what_an_alertmanager_gets(server):
         {
             "labels": {"alertname": "ForesailConflict", "severity": "warning", "workload": "web"},
             "annotations": {
-                "summary": "sum", "description": "words", "runbook_url": "https://foresail.dev/runbooks/ForesailConflict",
+                "summary": "sum", "description": "words", "runbook_url": "https://foresail.dev/docs/runbooks/ForesailConflict.md",
             },
             "startsAt": "2027-01-15T08:00:00.000Z", "endsAt": "2027-01-15T08:02:00.000Z",
         },
         {
             "labels": {"alertname": "ForesailSourceDown", "severity": "warning", "source": "prod"},
             "annotations": {
-                "summary": "sum", "description": "words", "runbook_url": "https://foresail.dev/runbooks/ForesailSourceDown",
+                "summary": "sum", "description": "words", "runbook_url": "https://foresail.dev/docs/runbooks/ForesailSourceDown.md",
             },
             "startsAt": "2027-01-15T07:59:00.000Z", "endsAt": "2027-01-15T07:59:55.000Z",
         },
     ]  # fmt: skip
+
+
+def test_links_lead_to_where_one_publishes_the_pages(server: Any) -> None:
+    settings = AlertSettings((server.url,), docs_url="https://git.example.com/blob/v1/docs")
+    (one,) = alertmanagers(settings)
+    one.send([Alert("ForesailConflict", Severity.WARNING, labels_of({"workload": "web"}), "sum", "words", T0)], T0)
+    (told,) = json.loads(server.got[0][2])
+    assert told["annotations"]["runbook_url"] == (
+        "https://git.example.com/blob/v1/docs/runbooks/ForesailConflict.md"
+    )  # fmt: skip
 
 
 def test_an_alertmanager_with_another_clock_is_spoken_to_in_its_own_time(server: Any) -> None:

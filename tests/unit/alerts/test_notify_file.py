@@ -89,11 +89,12 @@ def test_a_whole_file_is_what_it_says(write):
 
 
 def test_every_destination_can_be_made(write, tmp_path):
-    made = routed(write(), tmp_path / "foresail.db", lambda *_: None)
+    made = routed(write(), tmp_path / "foresail.db", lambda *_: None, "https://git.example.com/docs")
     assert [one.name for one in made] == ["pager", "chat", "hook", "mail"]
     assert made[3].habits.stands_in_for == ("pager",)
     assert made[0].habits.limit.most == 5
     assert made[1].habits.words.title == "{severity} {summary}"
+    assert {one.habits.words.docs for one in made} == {"https://git.example.com/docs"}
     for one in made:
         one.close()
 

@@ -124,7 +124,7 @@ SLACK_WEBHOOK = {
     "properties": {"text": _MESSAGE["text"], "blocks": _MESSAGE["blocks"]},
 }  # fmt: skip
 _AMPERSAND = re.compile(r"&(?!amp;|lt;|gt;)")
-_ANGLE = re.compile(r"<(?!https://foresail\.dev/runbooks/[A-Za-z0-9]+\|Runbook>)")
+_ANGLE = re.compile(r"<(?!https://foresail\.dev/docs/runbooks/[A-Za-z0-9]+\.md\|Runbook>)")
 MOST_OF_BLOCKS = 13_000
 
 

@@ -146,6 +146,16 @@ def test_K15_an_idle_object_is_written_once_and_then_left_alone():
     assert len(world.line.statuses) == settled
 
 
+def test_messages_say_to_read_on_where_one_publishes_the_pages():
+    world = World()
+    world.teller.docs = "https://git.example.com/docs"
+    world.tick()
+    told = [c for status in world.line.statuses for c in status["conditions"]]
+    assert told
+    for one in told:
+        assert one["message"].endswith(f"(https://git.example.com/docs/reasons.md#{one['reason'].lower()})")
+
+
 def test_a_short_gap_is_no_news_a_longer_one_turns_its_condition_and_ready_only_after_minutes():
     world = World()
     before = world.until_calm()

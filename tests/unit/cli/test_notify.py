@@ -31,6 +31,11 @@ def test_nobody_there_ends_with_3_and_says_so():
         (("--alertmanager", "http://x", "--for", "soon"), "--for 'soon'"),
         (("--alertmanager", "http://x", "--alertmanager-ca-file", "/no/ca.pem"), "CA file /no/ca.pem is not there"),
         (("--alertmanager-user", "me"), "name where alerts go"),
+        (
+            ("--alertmanager", "http://127.0.0.1:1", "--docs-url", "git.example.com/docs"),
+            "--docs-url 'git.example.com/docs'",
+        ),
+        (("--alertmanager", "http://127.0.0.1:1", "--docs-url", "https://x/a?b=c"), "write https://HOST/PATH"),
     ],
 )
 def test_a_slip_ends_with_2_and_the_way_out(args, words):

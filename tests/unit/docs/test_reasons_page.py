@@ -12,11 +12,11 @@ import pytest
 
 from autoscaler.reporting import status_conditions, status_shared
 from autoscaler.reporting.status import MOST_MESSAGE, dated
-from autoscaler.reporting.status_conditions import EXPLAINED, PAGE, REASONS, Answer, with_place
+from autoscaler.reporting.status_conditions import DOCS, EXPLAINED, PAGE, REASONS, Answer, with_place
 from autoscaler.spec.crd_status import ConditionType
 
 ROOT = Path(__file__).parents[3]
-TEXT = (ROOT / PAGE).read_text()
+TEXT = (ROOT / DOCS / PAGE).read_text()
 SECTIONS = dict(re.findall(r"^## (\S+)\n(.*?)(?=^## |\Z)", TEXT, re.MULTILINE | re.DOTALL))
 
 
@@ -24,10 +24,10 @@ def test_each_reason_has_a_section_and_each_section_is_a_reason():
     assert set(SECTIONS) == EXPLAINED
 
 
-@pytest.mark.parametrize("reason", sorted(EXPLAINED))
-def test_a_section_says_what_it_means_why_it_happens_and_what_to_do(reason: str):
-    said = re.findall(r"\*\*(Meaning|Why|What to do):\*\* (\S.*)", SECTIONS[reason])
-    assert [name for name, _ in said] == ["Meaning", "Why", "What to do"]
+def test_each_section_says_what_it_means_why_it_happens_and_what_to_do():
+    for reason in sorted(EXPLAINED):
+        said = re.findall(r"\*\*(Meaning|Why|What to do):\*\* (\S.*)", SECTIONS[reason])
+        assert [name for name, _ in said] == ["Meaning", "Why", "What to do"], reason
 
 
 def test_sections_stand_in_the_order_of_the_alphabet_and_their_anchors_are_unique():

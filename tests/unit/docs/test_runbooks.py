@@ -20,7 +20,7 @@ from autoscaler.bootstrap.anomaly_alerts import NAME as INCIDENT
 from autoscaler.bootstrap.service import service
 from autoscaler.bootstrap.settings import ServiceSettings
 from autoscaler.cli.app import app
-from autoscaler.domain.alert import RUNBOOKS
+from autoscaler.domain.alert import runbook_of
 from autoscaler.domain.alert_causes import HABITS, Cause
 from autoscaler.domain.alert_route import HELD
 from autoscaler.simulator.clock import VirtualClock
@@ -83,7 +83,7 @@ def test_rules_say_what_the_service_says():
     """Where both tell an alert, they agree on how soon somebody must look and on how long it must have lasted."""
     assert len({rule["alert"] for rule in RULES}) == len(RULES)
     for rule in RULES:
-        assert rule["annotations"]["runbook_url"] == f"{RUNBOOKS}/{rule['alert']}"
+        assert rule["annotations"]["runbook_url"] == runbook_of(rule["alert"])
         assert set(rule["annotations"]) == {"summary", "description", "runbook_url"}
     by_name = {rule["alert"]: rule for rule in RULES}
     for cause in Cause:
