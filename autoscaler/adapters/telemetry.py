@@ -72,6 +72,9 @@ class Telemetry:
         self.backfill_failing = Gauge(
             "foresail_backfill_failing_demands", "Demands whose history was not answered when last asked.", registry=r
         )
+        self.not_learned = Gauge(
+            "foresail_demands_waiting_to_learn", "Demands whose history is there and waits to be learned.", registry=r
+        )
         self.detector = Gauge(
             "foresail_anomaly_detector_up", "1 while it judges, 0 since it failed or is off; absent without one.",
             ("detector",), registry=r,

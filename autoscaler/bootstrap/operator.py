@@ -106,6 +106,11 @@ class Operator:
             self._tell(decisions)
         return decisions
 
+    def between_ticks(self, left_s: Callable[[], float]) -> None:
+        """After a tick, in its thread. left_s: seconds until the next one is due."""
+        if self.service is not None:
+            self.service.between_ticks(left_s)
+
     def _tell(self, decisions: Decisions) -> None:
         """What was decided stands whether or not it can be told: no reason for a restart."""
         if self.teller is None or not self.elector.leads:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -13,6 +14,7 @@ from autoscaler.adapters.telemetry import SourceFacts, Telemetry
 from autoscaler.bootstrap.alerts import AlertDesk, Beside
 from autoscaler.bootstrap.anomaly_desk import AnomalyDesk
 from autoscaler.bootstrap.anomaly_making import asked
+from autoscaler.bootstrap.between_ticks import BetweenTicks
 from autoscaler.bootstrap.capacities import LearnedCapacityKeeper
 from autoscaler.bootstrap.cold_start import ColdStart
 from autoscaler.bootstrap.engine_state_keeper import EngineStateKeeper
@@ -58,6 +60,7 @@ class Service:
     caretaker: Caretaker | None = None
     memory: EngineStateKeeper | None = None
     cold_start: ColdStart | None = None
+    between: BetweenTicks | None = None
     capacities: LearnedCapacityKeeper | None = None
     alerts: AlertDesk | None = None
     anomalies: AnomalyDesk | None = None
@@ -125,9 +128,15 @@ class Service:
         self.telemetry.ticks.labels("ok").inc()
         self.telemetry.last_tick.set(now.timestamp())
         self.telemetry.dropped.set(self.store.dropped)
+        self.telemetry.not_learned.set(self.pipeline.server.turns.waiting)
         self.telemetry.quarantined.set(len(self.pipeline.server.quarantined))
         self._follow_models(now)
         return decisions
+
+    def between_ticks(self, left_s: Callable[[], float]) -> None:
+        """After a tick, in its thread: learn what waits. left_s: seconds until the next one is due."""
+        if self.between is not None:
+            self.between.work(left_s)
 
     def _follow_models(self, now: datetime) -> None:
         if self.cold_start is not None:
@@ -174,6 +183,7 @@ class Service:
             "sourceErrors": self.metrics.errors,
             "clock": {"skewSeconds": self.skew_s, "ok": not self._alarmed},
             "backfill": None if progress is None else progress.words,
+            "waitingToLearn": self.pipeline.server.turns.waiting,
             "recordsDropped": self.store.dropped,
             "anomalies": None if self.anomalies is None else self.anomalies.health(),
             "engineState": None if self.memory is None else self.memory.health,

@@ -17,9 +17,20 @@ log = logging.getLogger("foresail")
 
 
 class Schedule:
-    """Calls `tick` every `period_s`; never two at once, and what is left out is told to `skipped`."""
+    """Calls `tick` every `period_s`; never two at once, and what is left out is told to `skipped`.
 
-    def __init__(self, tick: Callable[[], object], period_s: float, skipped: Callable[[], None]) -> None:
+    between: called after each tick in the same thread, with what says how many seconds are left until the next one is
+    due (0 once an end was asked for): it has to be back by then.
+    """
+
+    def __init__(
+        self,
+        tick: Callable[[], object],
+        period_s: float,
+        skipped: Callable[[], None],
+        between: Callable[[Callable[[], float]], None] | None = None,
+    ) -> None:
+        self._stopping = False
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
             executors={"default": ThreadPoolExecutor(1)},
@@ -29,8 +40,14 @@ class Schedule:
         def left_out(_: JobEvent) -> None:
             skipped()
 
+        def turn() -> None:
+            tick()
+            if between is not None:
+                between(self._left_s)
+
         self._scheduler.add_listener(left_out, EVENT_JOB_MAX_INSTANCES | EVENT_JOB_MISSED)
-        self._scheduler.add_job(tick, "interval", seconds=period_s, id="tick", next_run_time=datetime.now(UTC))
+        now = datetime.now(UTC)
+        self._job = self._scheduler.add_job(turn, "interval", seconds=period_s, id="tick", next_run_time=now)
         # APScheduler warns of every skipped run by itself; `skipped` already says it.
         logging.getLogger("apscheduler").setLevel(logging.ERROR)
 
@@ -39,7 +56,15 @@ class Schedule:
 
     def stop(self) -> None:
         """Let a running tick end, start no other."""
+        self._stopping = True
         self._scheduler.shutdown(wait=True)
+
+    def _left_s(self) -> float:
+        """The scheduler has moved the job on to its next time before it runs."""
+        due = getattr(self._job, "next_run_time", None)
+        if self._stopping or due is None:
+            return 0.0
+        return max(0.0, (due - datetime.now(UTC)).total_seconds())
 
 
 def until_told(stop: threading.Event) -> None:

@@ -14,6 +14,7 @@ from autoscaler.adapters.store import DecisionStore
 from autoscaler.adapters.telemetry import Telemetry
 from autoscaler.bootstrap.alert_making import Telling, common_labels, desk_of, must_be_usable
 from autoscaler.bootstrap.anomaly_making import anomaly_desk, told_by
+from autoscaler.bootstrap.between_ticks import MOST_IN_TICK, BetweenTicks
 from autoscaler.bootstrap.capacities import LearnedCapacityKeeper, WithNotes
 from autoscaler.bootstrap.cold_start import ColdStart
 from autoscaler.bootstrap.engine_state_keeper import EngineStateKeeper
@@ -112,7 +113,9 @@ def _made(settings: ServiceSettings, files: FleetFiles, outside: Outside, undone
         made.telemetry = outside.telemetry
     made.capacities = capacities
     made.cold_start = ColdStart.beside(settings.store)
-    if settings.beside:  # a single decision is looked at by who asked for it
+    if settings.beside:  # a single decision learns all at once, and is looked at by who asked for it
+        made.between = BetweenTicks(pipeline.server.turns)
+        pipeline.server.turns.most = MOST_IN_TICK
         made.alerts = desk_of(settings, Telling(made.telemetry, chosen, outside.leads))
     if settings.anomalies and settings.beside:
         readers = (sources.beside(sources), sources)

@@ -91,7 +91,7 @@ def run_operator(options: OperatorOptions) -> None:
 
         running.start()
         log.info("started identity=%s lease=%s/%s", lease.identity, lease.namespace, lease.name)
-        schedule = Schedule(tick, service.real_tick_s, running.skipped)
+        schedule = Schedule(tick, service.real_tick_s, running.skipped, running.between_ticks)
         schedule.start()
         until_told(threading.Event())
         schedule.stop()

@@ -84,7 +84,7 @@ def run_service(options: RunOptions) -> None:
             if decisions is not None:
                 news.tell(decisions)
 
-        schedule = Schedule(tick, settings.real_tick_s, running.skipped)
+        schedule = Schedule(tick, settings.real_tick_s, running.skipped, running.between_ticks)
         schedule.start()
         until_told(threading.Event())
         schedule.stop()

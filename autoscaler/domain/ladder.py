@@ -40,6 +40,7 @@ class Why(IntEnum):
     QUALIFIED = 4
     BASELINE = 5
     BASELINE_CHEAPER = 6
+    NOT_LEARNED_YET = 7
 
     @property
     def code(self) -> str:
@@ -66,6 +67,7 @@ _WHYS: Final = {
     Why.QUALIFIED: "it errs less than the same window a day ago would, and no dearer plans are proven",
     Why.BASELINE: "nothing errs less than the same window a day ago, which therefore serves alone",
     Why.BASELINE_CHEAPER: "plans on the same window a day ago cost less at the accepted risk, so that serves alone",
+    Why.NOT_LEARNED_YET: "its demand has come in and waits for its turn to be learned, beside the decisions",
 }
 
 

@@ -71,12 +71,15 @@ def calibrate(
     if point.shape[1] % phases:
         raise ValueError(f"{point.shape[1]} samples are not whole turns of {phases} phases")
     by_phase = (point.shape[0], -1, phases)
+    needed = max(least, *(int(np.ceil(q / (1 - q) - 1e-9)) for q in levels))
+    pairs = np.count_nonzero(~np.isnan(peak - point), axis=1) if phases > 1 else None
+    if pairs is not None and not (pairs >= needed * phases).any():
+        return Calibration.none(mean, phases, len(levels))  # as most often in the first day
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         scale = error_scale(point, mean[:, None])
         errors = np.where(scale > 0, (peak - point) / scale, np.nan).reshape(by_phase)
     errors = np.sort(errors.transpose(0, 2, 1), axis=2)  # [row, phase, error]
     count = (~np.isnan(errors)).sum(axis=2)
-    needed = max(least, *(int(np.ceil(q / (1 - q) - 1e-9)) for q in levels))
     enough = (count >= needed).all(axis=1)
     ranks: Ints = np.ceil((count[:, :, None] + 1) * np.array(levels) - 1e-9).astype(np.int64) - 1
     ranks = np.clip(ranks, 0, np.maximum(count, 1)[:, :, None] - 1)

@@ -14,7 +14,7 @@ from autoscaler.domain.series import Bools, Floats, Ints
 from autoscaler.forecasting.averaging import averaged, weights_of
 from autoscaler.forecasting.catalogue import BASELINE, WEEKLY
 from autoscaler.forecasting.conformal import Calibration, Shift, calibrate, offset_quantiles, recalibrated
-from autoscaler.forecasting.past import Past, Samples
+from autoscaler.forecasting.past import Lesson, Past, Samples
 from autoscaler.forecasting.qualification import (
     OWN_DAY_S,
     Contest,
@@ -46,6 +46,7 @@ class Experts:
 class Learned:
     """Of some rows, one slot each, written at their refits. anchor, main: [row], steps before which they learned last,
     and last in a settled row's turn; NEVER = not yet. young: [row], whether less than a day was known at `main`.
+    stale: [row], whether older demand has come in since, so that it has to be learned again; it serves on meanwhile.
     mean: [row], of the demand. offsets: by expert [row, phase, level], NaN = not calibrated. weights: [expert, row],
     the best has 1, those without a calibration 0. shift: [row, level], what brings their mean back to its nominal
     coverage. own_s: [row], seconds of known demand. standing: [row] of STANDING. faults: phase of the refit →
@@ -55,6 +56,7 @@ class Learned:
     anchor: Ints
     main: Ints
     young: Bools
+    stale: Bools
     mean: Floats
     offsets: tuple[Floats, ...]
     weights: Floats
@@ -70,6 +72,7 @@ class Learned:
             anchor=np.full(rows, NEVER),
             main=np.full(rows, NEVER),
             young=np.zeros(rows, dtype=np.bool_),
+            stale=np.zeros(rows, dtype=np.bool_),
             mean=np.zeros(rows),
             offsets=tuple(np.full((rows, phases, levels), np.nan) for _, phases in experts.each),
             weights=np.zeros((len(experts.each), rows)),
@@ -88,13 +91,23 @@ class Learned:
 
     def of(self, rows: Ints | slice) -> Learned:
         """A part; a view of it where `rows` is a slice."""
-        anchor, main, young, mean, shift, own_s, standing, *offsets = (each[rows] for each in self._by_row())
+        anchor, main, young, stale, mean, shift, own_s, standing, *offsets = (each[rows] for each in self._by_row())
         return Learned(
-            anchor, main, young, mean, tuple(offsets), self.weights[:, rows], shift, own_s, standing, self.faults
+            anchor, main, young, stale, mean, tuple(offsets), self.weights[:, rows], shift, own_s, standing, self.faults
         )
 
     def _by_row(self) -> tuple[NDArray[Any], ...]:
-        return (self.anchor, self.main, self.young, self.mean, self.shift, self.own_s, self.standing, *self.offsets)
+        return (
+            self.anchor,
+            self.main,
+            self.young,
+            self.stale,
+            self.mean,
+            self.shift,
+            self.own_s,
+            self.standing,
+            *self.offsets,
+        )
 
     def quantiles(self, points: Sequence[Floats | None], origins: Ints, experts: Experts) -> tuple[Floats, Ints]:
         """Quantiles [row, origin, level] of all experts together, from the points [row, origin] of each model; and the
@@ -121,12 +134,14 @@ def learn(past: Past, anchors: Ints, experts: Experts, plan: CalibrationPlan, ri
     samples = Samples.before(anchors, plan, step_s)
     lesson = past.lesson(samples, experts.deepest)
     sparse = lesson.thin
-    in_whole_hours = lesson.peak
-    if any(phases > 1 for _, phases in experts.each):
-        in_whole_hours = np.where(np.arange(samples.steps) < samples.whole[:, None], lesson.peak, np.nan)
     known = ~np.isnan(sparse)
     with np.errstate(over="ignore"):
         mean = np.where(known, sparse, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+    if all(point is None for point in lesson.points):
+        return _learned(lesson, anchors, mean, _Outcome.nothing(len(mean), experts), (plan, step_s, past.lead))
+    in_whole_hours = lesson.peak
+    if any(phases > 1 for _, phases in experts.each):
+        in_whole_hours = np.where(np.arange(samples.steps) < samples.whole[:, None], lesson.peak, np.nan)
     found, alike = [], []
     for m, phases in experts.each:
         point = lesson.points[m]
@@ -156,13 +171,43 @@ def learn(past: Past, anchors: Ints, experts: Experts, plan: CalibrationPlan, ri
         judged = Judged(contest.loss_ratio(plan.least), *contest.decision(plan.least))
         weights, shift = naive_alone(weights, shift, naive, judged.beaten)
 
+    told = (np.isfinite(losses).any(axis=0), np.zeros(len(mean), dtype=np.bool_))
+    if WEEKLY in names:
+        told = (told[0], np.isfinite(losses[names.index(WEEKLY)]))
+    found_out = _Outcome(tuple(c.offsets for c in found), weights, shift.offsets, judged, *told)
+    return _learned(lesson, anchors, mean, found_out, (plan, step_s, past.lead))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Outcome:
+    """As in Learned and Progress."""
+
+    offsets: tuple[Floats, ...]
+    weights: Floats
+    shift: Floats
+    judged: Judged
+    able: Bools
+    weekly: Bools
+
+    @staticmethod
+    def nothing(rows: int, experts: Experts) -> _Outcome:
+        """Of rows that nobody could be calibrated on."""
+        blank, nobody = Learned.nothing(rows, experts), np.zeros(rows, dtype=np.bool_)
+        return _Outcome(blank.offsets, blank.weights, blank.shift, Judged.nobody(rows), nobody, nobody)
+
+
+def _learned(
+    lesson: Lesson, anchors: Ints, mean: Floats, outcome: _Outcome, of: tuple[CalibrationPlan, int, int]
+) -> Learned:
+    """of: plan, seconds of a step, lead."""
+    plan, step_s, lead = of
     own_s = lesson.known_s
     progress = Progress(
         anchor_s=np.asarray(anchors * step_s, dtype=np.float64),
         own_s=own_s,
         first_s=lesson.oldest_s,
-        able=np.isfinite(losses).any(axis=0),
-        weekly=np.isfinite(losses[names.index(WEEKLY)]) if WEEKLY in names else np.zeros(len(mean), dtype=np.bool_),
+        able=outcome.able,
+        weekly=outcome.weekly,
     )
     young = own_s < min(OWN_DAY_S, plan.window_s / 2)
     turns_s = np.where(young, float(plan.refit_s), float(plan.period_s))
@@ -170,12 +215,13 @@ def learn(past: Past, anchors: Ints, experts: Experts, plan: CalibrationPlan, ri
         anchor=anchors,
         main=anchors,
         young=young,
+        stale=np.zeros(len(mean), dtype=np.bool_),
         mean=mean,
-        offsets=tuple(c.offsets for c in found),
-        weights=weights,
-        shift=shift.offsets,
+        offsets=outcome.offsets,
+        weights=outcome.weights,
+        shift=outcome.shift,
         own_s=own_s,
-        standing=standings(progress, judged, least_s(plan, step_s, past.lead), turns_s),
+        standing=standings(progress, outcome.judged, least_s(plan, step_s, lead), turns_s),
         faults={},
     )
 

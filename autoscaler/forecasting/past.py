@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from autoscaler.domain.series import Floats, Ints, Panel
+from autoscaler.domain.series import Bools, Floats, Ints, Panel
 from autoscaler.forecasting.asking import ask_point
 from autoscaler.forecasting.contract import PeakForecaster, observed_peaks
 from autoscaler.forecasting.teams import CalibrationPlan
@@ -79,9 +79,9 @@ class Asked:
 class Past:
     """Over steps [first, end) of some rows. view: their history from the deepest model's reach on.
 
-    points: [row, sample] by model; of each step where `dense`, else of each `stride`-th; None = could not say (faults:
-    model → why). peak: [row, step], windows that reach beyond `end` NaN. A point depends on nothing after its origin,
-    so one past serves every anchor inside it.
+    points: [row, sample] by model from step `since` on; of each step where `dense`, else of each `stride`-th; None =
+    could not say (faults: model → why); () = nobody was asked. peak: [row, step], windows that reach beyond `end` NaN.
+    A point depends on nothing after its origin, so one past serves every anchor inside it.
     """
 
     first: int
@@ -89,6 +89,7 @@ class Past:
     lead: int
     stride: int
     view: Panel
+    since: int
     dense: tuple[bool, ...]
     points: tuple[Floats | None, ...]
     peak: Floats
@@ -97,15 +98,37 @@ class Past:
     @staticmethod
     def over(view: Panel, steps: tuple[int, int], lead: int, asked: Asked) -> Past:
         """view: of the rows, from the deepest model's reach before the first of the steps [first, end) to their end."""
-        first, end = steps
-        every = np.arange(first, end, dtype=np.int64)
+        return Past.untold(view, steps, lead, asked.stride).told(asked)
+
+    @staticmethod
+    def untold(view: Panel, steps: tuple[int, int], lead: int, stride: int) -> Past:
+        """What came, before anybody is asked."""
+        peak = observed_peaks(view, np.arange(*steps, dtype=np.int64), lead, limit=steps[1])
+        return Past(*steps, lead, stride, view, steps[0], (), (), peak, {})
+
+    def told(self, asked: Asked) -> Past:
+        """The same with what the forecasters would have said, from the first step on of whose peak any row may know
+        something: an error before it cannot be told, whatever they say.
+        """
+        known = np.flatnonzero(~np.isnan(self.view.values).all(axis=0))
+        unit, since = math.lcm(self.stride, phases_of(self.view.step_s)), self.first
+        if len(known):
+            begin = self.view.first_step + int(known[0]) - self.lead
+            since += max(0, min(begin, self.end) - self.first) // unit * unit
+        every = np.arange(since, self.end, dtype=np.int64)
         faults: dict[str, str] = {}
         points = tuple(
-            ask_point(each, view, every if whole else every[:: asked.stride], lead, faults)
+            ask_point(each, self.view, every if whole else every[:: asked.stride], self.lead, faults)
             for each, whole in zip(asked.models, asked.dense, strict=True)
         )
-        peak = observed_peaks(view, every, lead, limit=end)
-        return Past(first, end, lead, asked.stride, view, asked.dense, points, peak, faults)
+        return replace(self, since=since, dense=asked.dense, points=points, faults=faults)
+
+    def teaches(self, plan: CalibrationPlan) -> Bools:
+        """[row], whether enough is known that any calibration is possible; of the others nobody need be asked."""
+        phases = phases_of(self.view.step_s)
+        known = ~np.isnan(self.peak)
+        enough = np.count_nonzero(known[:, :: self.stride], axis=1) >= plan.least
+        return np.asarray(enough | (np.count_nonzero(known, axis=1) >= plan.least_hours * phases))
 
     def of(self, rows: Ints | slice) -> Past:
         """The same of some of its rows."""
@@ -124,14 +147,16 @@ class Past:
         )
         known_s, oldest_s = np.zeros(rows), np.full(rows, np.inf)
         for row, (first, anchor) in enumerate(zip(samples.first.tolist(), samples.anchor.tolist(), strict=True)):
-            low, high, count = first - self.first, anchor - self.first, anchor - first
+            low, count = first - self.first, anchor - first
             seen = max(0, count - self.lead)
             peak[row, :seen] = self.peak[row, low : low + seen]
-            sparse = slice(-(-low // self.stride), -(-high // self.stride))
+            begin, after = max(first, self.since), max(anchor, self.since)  # whole strides apart
             for mine, theirs, whole in zip(points, self.points, self.dense, strict=True):
                 if mine is not None and theirs is not None:
-                    said = theirs[row, low:high] if whole else theirs[row, sparse]
-                    mine[row, : len(said)] = said
+                    each = 1 if whole else self.stride
+                    said = theirs[row, -(-(begin - self.since) // each) : -(-(after - self.since) // each)]
+                    place = (begin - first) // each
+                    mine[row, place : place + len(said)] = said
             at = first - self.view.first_step
             known = ~np.isnan(self.view.values[row, at - deepest : at + count])
             known_s[row] = np.count_nonzero(known[deepest:]) * step_s

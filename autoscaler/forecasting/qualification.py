@@ -170,3 +170,17 @@ def silent(own: NDArray[Any]) -> NDArray[Any]:
     found["why"] = np.where(own["rung"] > Rung.REACTIVE, Why.NOTHING_RECENT, own["why"])
     found["rung"], found["loss_ratio"], found["decision_ratio"] = Rung.REACTIVE, np.inf, np.inf
     return found
+
+
+def not_learned(own: NDArray[Any], waits: Bools, next_s: float) -> NDArray[Any]:
+    """The same where history that is there waits to be learned, and no rung of its own is reached yet. waits: [row].
+    next_s: epoch, when it may be.
+    """
+    hit = waits & (own["why"] == Why.SHORT_HISTORY)
+    if not hit.any():
+        return own
+    found = own.copy()
+    found["why"][hit], found["next_s"][hit] = Why.NOT_LEARNED_YET, next_s
+    for ratio in ("loss_ratio", "decision_ratio"):
+        found[ratio][hit] = np.inf
+    return found

@@ -11,6 +11,7 @@ nothing, and no tick pays for refitting the whole fleet.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,18 +25,17 @@ from autoscaler.domain.series import Bools, Floats, Ints, Panel
 from autoscaler.forecasting.asking import ask_point, ask_quantiles
 from autoscaler.forecasting.catalogue import HOURLY, SEASONAL
 from autoscaler.forecasting.contract import PeakForecaster, QuantileForecaster
-from autoscaler.forecasting.learned import Experts, Learned, learn
+from autoscaler.forecasting.learned import NEVER, Experts, Learned, learn
 from autoscaler.forecasting.local_seasons import by_season, reach_steps
 from autoscaler.forecasting.past import Asked, Past, Samples, phases_of
 from autoscaler.forecasting.pretrained_start import beginners, global_share, with_own
-from autoscaler.forecasting.qualification import silent, with_start
+from autoscaler.forecasting.qualification import not_learned, silent, with_start
 from autoscaler.forecasting.teams import CalibrationPlan, Rows, Team, anchored, stretches, teams_of
+from autoscaler.forecasting.turns import AT_ONCE, Turns, pieces
 
 __all__ = ["CalibrationPlan", "PeakServer", "Rows"]
 
 HALF = 0.5
-MOST_ROWS = 16
-"""That learn together: their numbers stay in a core's own cache."""
 
 Answer = tuple[Floats, Ints, NDArray[Any]]
 """Quantiles [row, origin, level], the model that weighs most and the place on the ladder, both [row, origin]."""
@@ -48,7 +48,7 @@ class PeakServer:
     quarantined: model name → why, for models that in the newest call, or in the fits that it used, raised or
     answered with the wrong shape or values; what they could not say is served by the others. hourly: names of models
     that are calibrated by minute of the hour too. start: what serves a row in its first hours and fades over its first
-    day; it may be put in or replaced between calls.
+    day; it may be put in or replaced between calls. turns: who learns within a call, and who waits.
     """
 
     models: tuple[PeakForecaster, ...]
@@ -56,6 +56,7 @@ class PeakServer:
     levels: tuple[float, ...] = LEVELS
     hourly: tuple[str, ...] = HOURLY
     start: QuantileForecaster | None = None
+    turns: Turns = field(default_factory=Turns)
     quarantined: dict[str, str] = field(default_factory=dict)
     _learned: dict[tuple[int, int], tuple[tuple[str, ...], Learned]] = field(default_factory=dict)
     _teams: tuple[tuple[object, ...], tuple[Team, ...]] | None = None
@@ -75,19 +76,26 @@ class PeakServer:
         model = np.full(shape, -1, dtype=np.int64)
         standing = np.empty(shape, dtype=STANDING)
         self.quarantined = {}
+        self.turns.begin(first=not self._learned)
+        used = set()
         experts = self._experts(panel.step_s)
         for team in self._grouped(panel.step_s, rows):
             one = _OfTeam(self, panel, team, experts, self._kept(team, experts))
+            used.add((team.lead, team.delay))
             # single ticks are served all at once; over a block each few rows stay in a core's cache
-            for part in team.parts(len(team.keys) if len(origins) == 1 else MOST_ROWS):
+            for part in team.parts(len(team.keys) if len(origins) == 1 else AT_ONCE):
                 where = team.rows[part]
                 quantiles[where], model[where], standing[where] = one.block(part, origins - team.delay)
-        self._forget(panel.step_s, int(origins[0]))
+        self._forget(panel.step_s, int(origins[0]), used)
         return PeakForecast(self.levels, quantiles, model >= 0, model, self._names(), standing)
 
-    def relearn(self) -> None:
-        """Calibrate again at the next call: older history has come in since."""
-        self._learned.clear()
+    def relearn(self, keys: Collection[str] | None = None) -> None:
+        """Calibrate rows again when their turn comes, None = all: older history has come in since."""
+        for names, learned in self._learned.values():
+            if keys is None:
+                learned.stale[:] = True
+            else:
+                learned.stale[[at for at, key in enumerate(names) if key in keys]] = True
 
     def _names(self) -> tuple[str, ...]:
         """What `model` of a forecast points into."""
@@ -113,28 +121,41 @@ class PeakServer:
         return self._teams[1]
 
     def _kept(self, team: Team, experts: Experts) -> Learned:
-        """What the team's rows have learned so far; rows that were in it before keep theirs."""
-        kept = self._learned.get((team.lead, team.delay))
+        """What the team's rows have learned so far; rows that were in it before keep theirs, and those that come from
+        another lead or delay are served by what they learned there until their turn.
+        """
+        at = (team.lead, team.delay)
+        kept = self._learned.get(at)
         if kept is not None and (kept[0] is team.keys or kept[0] == team.keys):
             return kept[1]
         fresh = Learned.nothing(len(team.keys), experts)
-        place = {} if kept is None else {key: at for at, key in enumerate(kept[0])}
-        if kept is not None and len(place) == len(kept[0]):
-            old = np.array([place.get(key, -1) for key in team.keys], dtype=np.int64)
-            stays = np.flatnonzero(old >= 0)
-            fresh.put(stays, kept[1].of(old[stays]), turn=True)
+        for other, theirs in self._learned.items():
+            if other != at:
+                _take_over(fresh, team.keys, theirs)
+        fresh.stale[:] = fresh.main != NEVER
+        if kept is not None:
+            _take_over(fresh, team.keys, kept)
             fresh.faults.update(kept[1].faults)
-        self._learned[team.lead, team.delay] = (team.keys, fresh)
+        self._learned[at] = (team.keys, fresh)
         return fresh
 
-    def _forget(self, step_s: int, origin: int) -> None:
+    def _forget(self, step_s: int, origin: int, used: Collection[tuple[int, int]]) -> None:
         """Drop leads and delays that nobody has asked for since; a delay that comes and goes keeps its own."""
         before = origin - 2 * self.plan.period_steps(step_s)
         self._learned = {
             at: (keys, learned)
             for at, (keys, learned) in self._learned.items()
-            if len(keys) and learned.anchor.max() >= before
+            if len(keys) and (at in used or learned.anchor.max() >= before)
         }
+
+
+def _take_over(fresh: Learned, keys: tuple[str, ...], kept: tuple[tuple[str, ...], Learned]) -> None:
+    """Into the rows `keys` of fresh what is kept of the same keys; nothing where a key does not name one row."""
+    place = {key: at for at, key in enumerate(kept[0])}
+    if len(place) == len(kept[0]):
+        old = np.array([place.get(key, -1) for key in keys], dtype=np.int64)
+        stays = np.flatnonzero(old >= 0)
+        fresh.put(stays, kept[1].of(old[stays]), turn=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +173,8 @@ class _OfTeam:
         server, step_s = self.server, self.panel.step_s
         refit = _Refit(self, part, int(origins[0]), int(origins[-1]))
         if len(origins) == 1:
-            refit(np.arange(part.start, part.stop), origins[0])
+            late = np.flatnonzero(refit.late(np.arange(part.start, part.stop), origins[0])) + part.start
+            server.turns.take(late, self.learned.anchor[late], lambda members: refit(members, origins[0]))
         view = self._view(part, int(origins[0]) - self.experts.deepest, int(origins[-1]))
         points = [ask_point(m, view, origins, self.team.lead, server.quarantined) for m in self._models(part)]
         if len(origins) == 1:
@@ -196,13 +218,20 @@ class _OfTeam:
         seasons, models = self.team.seasons_of(members), self.server.models
         return models if seasons is None else by_season(models, SEASONAL, seasons)
 
-    def past(self, members: Ints | slice, first: int, end: int) -> Past:
-        """Of the steps [first, end)."""
+    def asked(self, members: Ints | slice) -> Asked:
+        """Who is asked about the past of these members."""
         server, step_s = self.server, self.panel.step_s
         dense = tuple(phases_of(step_s) > 1 and m.name in server.hourly for m in server.models)
-        asked = Asked(self._models(members), dense, max(1, server.plan.sample_s // step_s))
+        return Asked(self._models(members), dense, self.stride)
+
+    def past(self, members: Ints | slice, first: int, end: int) -> Past:
+        """Of the steps [first, end), before anybody is asked."""
         view = self._view(members, first - self.experts.deepest, end)
-        return Past.over(view, (first, end), self.team.lead, asked)
+        return Past.untold(view, (first, end), self.team.lead, self.stride)
+
+    @property
+    def stride(self) -> int:
+        return max(1, self.server.plan.sample_s // self.panel.step_s)
 
     def _serve(self, part: slice, points: list[Floats | None], origins: Ints) -> Answer:
         learned, step_s = self.learned.of(part), self.panel.step_s
@@ -210,14 +239,13 @@ class _OfTeam:
             self.server.quarantined |= learned.faults[phase]
         quantiles, by = learned.quantiles(points, origins, self.experts)
         begun = self._begin(part, learned.own_s, origins, (quantiles, by))
-        lifted = with_start(
-            learned.standing,
-            learned.own_s,
-            np.asarray(learned.anchor * step_s, dtype=np.float64),
-            float(self.server.plan.refit_s),
-        )
-        quiet = silent(learned.standing)
-        standing = np.where(begun, lifted[:, None], np.where(by < 0, quiet[:, None], learned.standing[:, None]))
+        never, next_s = learned.anchor == NEVER, float((int(origins[0]) + 1) * step_s)
+        anchor_s = np.where(never, origins[0], learned.anchor) * float(step_s)
+        own = not_learned(learned.standing, never | learned.stale, next_s)
+        lifted = with_start(own, learned.own_s, anchor_s, float(self.server.plan.refit_s))
+        lifted = not_learned(lifted, never | learned.stale, next_s)
+        quiet = silent(own)
+        standing = np.where(begun, lifted[:, None], np.where(by < 0, quiet[:, None], own[:, None]))
         return quantiles, by, standing
 
     def _begin(self, part: slice, own_s: Floats, origins: Ints, own: tuple[Floats, Ints]) -> Bools:
@@ -256,40 +284,66 @@ class _Refit:
 
     def __call__(self, members: Ints, origin: Ints | np.int64) -> None:
         """origin: [member], or one for all."""
-        plan, step_s, learned = self.of.server.plan, self.of.panel.step_s, self.of.learned
-        phases, at = self.of.team.phases[members], np.broadcast_to(origin, len(members))
-        turns = anchored(at, plan.period_steps(step_s), phases)
-        late = learned.main[members] != turns
+        learned = self.of.learned
+        turns, between = self._anchors(members, origin)
+        late = (learned.main[members] != turns) | learned.stale[members]
         self._renew(members[late], turns[late], turn=True)
-        young = learned.young[members]
-        wanted = np.where(young, anchored(at, plan.refit_steps(step_s), phases), turns)
+        wanted = np.where(learned.young[members], between, turns)
         late = learned.anchor[members] != wanted
         self._renew(members[late], wanted[late], turn=False)
 
+    def late(self, members: Ints, origin: Ints | np.int64) -> Bools:
+        """[member], whether a call would let it learn."""
+        learned = self.of.learned
+        turns, between = self._anchors(members, origin)
+        wanted = np.where(learned.young[members], between, turns)
+        known = (learned.main[members] == turns) & (learned.anchor[members] == wanted)
+        return np.asarray(~known | learned.stale[members])
+
+    def _anchors(self, members: Ints, origin: Ints | np.int64) -> tuple[Ints, Ints]:
+        """[member] twice: at which steps they learn when settled, and while they are young."""
+        plan, step_s = self.of.server.plan, self.of.panel.step_s
+        phases, at = self.of.team.phases[members], np.broadcast_to(origin, len(members))
+        periods = (plan.period_steps(step_s), plan.refit_steps(step_s))
+        return anchored(at, periods[0], phases), anchored(at, periods[1], phases)
+
     def _renew(self, members: Ints, anchors: Ints, *, turn: bool) -> None:
         of, experts, plan = self.of, self.of.experts, self.of.server.plan
-        for some in np.array_split(np.arange(len(members)), -(-len(members) // MOST_ROWS) or 1):
-            who, when = members[some], anchors[some]
-            if not len(who):
-                continue
-            past = self._over(who, when)
-            of.learned.put(who, learn(past, when, experts, plan, of.team.risks[who]), turn=turn)
-            for phase in set(of.team.phases[who].tolist()):
-                if past.faults:
-                    of.learned.faults[phase] = past.faults
-                elif turn:
-                    of.learned.faults.pop(phase, None)
+        for some in pieces(np.arange(len(members))):
+            for here, past in self._pasts(members[some], anchors[some]):
+                who, when = members[some][here], anchors[some][here]
+                of.learned.put(who, learn(past, when, experts, plan, of.team.risks[who]), turn=turn)
+                for phase in set(of.team.phases[who].tolist()):
+                    if past.faults:
+                        of.learned.faults[phase] = past.faults
+                    elif turn:
+                        of.learned.faults.pop(phase, None)
 
-    def _over(self, members: Ints, anchors: Ints) -> Past:
-        if self.origin == self.last:
-            return self.of.past(members, self._begin(anchors), int(anchors.max()))
+    def _pasts(self, members: Ints, anchors: Ints) -> Iterator[tuple[Ints, Past]]:
+        """The members, by place, with the past that they learn from; about those of whom too little is known to
+        calibrate anything, nobody is asked.
+        """
+        if self.origin != self.last:
+            yield np.arange(len(members)), self._shared(members)
+            return
+        past = self.of.past(members, self._begin(anchors), int(anchors.max()))
+        teaches = past.teaches(self.of.server.plan)
+        if teaches.all() or not teaches.any():
+            yield np.arange(len(members)), past.told(self.of.asked(members)) if teaches.all() else past
+            return
+        some, others = np.flatnonzero(teaches), np.flatnonzero(~teaches)
+        yield others, past.of(others)
+        yield some, past.of(some).told(self.of.asked(members[some]))
+
+    def _shared(self, members: Ints) -> Past:
+        """Of a block: one past of the whole part, whatever the anchors."""
         if self._past is None:
             turns = anchored(
                 np.full(self.part.stop - self.part.start, self.origin),
                 self.of.server.plan.period_steps(self.of.panel.step_s),
                 self.of.team.phases[self.part],
             )
-            self._past = self.of.past(self.part, self._begin(turns), self.last)
+            self._past = self.of.past(self.part, self._begin(turns), self.last).told(self.of.asked(self.part))
         whole = len(members) == self.part.stop - self.part.start
         return self._past if whole else self._past.of(members - self.part.start)
 

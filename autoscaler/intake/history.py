@@ -26,7 +26,6 @@ class History:
         largest maxDataAge of the fleet, as whatever is late and would still be used must be able to arrive.
     recent_steps: most that one tick asks for; what is older comes from a back-fill through `handover`.
     None = everything at once, for simulators and for sources that cost nothing.
-    revision: grows when older demand has come in from the back-fill; what was learned before did not know it.
     """
 
     step_s: int
@@ -34,7 +33,7 @@ class History:
     late_steps: int = 5
     recent_steps: int | None = None
     handover: Handover | None = None
-    revision: int = 0
+    _older: dict[str, None] = field(default_factory=dict)
     _fleet: Fleet | None = None
     _keys: tuple[str, ...] = ()
     _at: dict[str, int] = field(default_factory=dict)
@@ -75,6 +74,13 @@ class History:
         width = self._end - self._first
         values, verdicts = self._values[:, :width], self._verdicts[:, :width]
         return Panel(self.step_s, self._first, values, verdicts, dict(self._notes))
+
+    def older(self) -> tuple[str, ...]:
+        """Keys of rows of which the back-fill has brought older demand since this was asked last: what was learned
+        before did not know it.
+        """
+        found, self._older = tuple(self._older), {}
+        return found
 
     def take_back(self, row: int, first_step: int, end_step: int, code: DataVerdict) -> None:
         """What stood there is not to be learned from: without a value, or with it as no more than a lower bound."""
@@ -174,7 +180,7 @@ class History:
                 values, verdicts = values[rows], verdicts[rows]
             batch = SeriesBatch(self.step_s, piece.first_step, values, verdicts)
             self._merge(_rows(which), batch, max(now_step, self._end))  # the clock may have been set back
-            self.revision += 1
+            self._older |= dict.fromkeys(self._keys[i] for i in which)
             if everything:
                 asked = verdicts != DataVerdict.UNREACHABLE
                 ends = piece.first_step + asked.shape[1] - asked[:, ::-1].argmax(axis=1)

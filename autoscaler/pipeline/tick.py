@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,13 +20,12 @@ from autoscaler.pipeline.counted import counted
 from autoscaler.pipeline.decide import decide
 from autoscaler.pipeline.exclusions import exclusion_notes
 from autoscaler.pipeline.foresee import foresee
+from autoscaler.pipeline.older import Older
 from autoscaler.pipeline.state import LoopState
 from autoscaler.ports.anomalies import AnomalyDetector
 from autoscaler.ports.cluster import Cluster
 from autoscaler.ports.metrics import MetricsReader
 from autoscaler.ports.records import DecisionWriter
-
-RELEARN_S = 300.0
 
 
 @dataclass(slots=True)
@@ -44,7 +42,7 @@ class Pipeline:
     leads: LeadTimes = field(default_factory=LeadTimes)
     state: LoopState | None = None
     detector: AnomalyDetector | None = None
-    _learned: tuple[int, float] = (0, -math.inf)
+    older: Older = field(default_factory=Older)
 
     def tick(self, fleet: Fleet, now: datetime) -> Decisions:
         """Metrics in, forecast, plan, guards, actuation, one record. `now` is aware; nothing reads a clock."""
@@ -52,7 +50,8 @@ class Pipeline:
         step = step_at(now, step_s)
         fleet = self.leads.applied(fleet, now.timestamp(), step_s)
         panel = self.history.collect(self.metrics, fleet, step)
-        self._relearn_from_older(now)
+        if older := self.older.due(self.history.older(), now.timestamp()):
+            self.server.relearn(frozenset(older))  # not only at the next anchors
         delay = self.lag.observe(panel, fleet, step)
         abnormal = judged(self.detector, panel, fleet, step)  # before it is learned from: what is wrong is taken back
         foresight = foresee(panel, fleet, self.server, step, data_delay_steps=delay)
@@ -70,10 +69,3 @@ class Pipeline:
         finally:
             self.records.append(decisions)  # what was decided is on record even if a write failed
         return decisions
-
-    def _relearn_from_older(self, now: datetime) -> None:
-        """When the back-fill has brought older demand, learn from it soon, not only at the next anchors."""
-        revision, at_s = self._learned
-        if self.history.revision != revision and now.timestamp() - at_s >= RELEARN_S:
-            self._learned = (self.history.revision, now.timestamp())
-            self.server.relearn()

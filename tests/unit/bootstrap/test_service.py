@@ -92,7 +92,7 @@ def test_a_tick_that_raises_is_counted_logged_seen_and_followed_by_a_good_one(
         "ok": True, "now": "", "lastTick": "2026-06-10T09:00:30+00:00", "lastError": None, "workloads": 1,
         "specProblems": [], "policies": {"inForce": {}, "keptThoughBroken": [], "pausedWithoutEnd": [], "unknown": []},
         "openPauses": [],
-        "sourceErrors": {}, "recordsDropped": 0, "clock": {"skewSeconds": None, "ok": True},
+        "sourceErrors": {}, "waitingToLearn": 0, "recordsDropped": 0, "clock": {"skewSeconds": None, "ok": True},
         "sources": {"rec": {"up": True, "clockSkewSeconds": None, "failures": {}}}, "backfill": None,
         "engineState": {
             "restored": f"{running.settings.state_folder}: nothing was kept there yet; no demand is kept that could be "
