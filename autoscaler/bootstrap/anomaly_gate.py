@@ -178,7 +178,7 @@ class AnomalyGate:
             return
         back = step - WAIT_STEPS - 1
         newest = self._values(panel, watch, back, step)
-        end = back + _complete(~np.isnan(newest))
+        end = back + complete_to(~np.isnan(newest))
         first = self._next
         if first is None or end - first > MOST_STEPS:
             first = max(panel.first_step, end - 1) if first is None else end - MOST_STEPS
@@ -307,7 +307,7 @@ def _same(old: Watch, new: Watch) -> bool:
     )
 
 
-def _complete(known: Bools) -> int:
+def complete_to(known: Bools) -> int:
     """Of the newest steps [row, step], up to which every row is in that was in a step before; the first always
     counts.
     """

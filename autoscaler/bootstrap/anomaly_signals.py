@@ -59,6 +59,11 @@ class SignalHistory:
         with self._wake:
             return self._cut(first_step, end_step)
 
+    def again(self, step: int) -> None:
+        """What was asked for from this step on is asked for again: there was no answer."""
+        with self._wake:
+            self._read_to = min(self._read_to, step)
+
     def close(self) -> None:
         with self._wake:
             self._stop = True

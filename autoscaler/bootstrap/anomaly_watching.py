@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,12 +16,18 @@ import numpy as np
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from autoscaler.adapters.pyod_recipe import recipe_names
+from autoscaler.bootstrap.anomaly_absence import Absence
+from autoscaler.bootstrap.anomaly_gate import WAIT_STEPS, complete_to
 from autoscaler.bootstrap.anomaly_signals import SignalHistory
+from autoscaler.bootstrap.anomaly_voices import Voices, of_history
 from autoscaler.detection import fitting, memory
 from autoscaler.detection.contract import Block
 from autoscaler.detection.engine import DAY_S, DetectionEngine
+from autoscaler.detection.incidents import known_as
 from autoscaler.domain.errors import Refused
-from autoscaler.domain.incident import Incident, News
+from autoscaler.domain.incident import Incident, News, Rule
+from autoscaler.domain.series import DataVerdict, Floats, SeriesBatch
 from autoscaler.domain.signals import MOST_FALSE_PAGES, SignalKind
 from autoscaler.domain.verdict import Verdicts
 from autoscaler.domain.workload import Demand
@@ -110,13 +116,33 @@ def _kind(place: str, text: str) -> SignalKind:
 
 
 @dataclass(slots=True)
+class Heard:
+    """Implements MetricsReader, and knows whether the source has answered the newest time."""
+
+    reader: MetricsReader
+    reached: bool = True
+
+    def load(self, demands: Sequence[Demand], first_step: int, end_step: int, step_s: int) -> SeriesBatch:
+        batch = answer_of(self.reader, demands, first_step, end_step, step_s)
+        self.reached = not batch.verdicts.size or bool((batch.verdicts != int(DataVerdict.UNREACHABLE)).any())
+        return batch
+
+
+@dataclass(slots=True)
 class Watcher:
-    """Looks at groups of queries, step by step. reader: wide reads of one source. found: the newest verdicts."""
+    """Looks at groups of queries, step by step. reader: wide reads of one source. found: the newest verdicts.
+
+    live: reader for single steps, which answers in a bounded time; None = as the other. recipe: of further detectors;
+    folder: where those work.
+    """
 
     reader: MetricsReader
     groups: tuple[Group, ...]
     step_s: int
     history_s: int = fitting.HISTORY_S
+    live: MetricsReader | None = None
+    recipe: Path | None = None
+    folder: Path | None = None
     watch: Watch = field(init=False)
     found: Verdicts | None = None
     past: list[News] = field(default_factory=list)
@@ -124,6 +150,9 @@ class Watcher:
     _asked: tuple[Demand, ...] = field(init=False)
     _engine: DetectionEngine = field(init=False)
     _explainer: Explainer = field(init=False)
+    _heard: Heard = field(init=False)
+    _absence: Absence = field(init=False)
+    _voices: Voices | None = None
     _next: int = -1
     _fitted_day: int = -1
 
@@ -133,44 +162,114 @@ class Watcher:
         self.watch = Watch.of_groups(self.groups)
         self._asked = tuple(Demand(a.name, a.source, a.query, 1.0) for g in self.groups for a in g.asked)
         keep = self.history_s // self.step_s + MOST_STEPS
-        self._history = SignalHistory(self.reader, self.step_s, keep, beside=False)
-        self._engine = DetectionEngine(self.watch.watched, self.step_s)
+        self._heard = Heard(self.reader)
+        self._history = SignalHistory(self._heard, self.step_s, keep, beside=False)
+        names = () if self.recipe is None else recipe_names(self.recipe)
+        self._engine = DetectionEngine(self.watch.watched, self.step_s, names)
+        self._absence = Absence(SOURCE, tuple(group.name for group in self.groups), self.step_s)
         self._explainer = Explainer(self.watch, self.step_s)
 
-    def begin(self, now_step: int) -> list[News]:
-        """Live through what the source has; the news of all of it. Refused where nothing is known at all."""
+    def begin(self, now_step: int, recorded: Sequence[Incident] = ()) -> list[News]:
+        """Live through what the source has; the news of all of it. Refused where nothing is known at all.
+
+        recorded: incidents of earlier watches, whose ids are kept for those that are found again.
+        """
         first = now_step - self.history_s // self.step_s
         values = self._history.columns(self._asked, first, now_step)
         known = np.flatnonzero(np.isfinite(values).any(axis=0))
         if not len(known):
             said = "; ".join(f"{name}: {why}" for name, why in self._reasons(self._asked, now_step).items())
             raise Refused(f"no query has a value within the history asked for; check the queries and --since ({said})")
-        self._next = now_step
-        self._fitted_day = now_step * self.step_s // DAY_S
+        end = self._end(values, now_step)
+        self._next, self._fitted_day = end, end * self.step_s // DAY_S
         begin = first + int(known[0])
-        self.found = self._engine.relive(Block(self.step_s, begin, values[:, int(known[0]) :]))
-        _, self.past = self._explainer.take(self.found)
+        past = Block(self.step_s, begin, values[:, int(known[0]) : end - first])
+        self.found = self._engine.relive(replace(past, voices=self._said(past)))
+        self.past = self._named(self._taken(self.found), recorded)
+        if self.live is not None:
+            self._heard.reader = self.live
         return self.past
 
+    def speak(self) -> None:
+        """Have further detectors say something of the steps that come; without, they spoke of history alone."""
+        if self.recipe is not None and self.folder is not None:
+            self._voices = Voices(self.recipe, self.step_s, self.folder / "recipe")
+
     def look(self, now_step: int) -> list[News]:
-        """The steps that have ended since."""
+        """The steps that have ended since, and are in: nobody is called lost whose sample is on its way."""
         if now_step <= self._next:
             return []
         first = max(self._next, now_step - MOST_STEPS)
-        day = now_step * self.step_s // DAY_S
+        newest = self._history.columns(self._asked, now_step - WAIT_STEPS - 1, now_step)
+        if not self._heard.reached:
+            self._history.again(self._next)
+            return self._absence.unreachable(self._next, now_step)
+        end = self._end(newest, now_step)
+        if end <= first:
+            return []
+        self._refitted(first)
+        keys = self.watch.watched.keys
+        said = None if self._voices is None else self._voices.heard(keys, first, end)
+        block = Block(self.step_s, first, self._history.columns(self._asked, first, end), voices=said)
+        self.found = self._engine.observe(block)
+        self._next = end
+        if self._voices is not None:
+            self._voices.tell(keys, block)
+        return self._taken(self.found)
+
+    def close(self) -> None:
+        if self._voices is not None:
+            self._voices.close()
+
+    @property
+    def reached(self) -> bool:
+        """Whether the source has answered the newest time that it was asked."""
+        return self._heard.reached
+
+    @property
+    def recipe_health(self) -> dict[str, Any] | None:
+        return None if self._voices is None else self._voices.health()
+
+    def _end(self, values: Floats, now_step: int) -> int:
+        """Up to where the newest steps, which `values` ends with, are in."""
+        back = WAIT_STEPS + 1
+        return now_step - back + complete_to(np.isfinite(values[:, max(0, values.shape[1] - back) :]))
+
+    def _taken(self, found: Verdicts) -> list[News]:
+        found, news = self._absence.judged(found)
+        return [*self._explainer.take(found)[1], *news]
+
+    def _named(self, news: list[News], recorded: Sequence[Incident]) -> list[News]:
+        last = {each.incident.id: each.incident for each in news if each.incident.rule is not Rule.SOURCE_AWAY}
+        names = known_as([one for one in last.values() if not one.merged_into], recorded)
+        self._explainer.book.rename(names)
+        return [
+            replace(each, incident=replace(each.incident, id=names.get(each.incident.id, each.incident.id)))
+            for each in news
+        ]
+
+    def _said(self, past: Block) -> Floats | None:
+        if self.recipe is None or self.folder is None:
+            return None
+        return of_history(self.recipe, self.watch.watched.keys, past, self.folder / "recipe-history")
+
+    def _refitted(self, first: int) -> None:
+        """At a new day: what the engine learns, and a process of further detectors that learns, too."""
+        day = first * self.step_s // DAY_S
+        keys, voices = self.watch.watched.keys, self._voices
+        anew = voices is not None and voices.due(keys, day)
+        if day == self._fitted_day and not anew:
+            return
+        back = self._history.columns(self._asked, first - fitting.HISTORY_S // self.step_s, first)
         if day != self._fitted_day:
             self._fitted_day = day
-            back = self._history.columns(self._asked, first - fitting.HISTORY_S // self.step_s, first)
-            self._engine.adopt(memory.keyed(self.watch.watched.keys, fitting.fit(back, DAY_S // self.step_s)))
-        values = self._history.columns(self._asked, first, now_step)
-        self.found = self._engine.observe(Block(self.step_s, first, values))
-        self._next = now_step
-        _, news = self._explainer.take(self.found)
-        return news
+            self._engine.adopt(memory.keyed(keys, fitting.fit(back, DAY_S // self.step_s)))
+        if voices is not None and anew:
+            voices.start(keys, Block(self.step_s, first - back.shape[1], back), lives=False)
 
     @property
     def open(self) -> list[Incident]:
-        return self._explainer.book.open
+        return [*self._explainer.book.open, *self._absence.open]
 
     @property
     def silent(self) -> dict[str, str]:

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from autoscaler.cli.cluster_choice import DEFAULT_STORE
+from autoscaler.cli.options import Detectors
 
 anomalies_app = typer.Typer(
     name="anomalies",
@@ -77,6 +78,7 @@ def watch(
     at: Annotated[str | None, typer.Option(help="With --once: as of this past moment, RFC 3339 with a zone.")] = None,
     store: Annotated[Path | None, typer.Option(help="Keep incidents in this record, for list, show and label.")] = None,
     listen: Annotated[str, typer.Option(help="HOST:PORT of /metrics and /healthz, or off.")] = "off",
+    detectors: Detectors = None,
     output: Output = "table",
 ) -> None:
     """Watch any queries for anomalies, with no autoscaling at all."""
@@ -85,6 +87,7 @@ def watch(
     options = WatchOptions(
         prometheus=prometheus, query=tuple(query or ()), queries=queries, since=since, step=step,
         pages=false_pages_per_week, once=once, at=at, store=store, listen=listen, output=output,
+        detectors=detectors,
     )  # fmt: skip
     watch_queries(options)
 

@@ -7,10 +7,13 @@ import logging
 import math
 import threading
 import time
-from dataclasses import dataclass, replace
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
+from autoscaler.adapters.sources import Sources
 from autoscaler.bootstrap.anomaly_watching import SOURCE, Watcher, group_of, groups_of
 from autoscaler.cli.anomalies import tell
 from autoscaler.cli.inputs import moment, output_kind, seconds, whole_seconds
@@ -22,11 +25,12 @@ from autoscaler.spec.compile import PrometheusSource
 
 if TYPE_CHECKING:
     from autoscaler.adapters.store.incidents import StoredIncidents
-    from autoscaler.bootstrap.servers import LiveServer
     from autoscaler.pipeline.detecting import Group
 
 log = logging.getLogger("foresail")
 DEADLINE_S: Final = 30.0
+STEP_SHARE: Final = 0.5
+"""Of a step, the longest that its values are waited for, and never longer than DEADLINE_S."""
 LATE_S: Final = 20.0
 """A step is asked for so long after its end, so that scrapes of it are in."""
 
@@ -46,6 +50,7 @@ class WatchOptions:
     store: Path | None
     listen: str
     output: str
+    detectors: Path | None = None
 
 
 def watch_queries(options: WatchOptions) -> None:
@@ -64,30 +69,48 @@ def watch_queries(options: WatchOptions) -> None:
     named = None if options.queries is None else groups_of(options.queries, options.pages)
     groups = named or (group_of(options.query, options.pages),)
     when = moment("--at", options.at)
+    bound_s = min(DEADLINE_S, STEP_SHARE * step_s)
     try:
-        server = open_server(PrometheusSource(SOURCE, options.prometheus, timeout_s=DEADLINE_S), 2 * DEADLINE_S)
+        wide = open_server(PrometheusSource(SOURCE, options.prometheus, timeout_s=DEADLINE_S), 2 * DEADLINE_S)
+        steps = open_server(PrometheusSource(SOURCE, options.prometheus, timeout_s=DEADLINE_S), bound_s)
     except ValueError as wrong:
         raise Refused(f"--prometheus {options.prometheus}: {wrong}") from None
     log_to_stderr()
-    store = None if options.store is None else _record(options.store)
-    try:
-        why = server.greet()
+    with ExitStack() as undone:
+        undone.callback(wide.close)
+        undone.callback(steps.close)
+        live = undone.enter_context(Sources({SOURCE: steps.ticks}, bound_s))
+        store = None if options.store is None else _record(options.store)
+        if store is not None:
+            undone.callback(store.close)
+        why = wide.greet()
         if why is not None:
             raise SourceDown(f"{options.prometheus}: {why}")
-        watcher = Watcher(server.wide, groups, step_s, history_s)
+        watcher = Watcher(
+            wide.wide, groups, step_s, history_s, live, options.detectors, _folder(options.store, undone)
+        )  # fmt: skip
+        undone.callback(watcher.close)
         now_s = time.time() - LATE_S if when is None else when.timestamp()
-        past = watcher.begin(int(now_s // step_s))
+        past = watcher.begin(int(now_s // step_s), _recorded(store))
         for name, reason in watcher.silent.items():
             log.warning("query_silent name=%s: it has never answered within the history: %s", name, reason)
         if store is not None:
             _kept(store, past, groups, now_s)
         _told_past(past, watcher, options.output)
         if not options.once:
-            _go_on(watcher, store, server, step_s, listen, options.output)
-    finally:
-        server.close()
-        if store is not None:
-            store.close()
+            watcher.speak()
+            _Round(watcher, store, Source(options.prometheus, bound_s), options.output).go_on(listen)
+
+
+def _folder(store: Path | None, undone: ExitStack) -> Path:
+    """Where further detectors work, and remember over a restart: beside the record, if there is one."""
+    if store is not None:
+        return store.with_name(f"{store.stem}-detection")
+    return Path(undone.enter_context(TemporaryDirectory(prefix="foresail-watch-")))
+
+
+def _recorded(store: StoredIncidents | None) -> list[Incident]:
+    return [] if store is None else [each.incident for each in store.listed(most=5000)]
 
 
 def _record(path: Path) -> StoredIncidents:
@@ -130,65 +153,95 @@ def _told_past(past: list[News], watcher: Watcher, output: str) -> None:
         tell(console, one, scaled=False)
 
 
-def _go_on(
-    watcher: Watcher,
-    store: StoredIncidents | None,
-    source: LiveServer,
-    step_s: int,
-    listen: tuple[str, int] | None,
-    output: str,
-) -> None:
-    from prometheus_client import CollectorRegistry
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What is told of a source. bound_s: seconds that an answer is waited for."""
 
-    from autoscaler.adapters.anomaly_metrics import AnomalyMetrics
-    from autoscaler.web.app import WebServer, web_app
+    url: str
+    bound_s: float
 
-    registry = CollectorRegistry()
-    metrics = AnomalyMetrics(registry)
-    health: dict[str, Any] = {"ok": True, "lastError": None}
-    server = None if listen is None else WebServer(web_app(registry, lambda: health), *listen)
-    stop = threading.Event()
-    _on_signals(stop)
-    waiting: dict[str, Incident] = {}
-    try:
-        while True:
-            now_s = time.time() - LATE_S
+    @property
+    def silence(self) -> str:
+        return f"{self.url} does not answer within {self.bound_s:g} s: nothing is known of any query meanwhile"
+
+
+@dataclass(slots=True)
+class _Round:
+    """Step after step until told to stop. looked_s: when the newest one was over, on the monotonic clock."""
+
+    watcher: Watcher
+    store: StoredIncidents | None
+    source: Source
+    output: str
+    looked_s: float = field(default_factory=time.monotonic)
+    at: str | None = None
+    trouble: str | None = None
+    _waiting: dict[str, Incident] = field(default_factory=dict)
+
+    def go_on(self, listen: tuple[str, int] | None) -> None:
+        from prometheus_client import CollectorRegistry
+
+        from autoscaler.adapters.anomaly_metrics import AnomalyMetrics
+        from autoscaler.web.app import WebServer, web_app
+
+        registry, step_s = CollectorRegistry(), self.watcher.step_s
+        metrics = AnomalyMetrics(registry)
+        server = None if listen is None else WebServer(web_app(registry, self.health), *listen)
+        stop = threading.Event()
+        _on_signals(stop)
+        try:
+            while True:
+                news = self.looked(time.time() - LATE_S)
+                if self.watcher.found is not None:
+                    metrics.observe(
+                        self.watcher.found, self.watcher.watch.names.groups, self.watcher.watch.names.metrics
+                    )
+                metrics.incidents(self.watcher.open, news)
+                if stop.wait(step_s - (time.time() - LATE_S) % step_s + 0.5):
+                    return
+        finally:
+            if server is not None:
+                server.close()
+
+    def looked(self, now_s: float) -> list[News]:
+        """One step; what it has to tell is told and kept."""
+        try:
+            news = self.watcher.look(int(now_s // self.watcher.step_s))
+            self._sourced()
+            self.at = stamp(now_s)
+        except Exception as why:
+            self.trouble, news = f"{type(why).__name__}: {why}", []
+            log.exception("step_failed")
+        self.looked_s = time.monotonic()
+        for each in news:
+            _say(each, self.output)
+        self._waiting |= {n.incident.id: n.incident for n in news}
+        if self.store is not None and self._waiting:
             try:
-                news = watcher.look(int(now_s // step_s))
-                health |= _sourced(source, answered=bool(health["ok"])) | {"at": stamp(now_s)}
-            except Exception as why:
-                health |= {"ok": False, "lastError": f"{type(why).__name__}: {why}"}
-                log.exception("step_failed")
-                news = []
-            for each in news:
-                _say(each, output)
-            waiting |= {n.incident.id: n.incident for n in news}
-            if store is not None and waiting:
-                try:
-                    store.put(list(waiting.values()))
-                    waiting = {}
-                except Exception:
-                    log.exception("incidents_not_written: they wait")
-            if watcher.found is not None:
-                metrics.observe(watcher.found, watcher.watch.names.groups, watcher.watch.names.metrics)
-            metrics.incidents(watcher.open, news)
-            if stop.wait(step_s - (time.time() - LATE_S) % step_s + 0.5):
-                return
-    finally:
-        if server is not None:
-            server.close()
+                self.store.put(list(self._waiting.values()))
+                self._waiting = {}
+            except Exception:
+                log.exception("incidents_not_written: they wait")
+        return news
 
+    def health(self) -> dict[str, Any]:
+        """Also while a step is under way: one that takes longer than it may is told, too."""
+        late_s = time.monotonic() - self.looked_s
+        most_s = self.watcher.step_s + self.source.bound_s + LATE_S
+        late = f"no step was looked at for {late_s:.0f} s" if late_s > most_s else None
+        told = {"ok": self.trouble is None and late is None, "lastError": self.trouble or late, "at": self.at}
+        recipe = self.watcher.recipe_health
+        return told if recipe is None else told | {"recipe": recipe}
 
-def _sourced(source: LiveServer, *, answered: bool) -> dict[str, Any]:
-    """Whether the source answers; that it does no more, or again, is logged once."""
-    if source.health.reachable:
-        if not answered:
-            log.info("source_answers url=%s", source.client.settings.url)
-        return {"ok": True, "lastError": None}
-    words = f"{source.client.settings.url} does not answer: nothing is known of any query meanwhile"
-    if answered:
-        log.warning("source_silent %s", words)
-    return {"ok": False, "lastError": words}
+    def _sourced(self) -> None:
+        """Whether the source answers; that it does no more, or again, is logged once."""
+        if self.watcher.reached:
+            if self.trouble is not None:
+                log.info("source_answers url=%s", self.source.url)
+            self.trouble = None
+        elif self.trouble is None:
+            self.trouble = self.source.silence
+            log.warning("source_silent %s", self.trouble)
 
 
 def _on_signals(stop: threading.Event) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -94,6 +94,15 @@ class IncidentBook:
                 self.standing[each.incident.id] = each
             if each.incident.open:
                 self._of |= dict.fromkeys(each.groups, each.incident.id)
+
+    def rename(self, names: Mapping[str, str]) -> None:
+        """Incidents by the ids that a record has them under. names: from ours to those."""
+        for ours, theirs in names.items():
+            one = self.standing.pop(ours, None)
+            if one is not None:
+                one.incident = replace(one.incident, id=theirs)
+                self.standing[theirs] = one
+        self._of = {workload: names.get(key, key) for workload, key in self._of.items()}
 
     def advance(self, seen: Seen) -> list[News]:
         """News of the steps of a block, in their order."""
@@ -204,7 +213,7 @@ class IncidentBook:
         cause, rule = self._common_cause(groups, seen, column)
         rate = float(seen.found.groups.rate_per_week[worst, column])
         incident = Incident(
-            id=name_of(names[0], now_s),
+            id=name_of(min(names), now_s),
             opened_s=now_s,
             updated_s=now_s,
             cause=cause,
@@ -315,6 +324,28 @@ def name_of(first: str, opened_s: float) -> str:
     """When and where it began: 20261126-0731-3f9a1c."""
     digest = hashlib.sha256(f"{first}\0{opened_s:.0f}".encode()).hexdigest()[:6]
     return f"{datetime.fromtimestamp(opened_s, UTC):%Y%m%d-%H%M}-{digest}"
+
+
+def known_as(found: Sequence[Incident], recorded: Sequence[Incident]) -> dict[str, str]:
+    """Ids of a record for those incidents found that it has under another: of the same workload and the same time.
+
+    What is watched beside a workload moves its calibration a little, and so the step in which an incident begins.
+    """
+    taken = {one.id for one in found}
+    names: dict[str, str] = {}
+    for one in sorted(found, key=lambda each: each.opened_s):
+        for old in recorded:
+            again = old.id not in taken and not old.merged_into and set(old.workloads) & set(one.workloads)
+            if one.id not in {each.id for each in recorded} and again and _overlap(one, old):
+                names[one.id] = old.id
+                taken.add(old.id)
+                break
+    return names
+
+
+def _overlap(one: Incident, other: Incident) -> bool:
+    ends = [each.updated_s if each.resolved_s is None else each.resolved_s for each in (one, other)]
+    return one.opened_s <= ends[1] + RESOLVE_S and other.opened_s <= ends[0] + RESOLVE_S
 
 
 def _cause_of(seen: Seen, group: int, column: int) -> tuple[Cause | None, Rule]:

@@ -36,6 +36,7 @@ class Rule(IntEnum):
     LESS_DEMAND = 15
     OTHER_SHAPE = 16
     UNEXPLAINED = 17
+    SOURCE_AWAY = 18
 
     @property
     def words(self) -> str:
@@ -48,7 +49,7 @@ class Rule(IntEnum):
 
 
 _OF: Mapping[Cause, tuple[Rule, ...]] = {
-    Cause.SENSOR_LOSS: (Rule.SENSOR_GONE, Rule.SENSOR_STUCK),
+    Cause.SENSOR_LOSS: (Rule.SENSOR_GONE, Rule.SENSOR_STUCK, Rule.SOURCE_AWAY),
     Cause.DATA_FAULT: (Rule.OTHER_UNIT, Rule.COUNTER_FELL, Rule.TWICE_THE_SAME),
     Cause.SUSPECTED_ATTACK: (Rule.ALONE, Rule.BEYOND_ALL, Rule.STEEP),
     Cause.LATENCY_ERRORS: (Rule.RETRIES, Rule.FAILING, Rule.FAILING_WITH_LESS, Rule.SLOW),
@@ -74,6 +75,7 @@ _WORDS: Mapping[Rule, str] = {
     Rule.LESS_DEMAND: "less demand than expected, and nothing that fails: look upstream",
     Rule.OTHER_SHAPE: "the demand's course is unlike itself, within its usual limits",
     Rule.UNEXPLAINED: "no rule explains it",
+    Rule.SOURCE_AWAY: "the source does not answer, or has nothing of any query: nothing is known meanwhile",
 }
 
 

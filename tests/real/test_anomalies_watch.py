@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -86,8 +88,8 @@ def test_errors_of_now_are_an_open_incident_that_list_show_and_a_later_watch_kno
     assert "failed" in shown.out
     assert picture.read_bytes()[:4] == b"\x89PNG"
 
-    groups = "groups: [{name: checkout, metrics: [{name: requests, query: 'sum(rate(http_requests_total[20m]))'}]}]"
-    queries.write_text(groups)
+    good = """sum(rate(http_requests_total{code="200"}[20m]))"""
+    queries.write_text(f"groups: [{{name: checkout, metrics: [{{name: requests, query: '{good}'}}]}}]")
     again = foresail(*watch, "--queries", str(queries))
     assert again.code == 0, again.err
     left = foresail("anomalies", "list", "--open", "--store", store, "-o", "json")
@@ -123,8 +125,14 @@ def test_a_source_that_dies_is_told_by_healthz_and_the_watch_goes_on(prometheus,
         wait_until(lambda: healthy() is False, "the dead source is told", within_s=60)
         server.start()
         wait_until(lambda: healthy() is True, "the source answers again", within_s=60)
+        os.kill(server.server.pid, signal.SIGSTOP)  # it accepts, and never answers
+        began = time.monotonic()
+        wait_until(lambda: healthy() is False, "the frozen source is told", within_s=60)
+        assert time.monotonic() - began < 10, "a step waits for half of itself"
+        os.kill(server.server.pid, signal.SIGCONT)
+        wait_until(lambda: healthy() is True, "the thawed source answers", within_s=60)
     finally:
         running.terminate()
         said = running.communicate(timeout=20)[1]
     assert running.returncode == 0, said
-    assert said.count("source_silent") == 1
+    assert said.count("source_silent") == 2
