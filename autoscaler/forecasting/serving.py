@@ -174,7 +174,8 @@ class _OfTeam:
         refit = _Refit(self, part, int(origins[0]), int(origins[-1]))
         if len(origins) == 1:
             late = np.flatnonzero(refit.late(np.arange(part.start, part.stop), origins[0])) + part.start
-            server.turns.take(late, self.learned.anchor[late], lambda members: refit(members, origins[0]))
+            since = np.where(self.learned.young[late], NEVER, self.learned.anchor[late])
+            server.turns.take(late, since, lambda members: refit(members, origins[0]))
         view = self._view(part, int(origins[0]) - self.experts.deepest, int(origins[-1]))
         points = [ask_point(m, view, origins, self.team.lead, server.quarantined) for m in self._models(part)]
         if len(origins) == 1:

@@ -1,9 +1,9 @@
 """Who learns within a tick, and who waits for the time between two of them.
 
 History that arrives at once for a whole fleet is learned in a time that no tick has. So a tick teaches a few rows,
-those that learned longest ago first; the others are served by what they learned before, or by what begins rows, and
-learn after the decision, few at a time, until the next tick is near. What a row learns depends on its history and its
-anchor alone: it is the same whenever its turn comes.
+those that know least first, then those that learned longest ago; the others are served by what they learned before, or
+by what begins rows, and learn after the decision, few at a time, until the next tick is near. What a row learns depends
+on its history and its anchor alone: it is the same whenever its turn comes.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Turns:
         self._room = None if first else self.most
 
     def take(self, members: Ints, learned_at: Ints, learn: Learn) -> None:
-        """Let as many of the members learn as there is room for. learned_at: [member], anchors of what they know."""
+        """Let as many of the members learn as there is room for, lowest `learned_at` [member] first."""
         now = members
         if self._room is not None and len(members) > self._room:
             order = members[np.argsort(learned_at, kind="stable")]

@@ -127,6 +127,17 @@ def test_who_learned_longest_ago_comes_first() -> None:
     assert order == [4, 2, 1, 3, 0]
 
 
+def test_who_knows_less_than_a_day_comes_before_who_can_wait() -> None:
+    short, whole = _late(_whole(), 3 * DAY), _whole()
+    short.values[30:, : 2 * DAY + 1000] = np.nan
+    server = PeakServer(MODELS, PLAN, turns=Turns(20))
+    _ask(server, short)
+    server.relearn()
+    found = _ask(server, whole)
+    assert found.standing is not None
+    assert (found.standing["rung"] == Rung.DAY).all()
+
+
 def test_a_row_of_another_delay_is_served_by_what_it_learned_before_until_its_turn() -> None:
     whole = _whole()
     server = PeakServer(MODELS, PLAN, turns=Turns(8))
