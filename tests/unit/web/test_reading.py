@@ -136,22 +136,22 @@ def test_a_crowd_is_asked_to_come_again_and_metrics_are_served_meanwhile(ask, mo
     inside, leave = threading.Barrier(web_reading.AT_ONCE + 1), threading.Event()
 
     def slow(self, ref):
-        inside.wait(5)
-        leave.wait(10)
+        inside.wait(60)
+        leave.wait(60)
 
     monkeypatch.setattr(Reading, "newest", slow)
     crowd = [threading.Thread(target=ask, args=(f"{WEB}/series",)) for _ in range(web_reading.AT_ONCE)]
     for one in crowd:
         one.start()
-    inside.wait(5)
+    inside.wait(60)
     refused = ask(f"{WEB}/explain")
     assert (refused.status, refused.headers["retry-after"]) == (503, "1")
     began = time.monotonic()
     assert ask("/metrics").status == 200
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 30, "it does not wait for the crowd"
     leave.set()
     for one in crowd:
-        one.join(10)
+        one.join(60)
     monkeypatch.undo()
     assert ask(f"{WEB}/explain").status == 200
 
