@@ -6,6 +6,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -85,6 +86,9 @@ class Operators:
     plane: ControlPlane
     folder: Path
     lease_s: int = 3
+    program: tuple[str, ...] = (sys.executable, "-m", "autoscaler")
+    began_s: float = field(default_factory=time.time)
+    """What the audit log has of before is of another test."""
     running: dict[int, subprocess.Popen[bytes]] = field(default_factory=dict)
     ports: dict[int, int] = field(default_factory=dict)
 
@@ -100,7 +104,7 @@ class Operators:
         token.write_text(self.plane.service_account_token(HOME, name, TOKEN_S))
         kubeconfig = self.plane.kubeconfig_for(token, url)
         command = [
-            sys.executable, "-m", "autoscaler", "operator", "--kubeconfig", str(kubeconfig),
+            *self.program, "operator", "--kubeconfig", str(kubeconfig),
             "--tick", "1s", "--step", "10s", "--listen", f"127.0.0.1:{self.ports[which]}", "--identity", name,
             "--lease-namespace", HOME, "--lease-duration", f"{self.lease_s}s", *more,
         ]  # fmt: skip
@@ -127,7 +131,7 @@ class Operators:
         return (self.folder / NAMES[which] / "log").read_text()
 
     def health(self, which: int = 0) -> dict[str, Any]:
-        told: dict[str, Any] = fetch(f"http://127.0.0.1:{self.ports[which]}/healthz", timeout_s=2.0).json()
+        told: dict[str, Any] = fetch(f"http://127.0.0.1:{self.ports[which]}/healthz", timeout_s=10.0).json()
         return told
 
     def ready(self, which: int = 0) -> bool:
@@ -136,7 +140,7 @@ class Operators:
         return False
 
     def _ready(self, which: int) -> bool:
-        return fetch(f"http://127.0.0.1:{self.ports[which]}/readyz", timeout_s=2.0).status == 200
+        return fetch(f"http://127.0.0.1:{self.ports[which]}/readyz", timeout_s=10.0).status == 200
 
     @property
     def leader(self) -> int | None:

@@ -27,7 +27,7 @@ class Rest:
     url: str
     token: str
     tls: ssl.SSLContext | None
-    timeout_s: float = 5.0
+    timeout_s: float = 30.0
 
     def call(
         self, method: str, path: str, body: Any = None, content_type: str = "application/json", **query: str

@@ -77,7 +77,7 @@ def test_latency(proxy):
     proxy.set(latency(0.4))
     started = time.monotonic()
     assert fetch(proxy.url).status == 200
-    assert 0.4 <= time.monotonic() - started < 2
+    assert time.monotonic() - started >= 0.4
 
 
 def test_reset(proxy):
@@ -120,9 +120,10 @@ def test_only_some_requests_and_only_so_often(proxy):
 
 
 @pytest.fixture
-def stream(proxy):
+def stream(proxy, request):
+    """The parameter: how many seconds a reader is patient."""
     address = urlsplit(proxy.url)
-    line = http.client.HTTPConnection(address.hostname or "", address.port, timeout=1.0)
+    line = http.client.HTTPConnection(address.hostname or "", address.port, timeout=request.param)
     line.request("GET", "/stream")
     reply = line.getresponse()
     yield reply
@@ -130,6 +131,7 @@ def stream(proxy):
     line.close()
 
 
+@pytest.mark.parametrize("stream", [1.0], indirect=True)
 def test_a_running_stream_stalls(proxy, stream):
     assert stream.readline() == b"tick\n"
     proxy.set(BLACK_HOLE)
@@ -143,6 +145,7 @@ def test_a_running_stream_stalls(proxy, stream):
     wait_until(stalled, "the stream stalls")
 
 
+@pytest.mark.parametrize("stream", [30.0], indirect=True)
 def test_a_running_stream_is_reset(proxy, stream):
     assert stream.readline() == b"tick\n"
     proxy.set(RESET)

@@ -97,7 +97,7 @@ class Loop:
         time.sleep(self.step_s - time.time() % self.step_s + 0.02)
         return self.tick()
 
-    def until(self, well: Callable[[Decision], bool], what: str, within_s: float = 20.0) -> list[Decision]:
+    def until(self, well: Callable[[Decision], bool], what: str, within_s: float = 60.0) -> list[Decision]:
         """Tick at each step until the first workload's decision is as wanted; all of its decisions up to then."""
         deadline, seen = time.monotonic() + within_s, []
         while time.monotonic() < deadline:
