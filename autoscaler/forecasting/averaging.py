@@ -32,13 +32,14 @@ def weights_of(losses: Floats, mean: Floats) -> Floats:
 def averaged(answers: Sequence[Floats], weights: Floats, shape: tuple[int, ...], levels: int) -> tuple[Floats, Ints]:
     """Mean of the experts' quantiles, each [row, origin, level], over those that can say; NaN where none can.
 
-    weights: [expert, row]. The second answer is the expert that weighs most, [row, origin].
+    weights: [expert, row], or [expert, row, origin] where they differ. The second answer is the expert that weighs
+    most, [row, origin].
     """
     total, most = np.zeros(shape), np.zeros(shape)
     heaviest = np.zeros(shape, dtype=np.int64)
+    by_origin = np.atleast_3d(weights)
     there = [
-        np.where(np.isnan(a[:, :, 0]) | np.isnan(a[:, :, -1]), 0.0, w[:, None])
-        for a, w in zip(answers, weights, strict=True)
+        np.where(np.isnan(a[:, :, 0]) | np.isnan(a[:, :, -1]), 0.0, w) for a, w in zip(answers, by_origin, strict=True)
     ]
     for each in there:
         total += each

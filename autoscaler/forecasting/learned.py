@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -142,24 +143,16 @@ def learn(past: Past, anchors: Ints, experts: Experts, plan: CalibrationPlan, ri
     in_whole_hours = lesson.peak
     if any(phases > 1 for _, phases in experts.each):
         in_whole_hours = np.where(np.arange(samples.steps) < samples.whole[:, None], lesson.peak, np.nan)
-    found, alike = [], []
-    for m, phases in experts.each:
-        point = lesson.points[m]
-        if point is None:
-            found.append(Calibration.none(mean, phases, len(experts.levels)))
-            alike.append(np.full(sparse.shape, np.nan))
-            continue
-        thin = np.ascontiguousarray(point[:, :: samples.stride]) if past.dense[m] else point
-        alike.append(thin)
-        if phases == 1:
-            found.append(calibrate(thin, sparse, mean, experts.levels, plan.least))
-        else:
-            found.append(calibrate(point, in_whole_hours, mean, experts.levels, plan.least_hours, phases=phases))
+    said = _Said.of(lesson, past, samples.stride, mean)
+    found = said.calibrated(sparse, in_whole_hours, experts, plan)
     losses = np.reshape([c.loss for c in found], (len(found), len(mean)))
     weights = weights_of(losses, mean)
     steps = np.arange(sparse.shape[1], dtype=np.int64) * samples.stride  # every first is that of an hour
-    answers = [c.quantiles(point, steps) for c, point in zip(found, alike, strict=True)]
-    combined, _ = averaged(answers, weights, sparse.shape, len(experts.levels))
+    answers = [c.quantiles(said.thin[m], steps) for c, (m, _) in zip(found, experts.each, strict=True)]
+    judging = weights
+    if sparse.shape[1] < plan.apart_below:
+        judging = said.weights_apart(weights, (sparse, in_whole_hours), experts, plan)
+    combined, _ = averaged(answers, judging, sparse.shape, len(experts.levels))
     shift = recalibrated(combined, sparse, mean, experts.levels, plan.least)
     names = [experts.models[m] for m, _ in experts.each]
     judged = Judged.nobody(len(mean))
@@ -224,6 +217,65 @@ def _learned(
         standing=standings(progress, outcome.judged, least_s(plan, step_s, lead), turns_s),
         faults={},
     )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Said:
+    """What each model would have said. points: by model as in a lesson. thin: by model [row, sample], NaN where it
+    could not be asked. stride: steps between samples. mean: [row], of the demand.
+    """
+
+    points: tuple[Floats | None, ...]
+    thin: tuple[Floats, ...]
+    stride: int
+    mean: Floats
+
+    @staticmethod
+    def of(lesson: Lesson, past: Past, stride: int, mean: Floats) -> _Said:
+        nothing = np.full(lesson.thin.shape, np.nan)
+        thin = tuple(
+            nothing if p is None else np.ascontiguousarray(p[:, ::stride]) if dense else p
+            for p, dense in zip(lesson.points, past.dense, strict=True)
+        )
+        return _Said(lesson.points, thin, stride, mean)
+
+    def calibrated(
+        self, sparse: Floats, in_whole_hours: Floats, experts: Experts, plan: CalibrationPlan
+    ) -> list[Calibration]:
+        """By expert, on the peaks of the samples and of every step of whole hours."""
+        found = []
+        for m, phases in experts.each:
+            point = self.points[m]
+            if point is None:
+                found.append(Calibration.none(self.mean, phases, len(experts.levels)))
+            elif phases == 1:
+                found.append(calibrate(self.thin[m], sparse, self.mean, experts.levels, plan.least))
+            else:
+                least = plan.least_hours
+                found.append(calibrate(point, in_whole_hours, self.mean, experts.levels, least, phases=phases))
+        return found
+
+    def weights_apart(
+        self, weights: Floats, peaks: tuple[Floats, Floats], experts: Experts, plan: CalibrationPlan
+    ) -> Floats:
+        """[expert, row, sample], each sample with what all other days say of the experts.
+
+        An expert that was lucky on a day weighs much on that day: a mean that is judged by the errors that it was
+        weighed by looks closer than it will be, and its quantiles are passed too often. Source: cross-validation of
+        what is calibrated, Barber, Candès, Ramdas & Tibshirani, Annals of Statistics 49(1), 2021. weights: [expert,
+        row], by all days; taken where the others are too few. peaks: of samples, and of every step of whole hours.
+        """
+        samples = peaks[0].shape[1]
+        days = max(1, min(round(plan.window_s / DAY_S), samples))
+        found = np.repeat(weights[:, :, None], samples, axis=2)
+        for begin, end in pairwise(samples * day // days for day in range(days + 1)):
+            sparse, dense = (peak.copy() for peak in peaks)
+            sparse[:, begin:end], dense[:, begin * self.stride : end * self.stride] = np.nan, np.nan
+            losses = [c.loss for c in self.calibrated(sparse, dense, experts, plan)]
+            by_others = weights_of(np.reshape(losses, weights.shape), self.mean)
+            able = (by_others > 0).any(axis=0)
+            found[:, able, begin:end] = by_others[:, able, None]
+        return found
 
 
 def least_s(plan: CalibrationPlan, step_s: int, lead: int) -> float:

@@ -21,7 +21,8 @@ class CalibrationPlan:
     say nearly the same), but by minute of the hour, which takes every step. refit_s: how often offsets and weights of a
     row are renewed in its first day; settled_refits: a row with a day behind it waits for so many of those turns. The
     rows are spread over `slots` turns. least: samples before an expert serves; least_hours: likewise by minute of the
-    hour.
+    hour. apart_below: in a window of fewer samples, as on grids of ten minutes and more, experts are weighed apart for
+    each day when their mean is judged; with more the luck of a weighing is too small to be worth its price.
     """
 
     window_s: int = 7 * 86400
@@ -31,6 +32,7 @@ class CalibrationPlan:
     slots: int = 120
     least: int = 24
     least_hours: int = 24
+    apart_below: int = 1024
 
     @property
     def period_s(self) -> int:
