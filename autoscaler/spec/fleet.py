@@ -107,7 +107,11 @@ def judge(documents: Iterable[Document], known_sources: Sequence[str] = ()) -> P
     candidates = [_candidate(document) for document in documents]
     named = [c for c in candidates if c.ref is not None]
     for members in _sharing(named, lambda c: c.ref):
-        _refuse_all(members, ("metadata", "name"), _same_object)
+        if echoes := _echoes(members):
+            candidates = [c for c in candidates if c not in echoes]
+            named = [c for c in named if c not in echoes]
+        else:
+            _refuse_all(members, ("metadata", "name"), _same_object)
     autoscalers = [c for c in named if c.ref and c.ref.kind == "PredictiveAutoscaler"]
     for members in _sharing(autoscalers, _target_of):
         if all(c.document.since for c in members):
@@ -189,6 +193,16 @@ def _refuse_all(
         also = f" and {len(members) - 2} more" if len(members) > 2 else ""
         message, remedy = words(other, also)
         candidate.problems.append(problem_at(candidate.document, at, message, remedy=remedy))
+
+
+def _echoes(members: Sequence[_Candidate]) -> list[_Candidate]:
+    """Of an object of a server and files that mean the very same, the files: while a release goes from one to the
+    other both are there, and it does not matter which is read. Empty where it does.
+    """
+    objects = [c for c in members if c.document.since]
+    specs = [None if c.model is None else c.model.spec for c in members]
+    same = specs[0] is not None and all(spec == specs[0] for spec in specs)
+    return [c for c in members if not c.document.since] if len(objects) == 1 and same else []
 
 
 def _refuse_newer(members: Sequence[_Candidate]) -> None:

@@ -284,7 +284,8 @@ class Values(Part):
     policies: Policies = Field(Policies(), description="GuardPolicies in files, beside those that are objects.")
     metrics_sources: list[MetricsSource] = Field(
         [],
-        description="MetricsSource objects: `{name, labels, spec}`; made once the definitions are served (see NOTES).",
+        description="MetricsSources: `{name, labels, spec}`; objects once their kind is served, and before the first "
+        "install, when it is not, a file of the pod until the next upgrade.",
     )
     secret_mounts: list[SecretMount] = Field(
         [], description="Secrets as files, for MetricsSources among `policies.files`: `{name, mountPath, items}`."

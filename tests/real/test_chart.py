@@ -26,7 +26,7 @@ from tests.real.controlplane import ControlPlane
 from tests.real.helming import CHART, Helm, grant, is_hook, things
 from tests.real.kwok_stages import stages
 from tests.real.manifests import deployment, hpa
-from tests.real.operating import CRDS, DEPLOYMENTS, HEAD, HPAS, autoscaler, bare_crd, install
+from tests.real.operating import CRDS, DEPLOYMENTS, HPAS, autoscaler, bare_crd, install
 from tests.real.parts import require_part
 from tests.real.rest import Rest
 from tests.real.servers import free_port, wait_until
@@ -97,11 +97,25 @@ def runs(plane: ControlPlane, pod: Mapping[str, Any], folder: Path, url: str = "
             words += ["--kubeconfig", str(plane.kubeconfig_for(token))]
         elif word.startswith("--listen="):
             words.append(f"--listen={url}")
+        elif word.startswith("--policies="):
+            words.append(f"--policies={mounted(plane, pod, folder, word.partition('=')[2])}")
         elif word.startswith("--store="):
             words.append(f"--store={folder / 'foresail.db'}")
         else:
             words.append(word)
     return words
+
+
+def mounted(plane: ControlPlane, pod: Mapping[str, Any], folder: Path, path: str) -> Path:
+    """The ConfigMap of the pod that stands at the path, as files."""
+    [name] = [m["name"] for m in pod["spec"]["containers"][0]["volumeMounts"] if m["mountPath"] == path]
+    [volume] = [v for v in pod["spec"]["volumes"] if v["name"] == name]
+    files = plane.rest().get(f"/api/v1/namespaces/{HOME}/configmaps/{volume['configMap']['name']}")["data"]
+    here = folder / name
+    here.mkdir(exist_ok=True)
+    for file, text in files.items():
+        (here / file).write_text(text)
+    return here
 
 
 class Kubelet:
@@ -185,17 +199,17 @@ def left_of_it(plane: ControlPlane) -> set[str]:
 def test_K25_S11_installed_upgraded_and_uninstalled_at_peak_floors_go_back_and_replicas_stay(
     plane: ControlPlane, helm: Helm, older: Path, kubelet: Kubelet, prometheus: Any, tmp_path: Path
 ) -> None:
-    """In a namespace that enforces the restricted standard."""
+    """In a namespace that enforces the restricted standard. A source of the values serves from the first install on."""
     admin = plane.rest()
     release = ("foresail", "-n", HOME, "--timeout", "60s")
-    values = helm.given(QUICK)
+    url = prometheus(level(110.0)).url
+    prod, more = ({"name": name, "spec": {"prometheus": {"url": url}}} for name in ("prod", "more"))
+    values = helm.given(QUICK | {"metricsSources": [prod]})
     said = helm.does("install", release[0], older, *release[1:], *values, "--wait")
-    assert "no MetricsSource and no Prometheus Operator was found" in said
+    assert "from a file of the pod" in said
+    assert "no MetricsSource" not in said
     assert "store.persistent is off" in said
 
-    url = prometheus(level(110.0)).url
-    source = {**HEAD, "kind": "MetricsSource", "metadata": {"name": "prod"}, "spec": {"prometheus": {"url": url}}}
-    admin.create(SOURCES, source)
     admin.create(DEPLOYMENTS.format("shop"), deployment("web", 2, node=None))
     admin.create(HPAS.format("shop"), hpa("web", 2, 30))
     path = "/apis/foresail.dev/v1alpha1/namespaces/shop/predictiveautoscalers"
@@ -203,17 +217,27 @@ def test_K25_S11_installed_upgraded_and_uninstalled_at_peak_floors_go_back_and_r
     wait_until(lambda: floor(admin) >= 11, "the chart's operator raises the floor", 90)
     wait_until(lambda: replicas(admin) >= 11, "the HPA follows", 30)
 
-    more = {"name": "more", "spec": {"prometheus": {"url": url}}}
-    values = helm.given(QUICK | {"metricsSources": [more]})
+    assert admin.get(SOURCES)["items"] == []
+    values = helm.given(QUICK | {"metricsSources": [prod, more]})
     said = helm.does("upgrade", release[0], CHART, *release[1:], *values, "--wait")
-    assert admin.get(f"{SOURCES}/more")["spec"]["prometheus"]["url"] == url, "their kind is served by now"
-    assert "no MetricsSource" not in said, "there is one by now"
+    for name in ("prod", "more"):
+        assert admin.get(f"{SOURCES}/{name}")["spec"]["prometheus"]["url"] == url, "their kind is served by now"
+    assert "from a file of the pod" not in said
+    assert "configmap/foresail-sources" not in left_of_it(plane)
     assert floor(admin) >= 11
     assert admin.get(f"{path}/web")["metadata"]["uid"] == made["metadata"]["uid"]
     assert "configmap/gone" not in left_of_it(plane)
     zone = {"spec": {"timeZone": "Europe/Berlin"}}
     assert admin.patch(f"{path}/web", zone)["spec"]["timeZone"] == "Europe/Berlin", "the definition came with it"
     wait_until(kubelet.leads, "the new pod leads", 90)
+    assert floor(admin) >= 11
+    events = admin.get("/apis/events.k8s.io/v1/namespaces/shop/events")["items"]
+    assert "InvalidSpec" not in {e["reason"] for e in events}, (
+        "a source that becomes an object is the same all the while"
+    )
+    assert "Stalled" not in kubectl(
+        plane, "-n", "shop", "get", "pa", "web", "-o", "jsonpath={.status.conditions[*].type}"
+    )
 
     with (tmp_path / "uninstall").open("w") as out:
         env = os.environ | {"KUBECONFIG": str(plane.kubeconfig()), "HOME": str(helm.home)}
@@ -237,10 +261,9 @@ def test_K25_S11_installed_upgraded_and_uninstalled_at_peak_floors_go_back_and_r
 
     kept = {f"customresourcedefinition.apiextensions.k8s.io/{plural}.foresail.dev" for plural in PLURALS}
     wait_until(lambda: left_of_it(plane) == kept, "nothing else stays", 20)
-    assert admin.answer("GET", f"{SOURCES}/more").status == 404
+    assert admin.get(SOURCES)["items"] == [], "they went with the release"
     assert admin.get(f"{path}/web")["metadata"].get("finalizers") is None
     admin.delete(f"{path}/web")
-    admin.delete(f"{SOURCES}/prod")
     assert admin.answer("GET", f"{path}/web").status == 404
     secrets = admin.get(f"/api/v1/namespaces/{HOME}/secrets")["items"]
     assert secrets == [], "helm's own record of the release went too"
@@ -255,7 +278,8 @@ def test_K25_an_uninstall_whose_job_cannot_run_ends_says_so_and_leaves_the_relea
 ) -> None:
     """As with an image that cannot be pulled: the pod never becomes anything."""
     values = helm.given(QUICK | {"replicas": 0, "releaseOnUninstall": {"activeDeadlineSeconds": 5, "backoffLimit": 0}})
-    helm.does("install", "foresail", CHART, "-n", HOME, *values, "--skip-schema-validation")  # no user waits 5 s
+    said = helm.does("install", "foresail", CHART, "-n", HOME, *values, "--skip-schema-validation")  # no user waits 5 s
+    assert "no MetricsSource and no Prometheus Operator was found" in said
     before = left_of_it(plane)
     done = helm.run("uninstall", "foresail", "-n", HOME, "--timeout", "45s", within_s=90)
     assert done.returncode != 0

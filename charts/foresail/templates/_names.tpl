@@ -12,6 +12,11 @@
 {{- end }}
 {{- end }}
 
+{{- /* Helm refuses objects of a kind that is not served yet, as before the first install: a file serves until then. */ -}}
+{{- define "foresail.sourcesInFile" -}}
+{{- if and .Values.metricsSources (not (.Capabilities.APIVersions.Has "foresail.dev/v1alpha1")) }}true{{ end }}
+{{- end }}
+
 {{- define "foresail.docs" -}}
 {{- default "https://foresail.dev/docs" .Values.docsUrl | trimSuffix "/" }}
 {{- end }}

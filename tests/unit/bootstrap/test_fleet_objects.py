@@ -217,3 +217,27 @@ def test_policies_of_mounted_files_bind_beside_those_of_objects_and_a_name_is_us
     assert files.refresh()
     assert "is also defined at" in files.shared_wrong["GuardPolicy", "caps"][0].message
     assert most_of(files) == {"web": 12}, "the object's last valid form; the file's is new and not valid"
+
+
+def test_a_source_that_goes_from_a_file_to_an_object_is_the_same_all_the_while(tmp_path: Path):
+    file = tmp_path / "prod.yaml"
+    head = "apiVersion: foresail.dev/v1alpha1\nkind: MetricsSource\nmetadata: {name: prod}\n"
+    file.write_text(f'{head}spec: {{prometheus: {{url: "http://prometheus:9090"}}}}\n')
+    (tmp_path / "more.yaml").write_text(file.read_text().replace("prod", "more"))
+    told = Told()
+    told.say(autoscaler())
+    files = FleetObjects((), cache=told, policies_in=(tmp_path,))  # type: ignore[arg-type]
+    assert files.refresh()
+    assert most_of(files) == {"web": 40}
+    made = source()
+    made["metadata"]["creationTimestamp"] = EARLY
+    made["spec"]["prometheus"]["timeout"] = "5s"  # a default that the server writes
+    told.say(made)
+    assert files.refresh()
+    assert (files.problems, most_of(files)) == ((), {"web": 40})
+    file.unlink()
+    assert files.refresh()
+    assert (files.problems, most_of(files)) == ((), {"web": 40})
+    file.write_text(f'{head}spec: {{prometheus: {{url: "http://another:9090"}}}}\n')
+    assert files.refresh()
+    assert "is also defined at" in files.shared_wrong["MetricsSource", "prod"][0].message
