@@ -36,6 +36,8 @@ from tests.real.operating import USERS, Operators
 from tests.real.prometheus import Prometheus, Settings
 
 TICK_S: Final = 15.0
+COLD_S: Final = 240.0
+"""In which histories come in and are learned after a start with nothing kept."""
 Row = dict[str, Any]
 
 
@@ -259,9 +261,15 @@ def fleet(bench: Bench, folder: Path, count: int, namespaces: int, seconds: floa
         try:
             ticks = started(some)
             ready, took = until_all(there, ticks, there.ready, 420.0)
+            ticks.watch(COLD_S - took)
+            late = lateness(ticks.begins, TICK_S)
             bench.keep(
                 f"start-{namespaces}", objects=count, Ready=ready,
-                **{"all Ready after, s": round(took, 1), "RSS, MiB": round(ticks.most_mib)},
+                **{"all Ready after, s": round(took, 1), "RSS, MiB": round(ticks.most_mib),
+                   "ticks": len(ticks.durations), "lateness p50, s": round(share(late, 50), 3), "lateness p95, s": round(share(late, 95), 3),
+                   "lateness max, s": round(max(late, default=float("nan")), 3),
+                   "tick p95, s": round(share(ticks.durations, 95), 2),
+                   "waiting to learn": some.health(0)["waitingToLearn"]},
             )  # fmt: skip
             ticks.watch(60.0)
             steady(bench, there, some, ticks, seconds, f"steady-{namespaces}")
