@@ -195,12 +195,13 @@ Seconds are of one core; the load is SYNTHETIC.
 | forecast refresh of all rows, fits at hand (median of 5) | {found.warm.processor_s:.2f} | {found.warm.clock_s:.2f} |
 | the next step's, with the refits that fall due then | {found.turn.processor_s:.2f} | {found.turn.clock_s:.2f} |
 | every row refitted and asked, as after a start | {found.cold.processor_s:.1f} | {found.cold.clock_s:.1f} |
-| all refits of a day: each row {found.turns_a_day} times, a turn of 2 h each | {day_s:,.0f} | |
+| all refits of a day: each row {found.turns_a_day} times, every {24 / found.turns_a_day:g} h | {day_s:,.0f} | |
 
 - {found.served:.2%} of the rows have a forecast. Most memory resident: {found.memory_mib:,.0f} MiB, read before \
 statsmodels is loaded. The history of a running service also keeps a verdict for each step and doubles: it is larger.
-- The aim speaks of one refit of each row a day. The serving plan refits each row {found.turns_a_day} times a day, a \
-turn of rows at a time, so a day's refits cost {found.turns_a_day} × that: {day_s / 86400:.1%} of one core.
+- The aim speaks of one refit of each row a day. The serving plan refits each row {found.turns_a_day} times a day \
+(in its first day every {CalibrationPlan().refit_s / 3600:g} h), some rows at a time, so a day's refits cost \
+{found.turns_a_day} × that: {day_s / 86400:.1%} of one core.
 - A refit calibrates seven forecasters on seven days of errors, three of them twice: by minute of the \
 hour too.
 - A loop over the series with statsmodels' ETS (additive, damped, daily season, {LIBRARY_POINTS:,} points of \
