@@ -8,16 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from autoscaler.adapters.pyod_recipe import recipe_names
+from autoscaler.bootstrap.anomaly_voices import of_history
 from autoscaler.detection.contract import Block
 from autoscaler.detection.engine import DAY_S, DetectionEngine
 from autoscaler.domain.anomaly import Anomalies
 from autoscaler.domain.errors import Refused
 from autoscaler.domain.fleet import Fleet
 from autoscaler.domain.incident import Incident, News
-from autoscaler.domain.series import DataVerdict, Floats, Panel
+from autoscaler.domain.series import Bools, DataVerdict, Floats, Panel
 from autoscaler.domain.verdict import Verdicts
 from autoscaler.pipeline.detecting import Explained, Explainer, Span, Watch
 
@@ -26,6 +30,7 @@ from autoscaler.pipeline.detecting import Explained, Explainer, Span, Watch
 class RecordedAnomalies:
     """Implements ports.AnomalyDetector over one recording. learn: the panel without what teaches nothing.
 
+    doubted: [row, step] of the panel, values that are wrong data: what was really asked for then is not known.
     data_delay_steps: newest completed steps that are not in yet.
     """
 
@@ -34,6 +39,7 @@ class RecordedAnomalies:
     explained: Explained
     news: tuple[News, ...]
     learn: Panel
+    doubted: Bools
     data_delay_steps: int = 0
 
     def judge(self, panel: Panel, fleet: Fleet, first_step: int, origins: int = 1) -> Anomalies:
@@ -50,11 +56,11 @@ class RecordedAnomalies:
 
 
 def judged_recording(
-    panel: Panel, fleet: Fleet, signals: Floats | None = None, *, data_delay_steps: int = 0
+    panel: Panel, fleet: Fleet, signals: Floats | None = None, *, data_delay_steps: int = 0, recipe: Path | None = None
 ) -> RecordedAnomalies:
     """Live through a recording. signals: [signal, step] of Watch.of(fleet).signals, on the panel's steps.
 
-    Refused for a step that does not divide a day.
+    recipe: of further detectors. Refused for a step that does not divide a day, and for a recipe that is wrong.
     """
     step_s = panel.step_s
     if DAY_S % step_s:
@@ -63,10 +69,16 @@ def judged_recording(
         )
     watch = Watch.of(fleet)
     values = watch.joined(panel.values, np.empty((0, 0)) if signals is None else signals)
-    engine = DetectionEngine(watch.watched, step_s)
-    found = engine.relive(Block(step_s, panel.first_step, values))
+    block = Block(step_s, panel.first_step, values)
+    if recipe is not None:
+        with TemporaryDirectory(prefix="foresail-recipe-") as scratch:
+            block = replace(block, voices=of_history(recipe, watch.watched.keys, block, Path(scratch) / "history"))
+    engine = DetectionEngine(watch.watched, step_s, () if recipe is None else recipe_names(recipe))
+    found = engine.relive(block)
     explained, news = Explainer(watch, step_s).take(found, _codes(watch, panel))
-    return RecordedAnomalies(watch, found, explained, tuple(news), without(panel, explained.masked()), data_delay_steps)
+    learn = without(panel, explained.masked())
+    doubted = np.isfinite(panel.values) & ~np.isfinite(learn.values)
+    return RecordedAnomalies(watch, found, explained, tuple(news), learn, doubted, data_delay_steps)
 
 
 def _codes(watch: Watch, panel: Panel) -> np.ndarray:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -166,11 +167,13 @@ def check_length(name: str, steps: int, step_s: int) -> None:
 def simulate(
     trace: Trace, workload: Workload, world: World, progress: Progress | None = None,
     *, server: PeakServer | None = None, anomalies: bool = False, signals: Floats | None = None,
+    detectors: Path | None = None,
 ) -> Outcome:  # fmt: skip
     """Run the record through `foresee`, `decide` and the guards against the cluster twin, from its first step on.
 
     The cluster starts with the fewest replicas: what the first steps need is not known before them. progress: is told
-    the share that is done, 0 to 1. server: None = the one that serves.
+    the share that is done, 0 to 1. server: None = the one that serves. anomalies: they are looked for (with the
+    detectors of a recipe too), and bind; what they show to be wrong data is no demand that anybody was short of.
     """
     step_s = trace.step_s
     delay, held_back = steps_of(world.data_delay_s, step_s), steps_of(world.actuation_delay_s, step_s)
@@ -181,7 +184,7 @@ def simulate(
     if signals is None:
         load = replace(load, signals=())
         fleet = Fleet((load,))
-    found = judged_recording(panel, fleet, signals, data_delay_steps=delay) if anomalies else None
+    found = judged_recording(panel, fleet, signals, data_delay_steps=delay, recipe=detectors) if anomalies else None
     run = Run(
         fleet, Recording(panel, panel), cluster, trace.first_step, trace.end_step,
         server=server or packaged_server(), guards=CHAIN,
@@ -192,8 +195,9 @@ def simulate(
     log = journal.log(0, trace.name, trace.end_step)
     running = log.ready if log.running is None else log.running
     scored = trace.first_step + warm_steps(trace, world)
+    known = log.demand if found is None else np.where(found.doubted[0], np.nan, log.demand)
     served = Served(
-        step_s, trace.first_step, scored, log.capacity, log.demand, log.ready, running,
+        step_s, trace.first_step, scored, log.capacity, known, log.ready, running,
         censored=trace.censored, nodes=None if world.nodes is None else log.nodes,
     )  # fmt: skip
     asked = Asked(int(fleet.lead_steps(step_s)[0]), load.risk, load.min_replicas, load.max_replicas)

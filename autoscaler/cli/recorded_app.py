@@ -100,6 +100,7 @@ def simulate(
     warmup: options.Warmup = None,
     step: options.Step = None,
     anomalies: Annotated[bool, typer.Option("--anomalies", help="Look for anomalies, and let them bind.")] = False,
+    detectors: options.Detectors = None,
     out: Annotated[Path | None, typer.Option(help="One row per step: .parquet or .csv.")] = None,
     output: Annotated[str, typer.Option("--output", "-o", help="table, json or yaml.")] = "table",
 ) -> None:
@@ -117,6 +118,7 @@ def simulate(
         censored_query=censored_query, since=since, config=config,
         capacity=capacity, risk=risk, actuation=actuation, least=least, most=most, warmup=warmup, step=step, out=out,
         output=output, world=world, policies=tuple(policies or ()), site=site, anomalies=anomalies,
+        detectors=detectors,
     )  # fmt: skip
     run_simulate(options)
 

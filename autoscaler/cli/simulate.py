@@ -24,7 +24,7 @@ from autoscaler.bootstrap.simulate import (
     warm_steps,
 )
 from autoscaler.bootstrap.worlds import World
-from autoscaler.cli.inputs import folder_of, seconds
+from autoscaler.cli.inputs import folder_of, recipe, seconds
 from autoscaler.cli.recorded import recorded_demand
 from autoscaler.cli.simulate_view import show, told, watched
 from autoscaler.cli.simulate_world import WorldOptions, lead_of, world_of
@@ -67,6 +67,7 @@ class SimulateOptions:
     policies: tuple[Path, ...] = ()
     site: str | None = None
     anomalies: bool = False
+    detectors: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,11 +84,14 @@ def run_simulate(options: SimulateOptions) -> None:
     """Check every option before any work, then simulate, write the rows and print the figures."""
     if options.output not in {"table", "json", "yaml"}:
         raise Refused(f"--output {options.output!r} is not known; use table, json or yaml")
+    recipe(options.detectors, looked_for=options.anomalies, remedy="write --anomalies")
     ready = prepared(options)
     trace, workload, world = ready.trace, ready.workload, ready.world
     with watched() as progress:
         began = time.monotonic()
-        outcome = simulate(trace, workload, world, progress, anomalies=options.anomalies)
+        outcome = simulate(
+            trace, workload, world, progress, anomalies=options.anomalies, detectors=options.detectors
+        )  # fmt: skip
         took_s = time.monotonic() - began
     if options.out is not None:
         write_rows(options.out, rows(outcome))
@@ -99,6 +103,10 @@ def _incidents(outcome: Outcome) -> Iterator[str]:
     """What was abnormal on the way, and bound the decisions."""
     if outcome.anomalies is None:
         return
+    doubted = outcome.anomalies.doubted[0][outcome.served.scored_step - outcome.served.first_step :]
+    if doubted.any():
+        count, hours = int(doubted.sum()), float(doubted.sum()) * outcome.log.step_s / 3600
+        yield f"{count:,} steps ({hours:.3g} h) hold wrong data: what was asked for then is unknown, and not scored"
     found = outcome.anomalies.incidents
     yield f"anomalies bind: {len(found)} incidents" if found else "anomalies bind: nothing was abnormal"
     for each in found[-MOST_TOLD:]:

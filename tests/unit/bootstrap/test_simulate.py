@@ -10,6 +10,7 @@ import pytest
 from autoscaler.adapters.traces import Trace
 from autoscaler.bootstrap.simulate import check_trace, derived_capacity, rows, simulate, typed_workload
 from autoscaler.bootstrap.worlds import World
+from autoscaler.cli.simulate import _incidents
 from autoscaler.domain.errors import Refused
 from autoscaler.domain.proposals import Proposals, Verdicts
 from autoscaler.domain.reasons import Reason
@@ -210,3 +211,37 @@ def test_extremes_run_through():
         for step_s in (1, 86400):
             found = simulate(Trace("odd", step_s, 20000, values.copy()), workload(), World())
             assert found.log.steps == len(values)
+
+
+@pytest.mark.slow
+def test_m25_wrong_data_is_no_demand_that_anybody_was_short_of():
+    """An hour in another unit; what was true is scored as ever."""
+    rng, day = np.random.default_rng(2), 288
+    t = np.arange(12 * day) / day
+    true = (300 + 200 * np.sin(2 * np.pi * (t - 0.3))) * rng.lognormal(0, 0.04, t.size)
+    seen, fault = true.copy(), slice(10 * day + 100, 10 * day + 112)
+    seen[fault] *= 1000
+    trace, load = (
+        Trace("demand", 300, 2 * 288 * 1000, seen),
+        typed_workload(10.0, lead_s=300.0, risk=0.005, actuation=Actuation.SCALE),
+    )
+    world = World(warmup_s=8 * 86400)
+    believed = simulate(trace, load, world)
+    judged = simulate(trace, load, world, anomalies=True)
+    assert judged.anomalies is not None
+    assert judged.anomalies.doubted[0, fault].all()
+    assert believed.scores.worst_missing > 10_000, "the fault looks like demand that nobody could serve"
+    assert judged.scores.worst_missing < 20
+    assert believed.scores.short_minutes >= judged.scores.short_minutes + 20
+    assert (
+        judged.scores.unobserved_steps
+        == believed.scores.unobserved_steps + judged.anomalies.doubted[0, 8 * day :].sum()
+    )
+    assert np.isfinite(rows(judged)["demand"][fault]).all(), "the rows hold what was recorded"
+    without_fault = simulate(Trace("demand", 300, 2 * 288 * 1000, true), load, world, anomalies=True)
+    assert without_fault.anomalies is not None
+    assert not without_fault.anomalies.doubted.any()
+    assert judged.scores.short_minutes <= without_fault.scores.short_minutes + 10
+    said = list(_incidents(judged))
+    assert any("hold wrong data: what was asked for then is unknown, and not scored" in words for words in said)
+    assert not any("wrong data" in words for words in _incidents(without_fault))
