@@ -266,7 +266,8 @@ def fleet(bench: Bench, folder: Path, count: int, namespaces: int, seconds: floa
             bench.keep(
                 f"start-{namespaces}", objects=count, Ready=ready,
                 **{"all Ready after, s": round(took, 1), "RSS, MiB": round(ticks.most_mib),
-                   "ticks": len(ticks.durations), "lateness p50, s": round(share(late, 50), 3), "lateness p95, s": round(share(late, 95), 3),
+                   "ticks": len(ticks.durations),
+                   "lateness p50, s": round(share(late, 50), 3), "lateness p95, s": round(share(late, 95), 3),
                    "lateness max, s": round(max(late, default=float("nan")), 3),
                    "tick p95, s": round(share(ticks.durations, 95), 2),
                    "waiting to learn": some.health(0)["waitingToLearn"]},
