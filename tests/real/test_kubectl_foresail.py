@@ -34,22 +34,19 @@ SHOP = "shop"
 OURS = {"leases", "predictiveautoscalers", "guardpolicies", "metricssources", "events"}
 DASHBOARDS = Path(__file__).parents[2] / "charts" / "foresail" / "files" / "dashboards"
 ABSENT = {
-    "foresail_risk_realised_ratio": "no step was judged yet",
-    "foresail_demand_weighted_shortage_ratio": "no step was judged yet",
-    "foresail_unserved_demand_ratio": "no step was judged yet",
     "foresail_calibration_excluded_ratio": "the workload leaves nothing out",
     "foresail_forecast_qualified": "there is no past day to compare with",
     "foresail_forecast_loss_ratio": "there is no past day to compare with",
     "foresail_forecast_decision_ratio": "there is no past day to compare with",
     "foresail_condition": "the cluster says nothing at the moment",
     "foresail_pause_open_workloads": "nobody pauses without an end",
-    "foresail_anomaly_detector_up": "no detector is on",
     "foresail_source_query_failures_total": "no query failed",
-    "foresail_notifications_waiting": "no destination is named",
-    "foresail_notifications_total": "no destination is named",
-    "foresail_notifications_dropped_total": "no destination is named",
 }
-"""Metrics that a healthy operator of a minute's age with one workload need not have."""
+"""Metrics of the dashboards that a healthy operator of some minutes with one workload does not have."""
+LATER = {"foresail_risk_realised_ratio", "foresail_demand_weighted_shortage_ratio", "foresail_unserved_demand_ratio"}
+"""Those that come with the first step that is judged, a minute or so after the start: checked where they are there."""
+NOBODY = "http://127.0.0.1:9"
+"""An Alertmanager that does not answer: what waits for it, and what it never hears of, is counted from the start."""
 READ = {"apiGroups": ["foresail.dev"], "resources": ["predictiveautoscalers"], "verbs": ["get", "list", "patch"]}
 ASK = {"apiGroups": [""], "resources": ["services/proxy"], "resourceNames": ["http:foresail:http"], "verbs": ["get"]}
 GUARDS = {
@@ -128,7 +125,7 @@ def logged(some: Operators) -> Iterator[None]:
 
 
 def begin(some: Operators, port: int) -> None:
-    some.start(0, "--listen", f"0.0.0.0:{port}")
+    some.start(0, "--listen", f"0.0.0.0:{port}", "--alertmanager", NOBODY)
     some.ports[0] = port
 
 
@@ -182,6 +179,10 @@ def test_get_explain_and_history_by_the_operators_api_and_what_is_left_without_t
     assert "no lines of recent hours" in said.err
 
 
+def metrics_in(query: str) -> set[str]:
+    return set(re.findall(r"\b(?:foresail|process)_\w+", query))
+
+
 @pytest.mark.parametrize("board", sorted(DASHBOARDS.glob("*.json")), ids=lambda path: path.stem)
 def test_every_query_of_the_dashboards_is_answered_from_our_own_metrics(
     board: Path, some: Operators, scraper: Prometheus
@@ -190,10 +191,25 @@ def test_every_query_of_the_dashboards_is_answered_from_our_own_metrics(
     asked = 0
     for title, query in queries(board, SHOP, "web"):
         scraper.query(query)  # one that Prometheus refuses raises
-        if not set(re.findall(r"\b(?:foresail|process)_\w+", query)) & ABSENT.keys():
+        asked_for = metrics_in(query)
+        if not asked_for & ABSENT.keys() and all(scraper.query(name) for name in asked_for & LATER):
             wait_until(lambda query=query: scraper.query(query), f"{title} has series: {query}", 15)  # type: ignore[misc]
         asked += 1
     assert asked > 5
+
+
+def test_what_the_dashboards_are_excused_for_is_asked_for_and_is_not_there(
+    some: Operators, scraper: Prometheus
+) -> None:
+    """Whatever is there by now is to be seen on the dashboards, and to be taken from the list."""
+    asked = {
+        name
+        for board in DASHBOARDS.glob("*.json")
+        for _, query in queries(board, SHOP, "web")
+        for name in metrics_in(query)
+    }
+    assert ABSENT.keys() - asked == set()
+    assert [name for name in ABSENT if scraper.query(name)] == []
 
 
 def test_promtool_finds_nothing_to_say_about_our_metrics(some: Operators) -> None:
@@ -306,8 +322,8 @@ def test_D12_the_kill_switch_stops_all_writes_whatever_else_is_invalid_and_over_
     done = olga.types("pause", "--all", "--reason", "INC-43: metrics lie", "--open-ended")
     assert done.code == 0, done.err
     assert done.out.startswith("everything: paused (GuardPolicy foresail-pause-all): Both without an end by olga")
-    began = time.time()
     wait_until(lambda: some.condition(SHOP, "Paused").get("status") == "True", "it is in force", 20)
+    began = time.time()
     some.apply(SHOP, autoscaler(replicas={"min": 25, "max": 40}))
     time.sleep(3)
     assert some.floor(SHOP) == floor
@@ -319,11 +335,11 @@ def test_D12_the_kill_switch_stops_all_writes_whatever_else_is_invalid_and_over_
     assert some.floor(SHOP) == floor
 
     def late(event: dict[str, Any]) -> bool:
-        return datetime.fromisoformat(event["stageTimestamp"]).timestamp() > began + 2.0
+        return datetime.fromisoformat(event["stageTimestamp"]).timestamp() > began
 
     writes = [w for w in plane.writes(USERS[0]) if late(w)]
     assert writes, "it renews its Lease and tells statuses"
-    assert {w["objectRef"]["resource"] for w in writes} <= OURS, "a loop later all else is only read"
+    assert {w["objectRef"]["resource"] for w in writes} <= OURS, "from then on all else is only read"
     assert all(w["objectRef"].get("subresource") in {None, "status"} for w in writes)
     assert ned.types("resume", "--all").code == 2, "ned may not"
     some.admin.delete(f"{GROUP}/guardpolicies/broken")

@@ -56,7 +56,7 @@ def test_A09_the_leader_alone_tells_and_the_next_one_goes_on_with_the_same_alert
         manager = Alertmanager(tmp_path / "am", receiver.url)
         manager.start()
         try:
-            words, name = ("--alertmanager", manager.url, "--alert-resend", "2s"), "ForesailWatchdog"
+            words, name = ("--alertmanager", manager.url, "--alert-resend", "10s"), "ForesailWatchdog"
             some.workload(NAMESPACE)
             some.start(0, *words)
             (first,) = wait_until(lambda: manager.alerts(name), "the leader tells", 60)
