@@ -56,7 +56,7 @@ class BySeason:
         reach = max(self.history_steps(panel.step_s), DEEPEST_S // panel.step_s + REACH + reach_steps(panel.step_s))
         low, end = int(origins[0]) - reach, int(origins[-1]) + 1
         for season, rows in self.groups.items():
-            changes = () if season.zone is None else _steps_of(season.zone, panel.step_s, low, end)
+            changes = () if season.zone is None else steps_of(season.zone, panel.step_s, low, end)
             events = step_spans(season.events, low, end, panel.step_s) if season.events else ()
             for here, past in _stretches(origins, changes, events, reach):
                 key = (id(panel), season, int(origins[here][0]), int(origins[here][-1]))
@@ -90,14 +90,14 @@ def grouped(seasons: Sequence[Season | None]) -> Mapping[Season, Ints]:
 
 def local_past(values: Floats, first: int, step_s: int, zone: str) -> Floats:
     """[row, step] from step `first` on, as a seasonal forecaster is shown it at its end (`values` may be changed)."""
-    return _Past(_steps_of(zone, step_s, first, first + values.shape[1] + 1), ()).shown(values, first)
+    return _Past(steps_of(zone, step_s, first, first + values.shape[1] + 1), ()).shown(values, first)
 
 
 def local_places(origin: int, steps: int, step_s: int, zone: str) -> Ints:
     """[step] of origin …, how many steps after the origin its local time is by the clock that is kept at the origin."""
     ahead: Ints = np.arange(steps, dtype=np.int64)
     places = ahead.copy()
-    for at, by in _steps_of(zone, step_s, origin + 1, origin + steps):
+    for at, by in steps_of(zone, step_s, origin + 1, origin + steps):
         places[ahead >= at - origin] += by
     return places
 
@@ -135,7 +135,7 @@ class _Past:
         return out
 
 
-def _steps_of(zone: str, step_s: int, first: int, end: int) -> tuple[Change, ...]:
+def steps_of(zone: str, step_s: int, first: int, end: int) -> tuple[Change, ...]:
     """Changes that are whole steps, nearly: half an hour is nothing on a grid of hours."""
     found = clock_changes(zone, first * step_s, end * step_s)
     return tuple((-(-c.at_s // step_s), round(c.by_s / step_s)) for c in found if round(c.by_s / step_s))

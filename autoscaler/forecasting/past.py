@@ -10,6 +10,7 @@ import numpy as np
 from autoscaler.domain.series import Bools, Floats, Ints, Panel
 from autoscaler.forecasting.asking import ask_point
 from autoscaler.forecasting.contract import PeakForecaster, observed_peaks
+from autoscaler.forecasting.local_seasons import steps_of
 from autoscaler.forecasting.teams import CalibrationPlan
 
 HOUR_S = 3600
@@ -68,11 +69,14 @@ def phases_of(step_s: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Who is asked, and at which steps: at each where `dense`, else at each `stride`-th."""
+    """Who is asked, and at which steps: at each where `dense`, else at each `stride`-th. zones: [row], IANA names of
+    the zones whose clocks the rows follow, None = UTC; empty: all do.
+    """
 
     models: tuple[PeakForecaster, ...]
     dense: tuple[bool, ...]
     stride: int
+    zones: tuple[str | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,7 +85,7 @@ class Past:
 
     points: [row, sample] by model from step `since` on; of each step where `dense`, else of each `stride`-th; None =
     could not say (faults: model → why); () = nobody was asked. peak: [row, step], windows that reach beyond `end` NaN.
-    A point depends on nothing after its origin, so one past serves every anchor inside it.
+    A point depends on nothing after its origin, so one past serves every anchor inside it. zones: as asked.
     """
 
     first: int
@@ -94,6 +98,7 @@ class Past:
     points: tuple[Floats | None, ...]
     peak: Floats
     faults: dict[str, str]
+    zones: tuple[str | None, ...] = ()
 
     @staticmethod
     def over(view: Panel, steps: tuple[int, int], lead: int, asked: Asked) -> Past:
@@ -121,7 +126,7 @@ class Past:
             ask_point(each, self.view, every if whole else every[:: asked.stride], self.lead, faults)
             for each, whole in zip(asked.models, asked.dense, strict=True)
         )
-        return replace(self, since=since, dense=asked.dense, points=points, faults=faults)
+        return replace(self, since=since, dense=asked.dense, points=points, faults=faults, zones=asked.zones)
 
     def teaches(self, plan: CalibrationPlan) -> Bools:
         """[row], whether enough is known that any calibration is possible; of the others nobody need be asked."""
@@ -134,7 +139,8 @@ class Past:
         """The same of some of its rows."""
         view = replace(self.view, values=self.view.values[rows])
         points = tuple(None if p is None else p[rows] for p in self.points)
-        return replace(self, view=view, points=points, peak=self.peak[rows])
+        zones = tuple(np.array(self.zones, dtype=object)[rows]) if self.zones else ()
+        return replace(self, view=view, points=points, peak=self.peak[rows], zones=zones)
 
     def lesson(self, samples: Samples, deepest: int) -> Lesson:
         """deepest: steps before an origin that any model reads."""
@@ -162,4 +168,30 @@ class Past:
             known_s[row] = np.count_nonzero(known[deepest:]) * step_s
             if known.any():
                 oldest_s[row] = (first - deepest + int(known.argmax())) * step_s
+        self._by_the_clock(samples, peak, points)
         return Lesson(peak, np.ascontiguousarray(peak[:, :: self.stride]), points, known_s, oldest_s)
+
+    def _by_the_clock(self, samples: Samples, peak: Floats, points: tuple[Floats | None, ...]) -> None:
+        """Move what lies before a change of a row's clock by no whole hours (Lord Howe Island's half of one) to the
+        minutes of the hour that it has by the clock kept at the anchor; in place.
+        """
+        for row, zone in enumerate(self.zones):
+            first, anchor = int(samples.first[row]), int(samples.anchor[row])
+            for at, by in () if zone is None else steps_of(zone, self.view.step_s, first, anchor):
+                if not by % samples.phases or by % self.stride:
+                    continue
+                _move(peak[row, : at - first], by)
+                for mine, whole in zip(points, self.dense, strict=True):
+                    if mine is not None:
+                        cut, turns = (at - first, by) if whole else (-(-(at - first) // self.stride), by // self.stride)
+                        _move(mine[row, :cut], turns)
+
+
+def _move(values: Floats, by: int) -> None:
+    """To the left by so many steps, or to the right where negative; in place, NaN where nothing comes."""
+    old = values.copy()
+    values[:] = np.nan
+    if by > 0:
+        values[: max(0, len(old) - by)] = old[by:]
+    else:
+        values[-by:] = old[: max(0, len(old) + by)]

@@ -223,7 +223,8 @@ class _OfTeam:
         """Who is asked about the past of these members."""
         server, step_s = self.server, self.panel.step_s
         dense = tuple(phases_of(step_s) > 1 and m.name in server.hourly for m in server.models)
-        return Asked(self._models(members), dense, self.stride)
+        zones = tuple(None if s is None else s.zone for s in self.team.seasons_of(members) or ())
+        return Asked(self._models(members), dense, self.stride, zones)
 
     def past(self, members: Ints | slice, first: int, end: int) -> Past:
         """Of the steps [first, end), before anybody is asked."""
