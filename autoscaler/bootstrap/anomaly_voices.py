@@ -122,6 +122,7 @@ class Voices:
 
     def taken(self) -> Arrays | None:
         """How high scores usually go, once, for DetectionEngine.hear."""
+        self._turn()
         one = self._now
         if one is None or one.life is None:
             return None
