@@ -1,5 +1,6 @@
 """The real engine in a service over recorded metrics: what it finds, what that does, and what survives a restart."""
 
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -241,3 +242,27 @@ def test_on_ordinary_days_decisions_are_the_same(start, clock) -> None:
     without = start(None, anomalies=False, state_every_s=None)
     without_gates = [d.granted for d in ticked(without, clock, EVENT - 2 * STEP, 40)]
     assert with_gates == without_gates
+
+
+def test_D17_a_recipe_is_heard_beside_the_ticks_and_missed_where_it_dies(start, clock, tmp_path) -> None:
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text("kind: DetectorRecipe\ndetectors:\n- {name: pca, detector: PCA}\n", encoding="utf-8")
+    running = start(metrics(outage), detectors=recipe)
+    ticked(running, clock, EVENT - 6 * STEP, 1)
+    gate = running.anomalies.gate
+    end_s = time.monotonic() + 90
+    step = 1
+    while gate.engine.unheard:  # it learns beside the ticks, which go on
+        assert time.monotonic() < end_s, running.health()["anomalies"]
+        ticked(running, clock, EVENT - 6 * STEP, step)
+        time.sleep(0.2)
+    assert running.health()["anomalies"]["recipe"]["state"] == "speaks"
+    found = ticked(running, clock, EVENT - 5 * STEP, 1)
+    newest = gate.next_step
+    while not np.isfinite(gate.voices.heard(gate.watch.watched.keys, newest, newest + 1)).any():
+        assert time.monotonic() < end_s
+        time.sleep(0.05)
+    gate.voices._now.stop()  # as if it had died
+    found = ticked(running, clock, EVENT - 4 * STEP, 4 + LATER)
+    assert running.health()["anomalies"]["recipe"]["trouble"] is not None
+    assert "LatencyErrors" in causes(found[-1]), "the engine's own verdicts go on"
