@@ -189,6 +189,7 @@ def _seen(fleet: Fleet, given: GivenSpec, now_s: float) -> ForesightAt:
         present=present,
         model=np.where(present, 0, -1),
         models=("given",),
+        untaught=np.ones(len(each), dtype=np.bool_),  # the forecast that is given is one of good data
     )
 
 

@@ -84,7 +84,8 @@ def fallback_words(fallback: Fallback) -> str:
 
 def anomaly_words(rule: AnomalyRule) -> str:
     """What it lets a workload do."""
-    parts = [f"growth {rule.growth}", "shrinks" if rule.shrink else "does not shrink", *map(_cap_words, rule.caps)]
+    growth = "growth by the forecast from before alone" if rule.foreseen else f"growth {rule.growth}"
+    parts = [growth, "shrinks" if rule.shrink else "does not shrink", *map(_cap_words, rule.caps)]
     return ", ".join(parts)
 
 

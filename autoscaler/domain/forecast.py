@@ -67,6 +67,7 @@ class ForesightAt:
     models: tuple[str, ...]
     notes: Mapping[int, str] = field(default_factory=dict)
     standing: NDArray[Any] | None = None
+    untaught: Bools | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,6 +83,7 @@ class Foresight:
     verdict: [row, origin], DataVerdict codes.
     notes: row → what the source said about its newest verdict.
     lead_steps: [row], steps from the first unknown step to the one in which a replica asked for now serves.
+    untaught: [row, origin], the forecast has learned nothing from the newest step; None = from every one.
     """
 
     step_s: int
@@ -94,6 +96,7 @@ class Foresight:
     lead_steps: Ints
     peaks: PeakForecast
     notes: Mapping[int, str] = field(default_factory=dict)
+    untaught: Bools | None = None
 
     def __post_init__(self) -> None:
         shape = self.peaks.present.shape
@@ -123,4 +126,5 @@ class Foresight:
             models=peaks.models,
             notes=self.notes,
             standing=None if peaks.standing is None else peaks.standing[:, origin],
+            untaught=None if self.untaught is None else self.untaught[:, origin],
         )

@@ -55,7 +55,8 @@ class Proposals:
     condition_hold, condition_unknown: some condition of a policy holds the lane, or cannot be answered.
     condition_floor, condition_cap: at least, at most for a condition; short_condition: the latter even below need.
     tolerance_up, tolerance_down: shares of current within which a lane stays.
-    anomaly_causes: bits of domain.anomaly.Cause. anomaly_growth: as change_freeze, what they let grow. anomaly_hold:
+    anomaly_causes: bits of domain.anomaly.Cause. anomaly_growth: as change_freeze, what they let grow; 4 by forecast
+    alone. anomaly_hold:
     they let nothing shrink. anomaly_cap, anomaly_short_cap: most replicas to grow to; the latter even below need.
     capacity_unknown: some demand of the lane has no capacity yet.
     fallback_least: replicas that are there at least once the data is older than fallback_after_s; 0 = no such rule.
@@ -163,6 +164,13 @@ class Proposals:
             return self.observed_need
         return np.where(self.need_known, self.observed_need, 0)
 
+    @property
+    def foreseen_need(self) -> Ints:
+        """What the forecast asks for, 0 where there is none."""
+        if everywhere(self.predicted):
+            return self.predicted_need
+        return np.where(self.predicted, self.predicted_need, 0)
+
     def unchanged(self, reason: Reason, limit: Ints | Floats | None = None) -> Verdicts:
         return Verdicts(reason, self.wanted, self.held, self.frozen, limit=limit)
 
@@ -188,6 +196,14 @@ class Proposals:
         if not anywhere(lanes):
             return self.unchanged(reason, limit)
         kept = np.maximum(self.hold_level, self.trusted_need)
+        return Verdicts(reason, np.where(lanes, kept, self.wanted), self.held | lanes, self.frozen, limit=limit)
+
+    def hold_blindly(self, lanes: Bools, reason: Reason, limit: Floats | None = None) -> Verdicts:
+        """As `hold`, for lanes whose demand is not seen: their forecast, made from what was seen before, may add."""
+        if not anywhere(lanes):
+            return self.unchanged(reason, limit)
+        kept = np.maximum(self.hold_level, self.trusted_need)
+        kept = np.maximum(kept, np.minimum(self.wanted, self.foreseen_need))
         return Verdicts(reason, np.where(lanes, kept, self.wanted), self.held | lanes, self.frozen, limit=limit)
 
     def freeze(self, lanes: Bools, reason: Reason) -> Verdicts:

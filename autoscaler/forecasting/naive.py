@@ -127,7 +127,8 @@ class SeasonalNaive:
 class UsualRise:
     """From now on as on usual days: the median over the last days of how the window's peak stood to its start.
 
-    by: "difference" adds the usual rise to the newest demand, "ratio" multiplies by it (growth keeps its shape).
+    by: "difference" adds the usual rise to the newest demand, "ratio" multiplies by it (growth keeps its shape). In the
+    dark (a source that is away, data that is not believed) it goes on for a day from the last demand that was seen.
     """
 
     by: Literal["difference", "ratio"]
@@ -138,17 +139,29 @@ class UsualRise:
         return f"usual-{self.by}"
 
     def history_steps(self, step_s: int) -> int:
-        return self.days * DAY_S // step_s + REACH
+        return (self.days + 1) * DAY_S // step_s + REACH
 
     def peaks(self, panel: Panel, origins: Ints, lead: int) -> Floats:
-        """[row, origin]; NaN without a known demand now, or without a past day that is known at this time."""
+        """[row, origin]; NaN without a known demand of the last day, or a past day that is known at this time."""
         day = DAY_S // panel.step_s
         now = newest(panel, origins)
         if day <= lead + 1:
             return np.full_like(now, np.nan)
+        found = self._risen(now, _past_days(panel, origins, lead, self.days))
+        dark = np.isnan(now)
+        if dark.any():
+            rows, times = np.flatnonzero(dark.any(axis=1)), np.flatnonzero(dark.any(axis=0))
+            here = np.ix_(rows, np.arange(times[0], times[-1] + 1))
+            some = Panel(panel.step_s, panel.first_step, panel.values[rows], np.empty((0, 0), dtype=np.uint8))
+            last, past = _since_last_seen(some, origins[times[0] : times[-1] + 1], lead, self.days)
+            found[here] = np.where(dark[here], self._risen(last, past), found[here])
+        return found
+
+    def _risen(self, now: Floats, past: Iterator[tuple[Floats, Floats]]) -> Floats:
+        """past: of each of the days, the peak of the window and the demand that stands for now."""
         rises = np.empty((self.days, *now.shape))
         with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-            for back, (peak, start) in enumerate(_past_days(panel, origins, lead, self.days)):
+            for back, (peak, start) in enumerate(past):
                 if self.by == "difference":
                     rises[back] = peak - start
                 else:
@@ -176,6 +189,37 @@ def _past_days(panel: Panel, origins: Ints, lead: int, days: int) -> Iterator[tu
     for back in range(1, days + 1):
         here = slice((days - back) * between, (days - back) * between + each)
         yield peak[:, here], start[:, here]
+
+
+def _since_last_seen(
+    panel: Panel, origins: Ints, lead: int, days: int
+) -> tuple[Floats, Iterator[tuple[Floats, Floats]]]:
+    """The last demand of the day before each origin, and as `_past_days` from that moment of each past day on."""
+    day, first = DAY_S // panel.step_s, int(origins[0])
+    known = ~np.isnan(panel.columns(first - day, int(origins[-1])))
+    places = np.maximum.accumulate(np.where(known, np.arange(known.shape[1], dtype=np.int32), -1), axis=1)
+    at = origins - 1 - (first - day)
+    place = places[:, at].astype(np.int64)
+    seen = np.where(place > at - day, place, -1)
+    last = np.where(seen >= 0, seen + first - day, panel.first_step - 1)
+
+    def past() -> Iterator[tuple[Floats, Floats]]:
+        for back in range(1, days + 1):
+            start = np.full(last.shape, np.nan)
+            for earlier in range(REACH):
+                start = np.where(np.isnan(start), _taken(panel, last - back * day - earlier), start)
+            yield peak_of_window(panel, origins - back * day, lead), start
+
+    return _taken(panel, last), past()
+
+
+def _taken(panel: Panel, steps: Ints) -> Floats:
+    """[row, origin], demand of each row at its own steps [row, origin]; NaN outside."""
+    at = steps - panel.first_step
+    inside = (at >= 0) & (at < panel.values.shape[1])
+    if not inside.any():
+        return np.full(at.shape, np.nan)
+    return np.where(inside, np.take_along_axis(panel.values, np.where(inside, at, 0), axis=1), np.nan)
 
 
 def newest(panel: Panel, origins: Ints) -> Floats:

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from autoscaler.domain.anomaly_rules import NO_CAP, NOT_TRUSTED
+from autoscaler.domain.anomaly_rules import FORESEEN, NO_CAP, NOT_TRUSTED
 from autoscaler.domain.proposals import Proposals, Verdicts
 from autoscaler.domain.reasons import Reason
 from autoscaler.domain.series import anywhere
@@ -17,7 +17,7 @@ class Anomaly:
     """By cause: growth by forecast waits, all growth waits, growth is capped, or nothing shrinks.
 
     A cap is about growth: it never takes away what is there. Observed need is spared unless the policy says otherwise;
-    where the data itself is at fault nobody trusts that need.
+    where the data itself is at fault nobody trusts that need, but the forecast from before the fault may add.
     """
 
     name: str = "anomaly"
@@ -29,9 +29,10 @@ class Anomaly:
             return lanes.unchanged(self.reason)
         there = np.maximum(lanes.current, lanes.hold_level)
         need = lanes.trusted_need
-        still = np.asarray(lanes.anomaly_growth == NOT_TRUSTED)
+        still = np.asarray(lanes.anomaly_growth >= NOT_TRUSTED)
         most = np.where(lanes.anomaly_growth >= OBSERVED_NEED, np.maximum(there, need), NO_CAP)
-        most = np.where(still, there, most)
+        foreseen = np.where(lanes.anomaly_growth == FORESEEN, lanes.foreseen_need, 0)
+        most = np.where(still, np.maximum(there, foreseen), most)
         most = np.minimum(most, np.maximum(np.maximum(lanes.anomaly_cap, need), there))
         most = np.minimum(most, np.maximum(lanes.anomaly_short_cap, there))
         wanted = np.minimum(lanes.wanted, most)

@@ -12,19 +12,21 @@ from datetime import UTC, datetime
 import numpy as np
 
 from autoscaler.domain.anomaly import CAUSES, AnomaliesAt, Cause, Detector
-from autoscaler.domain.anomaly_rules import NO_CAP, FleetAnomalyRules
+from autoscaler.domain.anomaly_rules import FORESEEN, NO_CAP, NOT_TRUSTED, FleetAnomalyRules
 from autoscaler.domain.fleet import Fleet
+from autoscaler.domain.forecast import ForesightAt
 from autoscaler.domain.notes import Condition, Note
 from autoscaler.domain.policy import Growth
 from autoscaler.domain.policy_fleet import FREEZE_CODE
 from autoscaler.domain.proposals import ANOMALY_FIELDS, Proposals
-from autoscaler.domain.series import Bools, Panel, anywhere
+from autoscaler.domain.series import Bools, Ints, Panel, anywhere
 from autoscaler.pipeline.state import LoopState
 from autoscaler.ports.anomalies import AnomalyDetector
 
 _GROWTH_WORDS = {
     FREEZE_CODE[Growth.OBSERVED_NEED]: "grows to what is needed now, not by forecast",
     FREEZE_CODE[Growth.NONE]: "does not grow",
+    FORESEEN: "grows by the forecast from the data before, not by what is observed",
 }
 
 
@@ -62,10 +64,20 @@ def _rules(fleet: Fleet) -> FleetAnomalyRules:
     return rules
 
 
+def unseen(fleet: Fleet, seen: ForesightAt, lanes: Bools) -> ForesightAt:
+    """The foresight as if nothing were observed on these lanes: what a forecast alone asks for."""
+    return replace(seen, observed=np.where(lanes[fleet.row_lane], np.nan, seen.observed))
+
+
 def abnormal(
-    fleet: Fleet, proposals: Proposals, state: LoopState, found: AnomaliesAt | None
-) -> tuple[Proposals, LoopState]:
-    """The proposals with what the verdicts let each lane do, and the state that remembers from where caps count."""
+    fleet: Fleet, proposals: Proposals, state: LoopState, found: AnomaliesAt | None,
+    *, untaught: Bools | None = None, foreseen: Ints | None = None,
+) -> tuple[Proposals, LoopState]:  # fmt: skip
+    """The proposals with what the verdicts let each lane do, and the state that remembers from where caps count.
+
+    untaught: [row], whose forecast did not learn from the newest step. A forecast that did, where the data is at fault,
+    is one of the fault and adds nothing. foreseen: [lane], what forecasts ask for without what is not believed.
+    """
     if found is None or not found.any:
         if state.alarmed.max(initial=-1) >= 0:
             state = replace(state, alarmed=np.full(len(fleet), -1, dtype=np.int64))
@@ -78,13 +90,16 @@ def abnormal(
         state = replace(state, alarmed=np.where(counting, began, -1))
         there = began
     acts = rules.acts(found, there)
+    before = np.zeros(len(fleet), dtype=np.bool_) if untaught is None else fleet.any_over_rows(untaught)
+    growth = np.where((acts.growth == FORESEEN) & ~before, np.uint8(NOT_TRUSTED), acts.growth)
     believed = proposals.need_known & ~acts.doubted
     return replace(
         proposals,
         need_known=believed,
         observed_need=np.where(believed, proposals.observed_need, 0),
+        predicted_need=proposals.predicted_need if foreseen is None else foreseen,
         anomaly_causes=acts.causes,
-        anomaly_growth=acts.growth,
+        anomaly_growth=growth,
         anomaly_hold=acts.hold,
         anomaly_cap=acts.cap,
         anomaly_short_cap=acts.short_cap,

@@ -19,7 +19,7 @@ from autoscaler.domain.replicas import ReplicaStatus
 from autoscaler.domain.series import Bools, DataVerdict, Ints, anywhere, everywhere, usable
 from autoscaler.domain.trace import GuardTrace, Trace
 from autoscaler.guards.contract import Guard
-from autoscaler.pipeline.anomalies import abnormal, anomaly_notes, doubted, unjudged
+from autoscaler.pipeline.anomalies import abnormal, anomaly_notes, doubted, unjudged, unseen
 from autoscaler.pipeline.policy_notes import budget_notes, condition_notes, conditioned, event_notes
 from autoscaler.pipeline.propose import propose
 from autoscaler.pipeline.state import LoopState
@@ -64,7 +64,13 @@ def decide(
     )  # fmt: skip
     trusts = fleet.rules.trusts
     believed = trusted_most(fleet, seen, LEVELS, margin, planned, uplift=rules.uplift) if trusts else None
-    lasting = planned if doubts is None else _undoubted(planned, doubts, current)
+    lasting = planned
+    if doubts is not None:
+        blind = plan(
+            fleet, unseen(fleet, seen, doubts), LEVELS, margin, current,
+            room=room, least=rules.min_replicas, uplift=rules.uplift,
+        )  # fmt: skip
+        lasting = _undoubted(planned, doubts, current, blind)
     kept = _kept(fleet, seen, lasting, state, current, believed=believed, now_s=now_s) if fleet.rules.falls else None
     before_s = float(state.times_s[-1]) if len(state.times_s) else now_s
     state = state.noted(now_s, _recommended(fleet, lasting, current, believed), current, status.known, fleet.horizon_s)
@@ -75,7 +81,9 @@ def decide(
         proposals = replace(proposals, fallback_least=kept.least, fallback_level=kept.level)
     if believed is not None:
         proposals = replace(proposals, trust_cap=believed)
-    proposals, state = abnormal(fleet, proposals, state, anomalies)
+    proposals, state = abnormal(
+        fleet, proposals, state, anomalies, untaught=seen.untaught, foreseen=lasting.predicted_need
+    )
     answers = conditioned(fleet, seen, proposals, margin, now_s) if fleet.conditions.any else None
     if answers is not None:
         proposals = replace(
@@ -230,12 +238,16 @@ def _recommended(fleet: Fleet, planned: Plan, current: Ints, believed: Ints | No
     return np.where(trusted, wanted, np.maximum(wanted, current))
 
 
-def _undoubted(planned: Plan, doubts: Bools, current: Ints) -> Plan:
-    """The plan as it is remembered: what wrong data asked for is no plan of ours, and no reading either."""
+def _undoubted(planned: Plan, doubts: Bools, current: Ints, blind: Plan) -> Plan:
+    """The plan as it is remembered: what wrong data asked for is no plan of ours, and no reading either; what was
+    foreseen before it is. blind: the plan without what is observed on those lanes.
+    """
+    foreseen = np.where(blind.predicted, np.maximum(current, blind.predicted_need), current)
     return replace(
         planned,
+        predicted_need=np.where(doubts, blind.predicted_need, planned.predicted_need),
         shadow=np.where(doubts, np.nan, planned.shadow),
-        wanted=np.where(doubts, current, planned.wanted),
+        wanted=np.where(doubts, foreseen, planned.wanted),
         verdict=np.where(doubts, np.uint8(DataVerdict.STUCK), planned.verdict),
     )
 

@@ -42,7 +42,8 @@ def foresee(
     steps = np.arange(first_step, first_step + origins, dtype=np.int64)
     names = fleet.row_keys() if keys is None else keys
     asked = Rows(names, leads, row_delay, fleet.risk[fleet.row_lane], fleet.row_seasons)
-    peaks = server.forecast(panel if learn is None else learn, asked, steps)
+    taught = panel if learn is None else learn
+    peaks = server.forecast(taught, asked, steps)
 
     limit_s = fleet.max_data_age_s[fleet.row_lane][:, None]
     limit_steps = np.maximum(1, limit_s / step_s).astype(np.int64)
@@ -52,6 +53,7 @@ def foresee(
     shifted = np.arange(reach + origins - 1) + (most - row_delay)[:, None]
     values = np.take_along_axis(panel.columns(low, high), shifted, axis=1)
     faults = np.take_along_axis(panel.faults(low, high), shifted, axis=1)
+    of_taught = faults if learn is None else np.take_along_axis(taught.faults(low, high), shifted, axis=1)
     position = np.where(faults <= LAST_VALUED, np.arange(reach + origins - 1), -1)
     newest = np.maximum.accumulate(position, axis=1)[:, reach - 1 :]
     rows = np.arange(len(fleet.demands))[:, None]
@@ -70,6 +72,7 @@ def foresee(
         lead_steps=leads,
         peaks=peaks,
         notes=panel.notes,
+        untaught=of_taught[:, reach - 1 :] != DataVerdict.OK,
     )
 
 

@@ -94,7 +94,8 @@ TABLE: tuple[Enforced, ...] = (
     ),
     Enforced(
         "hold on bad or old data, or on a policy that cannot be read", ("data-verdict", "freshness", "policy-known"),
-        "nothing shrinks; grows to what is observed and trusted", "the floor is what runs: nothing shrinks",
+        "nothing shrinks; grows to what is observed and trusted; on bad or old data by the forecast from before, too",
+        "the floor is what runs, or the forecast from before: nothing shrinks",
     ),
     Enforced(
         "capacity not learned yet", ("capacity-known",), "keeps what it has", "the floor stays; the HPA decides alone",

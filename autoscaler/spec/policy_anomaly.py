@@ -45,7 +45,7 @@ class AnomalyRuleSpec(Saying):
 
     growth: Annotated[Growth, Field(strict=False)] | None = Field(
         default=None,
-        description="What may still grow: Any; ObservedNeed, not by forecast; None, not even what is needed now.",
+        description="What may still grow: Any; ObservedNeed, not by forecast; None, nothing at all.",
         examples=["ObservedNeed"],
     )
     shrink: bool | None = Field(default=None, description="Whether it may shrink.", examples=[False])
@@ -66,11 +66,14 @@ class AnomalySpec(Saying):
     )
     data_fault: AnomalyRuleSpec | None = Field(
         default=None,
-        description="The data is wrong. Built in: no move; what is observed is not believed.",
+        description=(
+            "The data is wrong. Built in: what is observed is not believed, nothing shrinks, and only the forecast "
+            "from the data before may add."
+        ),
         examples=[{"growth": "ObservedNeed"}],
     )
     sensor_loss: AnomalyRuleSpec | None = Field(
-        default=None, description="A sensor is lost or stuck. Built in: no move.", examples=[{"growth": "ObservedNeed"}]
+        default=None, description="A sensor is lost or stuck. Built in: as dataFault.", examples=[{"growth": "None"}]
     )
     suspected_attack: AnomalyRuleSpec | None = Field(
         default=None,

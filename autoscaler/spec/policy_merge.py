@@ -262,8 +262,11 @@ class _Merge:
         growth: tuple[Growth, Origin | None] = (rule.growth, None)
         shrink: tuple[bool, Origin | None] = (rule.shrink, None)
         growth = self._default(*at, "growth") or growth
+        foreseen = rule.foreseen and growth[1] is None  # a policy that says None means none at all
         shrink = self._default(*at, "shrink") or shrink
         for limit, origin in self._all("limits", *at, "growth"):
+            if foreseen and limit is not Growth.ANY:  # neither what is observed nor the forecast
+                growth, foreseen = (growth[0], origin), False
             growth = (limit, origin) if FREEZE_CODE[limit] > FREEZE_CODE[growth[0]] else growth
         for limit, origin in self._all("limits", *at, "shrink"):
             shrink = (limit, origin) if shrink[0] and not limit else shrink
@@ -274,7 +277,7 @@ class _Merge:
         for name, by in (("growth", growth[1]), ("shrink", shrink[1])):
             if by is not None:
                 self._origins[".".join((*at, name))] = by
-        return AnomalyRule(growth[0], shrink[0], tuple(caps))
+        return AnomalyRule(growth[0], shrink[0], tuple(caps), foreseen)
 
     def _survive(self) -> Survive | None:
         found = self._default("surviveLossOf")

@@ -37,8 +37,11 @@ FIRST: Final = 20_000 * DAY
 RISK, LEAD_S, PEAK = 0.005, 300.0, 40
 AT: Final = (10 * DAY + 130, 12 * DAY + 90)
 READING: Final = (
-    "Where the sensor of demand is stuck nothing moves by default, which costs where demand rises meanwhile; a policy",
-    "may let it grow ([policies](../policies.md)). In the clean case some loads have incidents of their own, which",
+    "Where demand is not seen, or what is seen is not believed, nothing shrinks and the forecast from the data before",
+    "may add ([ADR 13](../adr/0013-the-forecast-goes-on-in-the-dark.md)). Where data is simply gone that needs no",
+    "detector, so that gates change nothing. The first retry storm is owed all its answers: only replicas help, and no",
+    "gate can gain. In the second the same callers ask twice and are owed one answer; nothing cuts below what is",
+    "observed, so that it is paid for either way. In the clean case some loads have incidents of their own, which",
     "change no decision.",
 )
 RECORDED: Final = (
@@ -76,6 +79,12 @@ def stuck(m: Metrics, at: int, rng: np.random.Generator) -> None:
     m.seen[at : at + 48] = m.seen[at]
 
 
+def gone(m: Metrics, at: int, rng: np.random.Generator) -> None:
+    """The source of demand is away for four hours."""
+    del rng
+    m.seen[at : at + 48] = np.nan
+
+
 def unit(m: Metrics, at: int, rng: np.random.Generator) -> None:
     """For two hours demand is a thousand times too large."""
     del rng
@@ -91,6 +100,13 @@ def retries(m: Metrics, at: int, rng: np.random.Generator) -> None:
     m.cpu[cut] *= 1.2
 
 
+def dead_end(m: Metrics, at: int, rng: np.random.Generator) -> None:
+    """The same storm behind a dead dependency: who asks twice is owed one answer."""
+    owed = m.owed.copy()
+    retries(m, at, rng)
+    m.owed[:] = owed
+
+
 def attack(m: Metrics, at: int, rng: np.random.Generator) -> None:
     """Half an hour's climb to eight times the demand, then two hours of it; none of it is owed an answer."""
     del rng
@@ -98,8 +114,8 @@ def attack(m: Metrics, at: int, rng: np.random.Generator) -> None:
 
 
 CASES: Final[tuple[tuple[str, Callable[[Metrics, int, np.random.Generator], None] | None], ...]] = (
-    ("none (clean)", None), ("outage", outage), ("sensor stuck", stuck), ("unit change", unit),
-    ("retry storm", retries), ("attack ramp", attack),
+    ("none (clean)", None), ("outage", outage), ("sensor stuck", stuck), ("sensor gone", gone),
+    ("unit change", unit), ("retry storm", retries), ("retries at a dead end", dead_end), ("attack ramp", attack),
 )  # fmt: skip
 
 
@@ -234,8 +250,8 @@ def _page(names: Sequence[str], lines: Sequence[str]) -> str:
             f"{DAYS} days at {STEP_S // 60}-minute steps, the last {DAYS - JUDGED} judged; two incidents of a kind on",
             "every load; gates off → on, per load and day.",
             f"A missing replica counts {1 / RISK:.0f} running ones. Latency, errors and saturation are made for each",
-            "load; of an attack nothing is owed an answer, of a retry storm all of it. Engine, rules and thresholds",
-            "are those of the product; nothing is fitted to these loads.",
+            "load; of an attack nothing is owed an answer, of the first retry storm all of it. Engine, rules and",
+            "thresholds are those of the product; nothing is fitted to these loads.",
             "", *head, *lines, "", *READING, "",
         ]
     )  # fmt: skip

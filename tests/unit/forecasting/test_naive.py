@@ -1,5 +1,7 @@
 """The simple forecasters, worked by hand."""
 
+from typing import Literal
+
 import numpy as np
 import pytest
 
@@ -17,8 +19,12 @@ NAN = np.nan
 HOUR = 3600
 
 
+def grid(values: np.ndarray, step_s: int = HOUR) -> Panel:
+    return Panel(step_s, 0, values.copy(), np.empty((0, 0), dtype=np.uint8))
+
+
 def panel(values: list[float], step_s: int = HOUR) -> Panel:
-    return Panel(step_s, 0, np.array([values]), np.empty((0, 0), dtype=np.uint8))
+    return grid(np.array([values]), step_s)
 
 
 def at(origin: int) -> np.ndarray:
@@ -73,6 +79,28 @@ def test_the_usual_rise_is_the_median_of_the_last_days() -> None:
     noon = at(3 * 24 + 12)
     assert UsualRise("difference").peaks(panel(values), noon, 0)[0, 0] == 106
     assert UsualRise("ratio").peaks(panel(values), noon, 0)[0, 0] == pytest.approx(160)
+
+
+@pytest.mark.parametrize("by", ["difference", "ratio"])
+def test_M24_in_the_dark_the_usual_rise_goes_on_from_the_last_demand_that_was_seen(by: Literal["difference", "ratio"]):
+    start, end = 8 * 24, 9 * 24
+    day = 100 + 50 * np.sin(2 * np.pi * np.arange(24) / 24)
+    values = np.stack([np.tile(day, 9), np.tile(day, 9) * np.random.default_rng(3).lognormal(0, 0.1, end)])
+    values[:, start - 6 :] *= 1.5  # six hours before it goes dark the level rises for good
+    dark = values.copy()
+    dark[:, start:] = NAN
+    model, origins = UsualRise(by), np.arange(start, end)
+    blind = model.peaks(grid(dark), origins, 1)
+    np.testing.assert_array_equal(blind[:, 0], model.peaks(grid(values), origins, 1)[:, 0])
+    usual = np.maximum(day, np.roll(day, -1))[5:]  # from where the last demand counts as now no longer
+    expected = 1.5 * usual if by == "ratio" else usual + 0.5 * day[-1]
+    np.testing.assert_allclose(blind[0, 5:], expected)
+    single = [model.peaks(grid(dark), at(int(origin)), 1)[:, 0] for origin in origins]
+    np.testing.assert_array_equal(np.stack(single, axis=1), blind)
+    longer = np.concatenate([dark, np.full((2, 24), NAN)], axis=1)
+    assert np.isnan(model.peaks(grid(longer), np.arange(end, end + 24), 1)).all(), "for a day"
+    dark[:, -3:] = 9999.0
+    np.testing.assert_array_equal(model.peaks(grid(dark), origins[:20], 1), blind[:, :20])
 
 
 def test_the_usual_rise_needs_now_and_one_past_day() -> None:

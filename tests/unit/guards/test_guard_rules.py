@@ -84,7 +84,7 @@ def _drawn(seed: int) -> Proposals:
     return replace(
         made,
         anomaly_causes=np.where(abnormal, rng.integers(1, 64, LANES), 0).astype(np.uint8),
-        anomaly_growth=np.where(abnormal, rng.integers(0, 4, LANES), 0).astype(np.uint8),
+        anomaly_growth=np.where(abnormal, rng.integers(0, 5, LANES), 0).astype(np.uint8),
         anomaly_hold=abnormal & flags(0.5),
         anomaly_cap=np.where(abnormal & flags(0.3), counts(), NO_LIMIT),
         anomaly_short_cap=np.where(abnormal & flags(0.3), counts(), NO_LIMIT),
@@ -107,7 +107,7 @@ def _level(p: Proposals) -> Bools:
 
 def _short(p: Proposals) -> Bools:
     """A policy may leave the lane without what it needs now."""
-    abnormal = np.asarray(p.anomaly_growth == NOTHING) | (p.anomaly_short_cap < NO_LIMIT)
+    abnormal = np.asarray(p.anomaly_growth >= NOTHING) | (p.anomaly_short_cap < NO_LIMIT)
     abnormal |= np.asarray(p.short_up_limit < NO_LIMIT)
     return p.short_budget | (p.short_growth & p.growth_braked) | p.short_condition | abnormal
 

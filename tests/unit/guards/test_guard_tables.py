@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from autoscaler.domain.anomaly import Cause
+from autoscaler.domain.anomaly_rules import FORESEEN
 from autoscaler.domain.proposals import Proposals
 from autoscaler.domain.reasons import Reason
 from autoscaler.domain.series import DataVerdict
@@ -198,6 +199,25 @@ CASES: list[Case] = [
     (Anomaly(), Reason.ANOMALY, "M25 nor grows, whatever it seems to need", {
         "wanted": 90, "observed_need": 90, "anomaly_causes": FAULT, "anomaly_growth": NOTHING, "anomaly_hold": True},
      10, True),
+    (Anomaly(), Reason.ANOMALY, "M24 but by the forecast from before", {
+        "wanted": 90, "observed_need": 90, "need_known": False, "predicted_need": 16, "predicted": True,
+        "anomaly_causes": FAULT, "anomaly_growth": FORESEEN, "anomaly_hold": True}, 16, True),
+    (Anomaly(), Reason.ANOMALY, "M24 which takes nothing away", {
+        "wanted": 4, "predicted_need": 4, "predicted": True, "anomaly_causes": FAULT, "anomaly_growth": FORESEEN,
+        "anomaly_hold": True}, 10, True),
+    (Anomaly(), Reason.ANOMALY, "M24 and adds nothing where there is none", {
+        "wanted": 90, "need_known": False, "predicted_need": 90, "anomaly_causes": FAULT, "anomaly_growth": FORESEEN,
+        "anomaly_hold": True}, 10, True),
+    (BadData(), Reason.BAD_DATA, "M03 M24 the forecast from before may add", {
+        "wanted": 16, "need_known": False, "predicted_need": 16, "predicted": True, "verdict": DataVerdict.STUCK},
+     16, True),
+    (BadData(), Reason.BAD_DATA, "M03 no more than it asks for", {
+        "wanted": 40, "need_known": False, "predicted_need": 16, "predicted": True, "verdict": DataVerdict.MISSING},
+     16, True),
+    (StaleData(), Reason.STALE_DATA, "M10 the forecast from before may add", {
+        "wanted": 16, "need_known": False, "predicted_need": 16, "predicted": True, "data_age_s": 900.0}, 16, True),
+    (StaleData(), Reason.STALE_DATA, "M10 and takes nothing away", {
+        "wanted": 4, "need_known": False, "predicted_need": 4, "predicted": True, "data_age_s": 900.0}, 10, True),
     (Anomaly(), Reason.ANOMALY, "M26 failing does not shrink", {
         "wanted": 4, "anomaly_causes": FAILING, "anomaly_hold": True}, 10, True),
     (Anomaly(), Reason.ANOMALY, "M26 failing may grow", {

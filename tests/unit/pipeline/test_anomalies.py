@@ -35,11 +35,12 @@ def run(make_workload, make_seen) -> Run:
     """A minute a step, each decision carried out; ten of demand a replica; a forecast without a margin.
 
     observed, peak: by minute, or one for all. abnormal: minute → causes that every lane has then; None = no detector.
+    untaught: forecasts know nothing of the newest steps.
     """
 
     def stepped(
         minutes: int, replicas: int, observed: Any, peak: Any = np.nan, *,
-        abnormal: dict[int, tuple[Cause, ...]] | None = None, lanes: int = 1, **changes: Any,
+        abnormal: dict[int, tuple[Cause, ...]] | None = None, lanes: int = 1, untaught: bool = False, **changes: Any,
     ) -> list[Decisions]:  # fmt: skip
         loads = [make_workload(f"w{k}", **({"scale_down": ScalingRule()} | changes)) for k in range(lanes)]
         fleet = Fleet(tuple(loads))
@@ -52,7 +53,8 @@ def run(make_workload, make_seen) -> Run:
             running = np.maximum(counts, replicas) if fleet.is_floor[0] else counts
             status = ReplicaStatus(known, running, running, counts, np.full(lanes, NO_LIMIT))
             demand, top = (np.broadcast_to(x, minutes)[minute] for x in (observed, peak))
-            seen = make_seen(fleet, int(now_s // 60), demand, top, settled=np.full(lanes, np.nan))
+            seen = make_seen(fleet, int(now_s // 60), demand, top, settled=np.full(lanes, np.nan),
+                             untaught=np.full(lanes, untaught))  # fmt: skip
             at = None
             if abnormal is not None:
                 told = [(lane, c, 0.9, START_S) for c in abnormal.get(minute, ()) for lane in range(lanes)]
@@ -91,6 +93,50 @@ def test_M24_a_stuck_sensor_holds_while_it_lasts_and_scaling_comes_back_after(ru
     assert found[0][0].state == "Holding"
     assert "Anomaly" in found[0][0].reasons
     assert found[5][0].state == "Active"
+
+
+@pytest.mark.parametrize("actuation", [Actuation.SCALE, Actuation.HPA_FLOOR])
+@pytest.mark.parametrize("cause", [Cause.SENSOR_LOSS, Cause.DATA_FAULT])
+def test_M24_M25_the_forecast_from_before_a_fault_may_add_and_nothing_else_moves(run, cause, actuation) -> None:
+    peak = np.concatenate([np.linspace(100.0, 200.0, 6), np.linspace(200.0, 30.0, 6), [30.0] * 8])
+    fault = dict.fromkeys(range(12), (cause,))
+    found = run(20, 10, 90_000.0, peak, abnormal=fault, untaught=True, actuation=actuation, max_replicas=100_000)
+    assert granted(found)[:12] == [10, 12, 14, 16, 18, 20] + [20] * 6, (
+        "what is observed is no need, and nothing shrinks"
+    )
+    assert any("by the forecast from the data before" in words for words in told(found[3][0]))
+    back = run(20, 10, 30.0, peak, abnormal=fault, untaught=True, actuation=actuation)
+    assert granted(back)[-1] == 3, "afterwards it comes down"
+    assert set(granted(run(12, 10, 90.0, peak[:12], abnormal=fault, actuation=actuation))) == {10}, (
+        "one that learned it"
+    )
+
+
+def test_M24_growth_by_forecast_is_within_the_other_guards_and_the_policy_may_forbid_it(run) -> None:
+    fault, blind = all_along(Cause.SENSOR_LOSS), {"untaught": True}
+    assert granted(run(1, 10, 90.0, 400.0, abnormal=fault, **blind)) == [40]
+    budget = Guarded(budgets=(Budget(15, HERE),))
+    assert granted(run(1, 10, 90.0, 400.0, abnormal=fault, guarded=budget, **blind)) == [15]
+    assert granted(run(1, 10, 90.0, 400.0, abnormal=fault, max_replicas=20, **blind)) == [20]
+    still = ruled(Cause.SENSOR_LOSS, AnomalyRule(Growth.NONE, shrink=False))
+    assert granted(run(1, 10, 90.0, 400.0, abnormal=fault, guarded=still, **blind)) == [10]
+    capped = ruled(
+        Cause.SENSOR_LOSS, AnomalyRule(Growth.NONE, shrink=False, caps=(GrowthCap(over=0.5),), foreseen=True)
+    )
+    assert granted(run(1, 10, 90.0, 400.0, abnormal=fault, guarded=capped, **blind)) == [15]
+    attacked = all_along(Cause.SENSOR_LOSS, Cause.SUSPECTED_ATTACK)
+    assert granted(run(1, 10, 90.0, 400.0, abnormal=attacked, **blind)) == [10], "an attack grows by no forecast"
+
+
+@pytest.mark.parametrize("detector", [None, CALM])
+@pytest.mark.parametrize("actuation", [Actuation.SCALE, Actuation.HPA_FLOOR])
+def test_M01_M24_a_source_that_is_gone_is_met_as_one_that_lies(run, detector, actuation) -> None:
+    observed, peak = np.array([90.0] + [np.nan] * 7), np.linspace(100.0, 170.0, 8)
+    gone = run(8, 10, observed, peak, abnormal=detector, untaught=True, actuation=actuation)
+    lies = run(8, 10, 90.0, peak, abnormal=dict.fromkeys(range(1, 8), (Cause.SENSOR_LOSS,)), untaught=True,
+               actuation=actuation)  # fmt: skip
+    assert granted(gone) == granted(lies) == list(range(10, 18))
+    assert granted(run(8, 10, observed, peak[::-1], abnormal=detector, actuation=actuation))[-1] == 17
 
 
 @pytest.mark.parametrize("factor", [1000.0, 0.001])

@@ -96,7 +96,8 @@ def test_M01_signals_that_are_still_seen_go_on_counting_by_observation_and_forec
     found = granted(run(observed, peak, demands=2, guarded=falls()))
     assert found[6] == 6
     assert found[-1] == 25
-    assert granted(run(observed, peak, demands=2))[-1] == 9, "without a fallback a hold grows to what is observed only"
+    assert granted(run(observed, peak, demands=2))[-1] == 25, "without a fallback a hold may grow by them, too"
+    assert granted(run(observed, np.full((minutes, 2), DARK), demands=2))[-1] == 9, "or to what is observed"
 
 
 def test_M01_once_seen_again_it_comes_down_by_the_stated_rule(run) -> None:

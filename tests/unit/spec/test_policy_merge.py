@@ -280,6 +280,22 @@ def test_defaults_replace_a_built_in_rule_field_by_field_and_limits_bind(compile
     assert "GuardPolicy z@" in origin(bound, "anomaly.dataFault.growth")
 
 
+def test_M24_a_policy_that_says_none_of_wrong_data_means_none_at_all(compiled, autoscaler, policy):
+    still = AnomalyRule(Growth.NONE, shrink=False)
+    assert BY_DEFAULT[Cause.SENSOR_LOSS] == AnomalyRule(Growth.NONE, shrink=False, foreseen=True)
+    for said in (
+        {"defaults": "{anomaly: {sensorLoss: {growth: None}}}"},
+        {"limits": "{anomaly: {sensorLoss: {growth: None}}}"},
+        {"limits": "{anomaly: {sensorLoss: {growth: ObservedNeed}}}"},  # not by forecast, and what is observed is wrong
+    ):
+        load = compiled(autoscaler(), policy("a", **said))
+        assert rule_of(load, Cause.SENSOR_LOSS) == still
+        assert "GuardPolicy a@" in origin(load, "anomaly.sensorLoss.growth")
+        assert rule_of(load, Cause.DATA_FAULT) == BY_DEFAULT[Cause.DATA_FAULT]
+    loose = compiled(autoscaler(), policy("a", limits="{anomaly: {sensorLoss: {growth: Any}}}"))
+    assert rule_of(loose, Cause.SENSOR_LOSS) == BY_DEFAULT[Cause.SENSOR_LOSS]
+
+
 def test_every_cap_counts_with_its_own_word_about_shortage(compiled, autoscaler, policy):
     load = compiled(
         autoscaler(),
