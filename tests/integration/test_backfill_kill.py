@@ -94,7 +94,7 @@ def test_E08_what_was_flushed_survives_kill_9_and_is_not_fetched_again(tmp_path:
     path, dice, lanes = tmp_path / "demand.db", random.Random(4), fleet()
     keys, queries = lanes.row_keys(), [d.query for d in lanes.demands]
     known = 0
-    for _ in range(6):
+    for _ in range(4):
         said = killed_after(path, dice.uniform(0.0, 0.15))
         raw = sqlite3.connect(path)
         assert raw.execute("PRAGMA integrity_check").fetchall() == [("ok",)]

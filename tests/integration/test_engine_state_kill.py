@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from datetime import UTC, datetime, timedelta
-from itertools import count
+from itertools import count, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +25,7 @@ from autoscaler.simulator.clock import VirtualClock
 MADE = runpy.run_path(str(Path(__file__).parents[1] / "unit" / "bootstrap" / "conftest.py"))
 BEGIN = datetime(2026, 6, 10, 2, tzinfo=UTC)
 INTERVAL_S, SLACK_S = 0.25, 1.0
-"""The machine may be busy: a write under way when the process is killed may have waited this long."""
+"""A write under way when the process was killed may have waited this long, and for as long as its ticks did."""
 ROUNDS = 5
 
 
@@ -76,20 +76,22 @@ def test_the_margin_outlives_kill_9(folder: Path) -> None:
     dice = random.Random(3)
     at, restored_rounds, seen = BEGIN, 0, set()
     for _ in range(ROUNDS):
-        ticks, killed_s = killed_after(folder, at, dice.uniform(0.0, 1.2))
+        ticks, killed_s = killed_after(folder, at, dice.uniform(0.0, 2.4))
         seen |= {margin for _, _, margin in ticks}
         newest_s, newest, _ = ticks[-1]
         running, _ = started(folder, newest + timedelta(seconds=15))
         try:
+            at_s = [*(s for s, _, _ in ticks), killed_s]
+            allowed_s = INTERVAL_S + SLACK_S + 2 * max(b - a for a, b in pairwise(at_s))
             state, words = running.pipeline.state, running.memory.restored if running.memory else ""
             if state is not None:
                 restored_rounds += 1
                 back = float(state.margin.log_margin[0]).hex()
                 when_s = [s for s, _, margin in ticks if margin == back]
-                if killed_s - ticks[0][0] > INTERVAL_S + SLACK_S:
+                if killed_s - ticks[0][0] > allowed_s:
                     assert when_s, f"not a margin of this life: {words}"
-                    assert max(when_s) >= newest_s - INTERVAL_S - SLACK_S
-            elif killed_s - ticks[0][0] > INTERVAL_S + SLACK_S:
+                    assert max(when_s) >= newest_s - allowed_s
+            elif killed_s - ticks[0][0] > allowed_s:
                 pytest.fail(f"it lived for {killed_s - ticks[0][0]:.2f} s and kept nothing: {words}")
             assert running.tick() is not None
         finally:
@@ -114,7 +116,7 @@ def test_whatever_is_in_the_state_folder_the_service_starts(folder: Path) -> Non
     assert good
     dice, noise = random.Random(11), np.random.default_rng(11)
     restored = 0
-    for _ in range(40):
+    for _ in range(24):
         for path, body in good.items():
             bad = bytearray(body)
             match dice.randrange(4):
@@ -134,7 +136,7 @@ def test_whatever_is_in_the_state_folder_the_service_starts(folder: Path) -> Non
             assert again.tick() is not None
         finally:
             again.close()
-    assert 0 < restored < 40
+    assert 0 < restored < 24
 
 
 @pytest.mark.slow
@@ -149,12 +151,12 @@ def test_foresail_run_takes_up_what_it_had_learned(tmp_path: Path) -> None:
     for _ in range(2):
         log = tmp_path / "log.txt"
         with log.open("w") as out, subprocess.Popen(command, cwd=tmp_path, stdout=out, stderr=out) as running:
-            end = time.monotonic() + 60
+            end = time.monotonic() + 200
             while "decision workload=" not in log.read_text() and time.monotonic() < end:
                 assert running.poll() is None, log.read_text()
                 time.sleep(0.1)
             running.send_signal(signal.SIGTERM)
-            assert running.wait(timeout=30) == 0
+            assert running.wait(timeout=60) == 0
         logs.append(log.read_text())
     assert "engine_state foresail-state: nothing was kept there yet; no demand is kept" in logs[0]
     assert "engine_state foresail-state/1: of " in logs[1]

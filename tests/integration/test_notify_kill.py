@@ -70,10 +70,10 @@ class Child:
 
     def __exit__(self, *_: object) -> None:
         self.process.kill()
-        self.process.communicate(timeout=10)
+        self.process.communicate(timeout=60)
 
 
-def until(true: Any, what: Any, within_s: float = 20.0) -> None:
+def until(true: Any, what: Any, within_s: float = 120.0) -> None:
     end = time.monotonic() + within_s
     while time.monotonic() < end:
         if true():
@@ -148,7 +148,7 @@ def test_a02_a_kill_between_taking_and_remembering_repeats_under_the_same_key(wo
     with child("begin") as first:
         receiver.on_taken = lambda path: first.kill() if path == "/v2/enqueue" else None
         until(lambda: of(receiver, "/v2/enqueue"), lambda: receiver.asked)
-        first.process.wait(10)
+        first.process.wait(60)
     receiver.on_taken = None
     with child("go on"):
         until(lambda: len(of(receiver, "/v2/enqueue")) == 2, lambda: receiver.taken)

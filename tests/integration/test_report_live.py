@@ -23,7 +23,7 @@ from autoscaler.ports.history import FINAL, KeptDemand
 MADE = runpy.run_path(str(Path(__file__).parents[1] / "unit" / "bootstrap" / "conftest.py"))
 estate, source, workload = MADE["estate"], MADE["source"], MADE["workload"]
 FORESAIL = str(Path(sys.executable).with_name("foresail"))
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 UNTIL = "2026-06-10T04:00"
 """Of the replay, as the record tells it."""
 KEY = "shop/web/requests=rec:web"

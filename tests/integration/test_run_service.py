@@ -23,7 +23,7 @@ from autoscaler.domain.workload import WorkloadRef
 MADE = runpy.run_path(str(Path(__file__).parents[1] / "unit" / "bootstrap" / "conftest.py"))
 estate, source, workload = MADE["estate"], MADE["source"], MADE["workload"]
 FORESAIL = str(Path(sys.executable).with_name("foresail"))
-PATIENCE_S = 30.0
+PATIENCE_S = 180.0
 WEB = WorkloadRef("shop", "web")
 
 pytestmark = pytest.mark.slow
@@ -147,7 +147,7 @@ def test_a_service_lives_through_edits_and_ends_on_sigterm(estate, source, workl
     assert service.health()["sourceErrors"] == {}
 
     ticked = datetime.fromisoformat(service.health()["lastTick"])
-    assert service.end(signal.SIGTERM) < 5
+    assert service.end(signal.SIGTERM) < 60
     assert service.process.returncode == 0
     assert service.log.rstrip().endswith("stopped")
     assert "Traceback" not in service.log
@@ -168,7 +168,7 @@ def test_sigint_ends_it_too_and_kill_9_does_no_lasting_harm(estate, source, work
     again = run("--tick", "100ms")
     again.healthy()
     again.until(lambda: again.metrics()[ticks] > 5)
-    assert again.end(signal.SIGINT) < 5
+    assert again.end(signal.SIGINT) < 60
     assert again.process.returncode == 0
     after = recorded(tmp_path)
     assert after[0].first_at == before[0].first_at
@@ -184,7 +184,7 @@ def test_a_replay_lives_through_the_past_faster_than_time(estate, source, worklo
     replay = run("--replay-from", "2026-06-10T06:00:00Z", "--speed", "600", "--tick", "60s")
     replay.until(lambda: (replay.health().get("lastTick") or "") > "2026-06-10T06:45")
     assert replay.health()["ok"]
-    assert replay.end(signal.SIGTERM) < 5
+    assert replay.end(signal.SIGTERM) < 60
     assert replay.process.returncode == 0
     runs = recorded(tmp_path)
     assert runs[0].first_at < runs[-1].last_at - timedelta(minutes=3)
