@@ -55,7 +55,8 @@ parts: ## Have the real servers the tests use: built once into a cache outside (
 		echo "going on without Debian's Prometheus: its test is skipped"
 	@$(PYTHON) hack/parts ensure chromium || echo "going on without a browser: the tests of the report's page are skipped"
 
-test: lint types parts ## All tests, as CI runs them
+test: .venv/.synced ## All tests, as CI runs them
+	@$(MAKE) --no-print-directory --output-sync -j $(JOBS) lint types parts
 	@$(BIN)/pytest $(SPREAD)
 
 e2e: .venv/.synced ## The proof on a match day: four hours of it on real servers (about 20 minutes; leaves out/e2e)
