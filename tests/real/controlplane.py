@@ -146,8 +146,8 @@ class ControlPlane:
         """
         self.rest().delete(f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}")
 
-    def grant(self, user: str, rules: Sequence[Mapping[str, Any]], namespace: str | None = None) -> None:
-        """A role with `rules` for `user`, in one namespace or in all."""
+    def grant(self, user: str, rules: Sequence[Mapping[str, Any]], namespace: str | None = None) -> str:
+        """A role with `rules` for `user`, in one namespace or in all; the path of what binds it, to be deleted."""
         scope, kind = ("", "ClusterRole") if namespace is None else (f"namespaces/{namespace}/", "Role")
         api_version = "rbac.authorization.k8s.io/v1"
         meta = {"generateName": f"{user.replace(':', '-')}-"}
@@ -158,7 +158,9 @@ class ControlPlane:
         reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": role["metadata"]["name"]}
         subject = {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": user}
         binding = {"apiVersion": api_version, "kind": f"{kind}Binding", "metadata": meta, "roleRef": reference}
-        self.rest().create(f"{RBAC}/{scope}{kind.lower()}bindings", {**binding, "subjects": [subject]})
+        bindings = f"{RBAC}/{scope}{kind.lower()}bindings"
+        made = self.rest().create(bindings, {**binding, "subjects": [subject]})
+        return f"{bindings}/{made['metadata']['name']}"
 
     # what is in it
 

@@ -37,7 +37,7 @@ def acting(control_plane: Any, namespace: str) -> Callable[..., Acting]:
 def test_K05_retry_after_is_obeyed_and_what_waited_is_decided_anew(acting, control_plane, fault_proxy):
     proxy = fault_proxy(control_plane.url, control_plane.tls())
     one = acting(url=proxy.url)
-    proxy.set(status(429, retry_after_s=2), only=lambda method, _: method == "PATCH", times=1)
+    proxy.set(status(429, retry_after_s=4), only=lambda method, _: method == "PATCH", times=1)
     began = time.monotonic()
     note = one.write(9)
     assert note.condition is Condition.WRITE_THROTTLED
@@ -45,8 +45,8 @@ def test_K05_retry_after_is_obeyed_and_what_waited_is_decided_anew(acting, contr
     assert one.floor == 2
     while one.write(11).condition is Condition.WRITE_THROTTLED:
         time.sleep(0.1)
-        assert time.monotonic() - began < 10
-    assert time.monotonic() - began >= 2.0
+        assert time.monotonic() - began < 60
+    assert time.monotonic() - began >= 4.0
     assert one.floor == 11, "the newest decision, not the one that waited"
     assert len(one.writes) == 1
 

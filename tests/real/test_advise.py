@@ -170,7 +170,7 @@ def test_a_whole_cluster_is_judged_or_told_why_not(cluster, tmp_path):
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_only_what_is_named_is_judged_and_the_table_says_it(cluster, tmp_path):
-    ran = advise(tmp_path, *cluster, "--namespace", "data", "--days", "6")
+    ran = advise(tmp_path, *cluster, *COARSE, "--namespace", "data", "--days", "6")
     assert ran.code == 0, ran.err
     assert "1 of 1 workloads judged on 6.0 days" in ran.out
     assert "data/db" in ran.out
