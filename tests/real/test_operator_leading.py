@@ -139,7 +139,7 @@ def test_K11_K24_the_leader_is_killed_again_and_again_one_writes_per_term_and_no
     until_raised(some, "web-0")
     took_s = []
     for turn in range(1, KILLS + 1):
-        wait_until(lambda leader=leader: any_other_ready(some, leader), "a standby is ready", 90)  # type: ignore[misc]
+        wait_until(lambda leader=leader: any_other_ready(some, leader), "a standby is ready", 240)  # type: ignore[misc]
         some.kill(leader)
         killed_s, dead = time.monotonic(), leader
         some.workload(NAMESPACE, f"web-{turn}")
