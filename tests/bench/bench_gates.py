@@ -40,9 +40,9 @@ READING: Final = (
     "Where demand is not seen, or what is seen is not believed, nothing shrinks and the forecast from the data before",
     "may add ([ADR 13](../adr/0013-the-forecast-goes-on-in-the-dark.md)). Where data is simply gone that needs no",
     "detector, so that gates change nothing. The first retry storm is owed all its answers: only replicas help, and no",
-    "gate can gain. In the second the same callers ask twice and are owed one answer; nothing cuts below what is",
-    "observed, so that it is paid for either way. In the clean case some loads have incidents of their own, which",
-    "change no decision.",
+    "gate can gain. In the second the same callers ask twice and are owed one answer: nothing cuts below what is",
+    "observed, so that it is paid for either way, and not to shrink while it fails costs a little. In the clean case",
+    "some loads have incidents of their own, which change no decision.",
 )
 RECORDED: Final = (
     ("worldcup98", "workloads/worldcup98_1min.parquet", None, None),
