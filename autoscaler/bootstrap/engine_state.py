@@ -88,7 +88,7 @@ def state_of(arrays: Arrays, template: LoopState) -> LoopState:
         values[name] = np.ascontiguousarray(array, dtype=dtype) if shape else array.astype(dtype).item()
     found: LoopState = _rebuilt(template, values, ())
     found = replace(found, lanes=lanes)
-    if not np.isfinite(found.margin.margin).all():
+    if not (np.isfinite(found.margin.margin).all() and np.isfinite(found.twofold.second.margin).all()):
         raise NotOurs("a margin in it is not a finite number")
     return found
 
@@ -103,8 +103,8 @@ def resumed(saved: LoopState, fleet: Fleet, now_s: float, step_s: int) -> LoopSt
     """
     state = saved.for_fleet(fleet, step_s)
     if now_s // step_s - state.margin.step > SHORT_GAP_STEPS:
-        blank = np.full_like(state.margin.shadow, np.nan)
-        state = state.learned(replace(state.margin, shadow=blank))
+        twofold = replace(state.twofold, second=state.twofold.second.unasked())
+        state = state.learned(state.margin.unasked(), twofold)
     if not len(state.times_s):
         return state
     if not (np.diff(state.times_s, append=now_s) >= 0).all():  # a clock was set back: no window can be told from it

@@ -73,5 +73,5 @@ def relived(demand: Panel, fleet: Fleet, server: PeakServer, steps: int) -> Loop
             now_s = float((low + origin) * step_s)
             decisions, state = decide(fleet, foresight.at(origin), status, state, (), now_s=now_s)
             count = np.minimum(decisions.granted, NO_LIMIT)
-    margin = replace(state.margin, shadow=np.full_like(state.margin.shadow, np.nan))
-    return LoopState.fresh(fleet, step_s).learned(margin)
+    twofold = replace(state.twofold, second=state.twofold.second.unasked())
+    return LoopState.fresh(fleet, step_s).learned(state.margin.unasked(), twofold)

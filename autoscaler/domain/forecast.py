@@ -68,6 +68,7 @@ class ForesightAt:
     notes: Mapping[int, str] = field(default_factory=dict)
     standing: NDArray[Any] | None = None
     untaught: Bools | None = None
+    usual: Floats | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,6 +85,7 @@ class Foresight:
     notes: row → what the source said about its newest verdict.
     lead_steps: [row], steps from the first unknown step to the one in which a replica asked for now serves.
     untaught: [row, origin], the forecast has learned nothing from the newest step; None = from every one.
+    usual: [row, origin], peak of demand in the same window on the last days, NaN = not known; None: not told.
     """
 
     step_s: int
@@ -97,6 +99,7 @@ class Foresight:
     peaks: PeakForecast
     notes: Mapping[int, str] = field(default_factory=dict)
     untaught: Bools | None = None
+    usual: Floats | None = None
 
     def __post_init__(self) -> None:
         shape = self.peaks.present.shape
@@ -127,4 +130,5 @@ class Foresight:
             notes=self.notes,
             standing=None if peaks.standing is None else peaks.standing[:, origin],
             untaught=None if self.untaught is None else self.untaught[:, origin],
+            usual=None if self.usual is None else self.usual[:, origin],
         )

@@ -13,7 +13,7 @@ from autoscaler.pipeline.state import LoopState
 
 def counted(decisions: Decisions, state: LoopState) -> tuple[Decisions, LoopState]:
     """The tick's decisions and state with the account up to now. Of several demands the first one is counted."""
-    fleet, seen, status, margin = decisions.fleet, decisions.seen, decisions.status, state.margin
+    fleet, seen, status, twofold = decisions.fleet, decisions.seen, decisions.status, state.twofold
     capacity = fleet.capacity[fleet.row_start]
     settled = seen.settled[fleet.row_start]
     look = Look(
@@ -24,8 +24,8 @@ def counted(decisions: Decisions, state: LoopState) -> tuple[Decisions, LoopStat
         capacity=capacity,
         known=status.known,
         ready=status.ready,
-        judged=margin.judged,
-        missed=margin.missed,
+        judged=twofold.judged,
+        missed=twofold.missed,
     )
     realised = state.realised.after(look)
     return replace(decisions, realised=realised), replace(state, realised=realised)

@@ -22,13 +22,14 @@ from autoscaler.guards.contract import Guard
 from autoscaler.pipeline.anomalies import abnormal, anomaly_notes, doubted, unjudged, unseen
 from autoscaler.pipeline.policy_notes import budget_notes, condition_notes, conditioned, event_notes
 from autoscaler.pipeline.propose import propose
+from autoscaler.pipeline.risk_control import learned, remembered
 from autoscaler.pipeline.state import LoopState
 from autoscaler.pipeline.stop_notes import stop_notes
 from autoscaler.planning.fallback import Kept, kept_in_the_dark
-from autoscaler.planning.margin import Pushes, Settled, descent_of, remember, settle
 from autoscaler.planning.need import Needs
 from autoscaler.planning.plan import Plan, plan
 from autoscaler.planning.trust import trusted_most
+from autoscaler.planning.twofold import sized_by
 
 EXPIRY_STEPS = 2.0
 
@@ -52,10 +53,11 @@ def decide(
     """
     needs = Needs.of(fleet, seen) if needs is None else needs
     doubts = doubted(fleet, anomalies)
-    state = _learned(fleet, seen, state, needs, unjudged(anomalies, doubts))
+    state = learned(fleet, seen, state, needs, unjudged(anomalies, doubts))
     current = _written(fleet, status)
     state = _with_room(fleet, needs, status, state)
-    margin = state.margin.margin
+    margin, foreseen = state.twofold.margin(state.margin), seen
+    seen = sized_by(fleet, seen, LEVELS, state.twofold.serves > 0)
     rules = fleet.rules.at(now_s, fleet.lead_s + seen.step_s, fleet.min_replicas, fleet.max_replicas)
     room = state.room.now(status.desired) if anywhere(fleet.is_floor) else None
     planned = plan(
@@ -74,7 +76,7 @@ def decide(
     kept = _kept(fleet, seen, lasting, state, current, believed=believed, now_s=now_s) if fleet.rules.falls else None
     before_s = float(state.times_s[-1]) if len(state.times_s) else now_s
     state = state.noted(now_s, _recommended(fleet, lasting, current, believed), current, status.known, fleet.horizon_s)
-    state = state.learned(remember(state.margin, seen.step, lasting.shadow, descent_of(fleet, seen.step_s)))
+    state = remembered(fleet, foreseen, state, lasting, needs=needs, uplift=rules.uplift)
     proposals = propose(fleet, planned, status, current, state, rules=rules, now_s=now_s)
     if kept is not None:
         state = replace(state, fallback=kept.state)
@@ -210,15 +212,6 @@ def _capped(decisions: Decisions) -> Mapping[int, tuple[Note, ...]]:
     return found
 
 
-def _learned(fleet: Fleet, seen: ForesightAt, state: LoopState, needs: Needs, doubts: Bools | None) -> LoopState:
-    """Risk control: was the newest settled step short of what we had wanted in time for it? Wrong data is no answer."""
-    lead = fleet.lead_steps_of_lanes(seen.step_s)
-    pushes = fleet.once("pushes", seen.step_s, lambda: Pushes.of(fleet.risk, seen.step_s))
-    needed = needs.settled if doubts is None else np.where(doubts, np.nan, needs.settled)
-    settled = Settled(seen.step - 1 - seen.data_delay_steps, needed, lead, pushes)
-    return state.learned(settle(state.margin, settled))
-
-
 def _with_room(fleet: Fleet, needs: Needs, status: ReplicaStatus, state: LoopState) -> LoopState:
     """The rises of the HPAs above our floors say how much room they keep."""
     if not anywhere(fleet.is_floor):
@@ -260,7 +253,7 @@ def _kept(
     plan_ = planned.wanted if believed is None else np.minimum(planned.wanted, believed)
     elapsed_s = now_s - float(state.times_s[-1]) if len(state.times_s) else 0.0
     return kept_in_the_dark(
-        fleet, seen, planned, state.margin.margin, current, believed=plan_, before=state.fallback,
+        fleet, seen, planned, state.twofold.margin(state.margin), current, believed=plan_, before=state.fallback,
         elapsed_s=min(max(elapsed_s, 0.0), EXPIRY_STEPS * seen.step_s),
     )  # fmt: skip
 

@@ -15,6 +15,7 @@ from autoscaler.domain.forecast import Foresight
 from autoscaler.domain.season import steps_within
 from autoscaler.domain.series import LAST_VALUED, DataVerdict, Floats, Ints, Panel
 from autoscaler.forecasting.serving import PeakServer, Rows
+from autoscaler.forecasting.usual import usual_peaks
 
 
 def foresee(
@@ -44,6 +45,7 @@ def foresee(
     asked = Rows(names, leads, row_delay, fleet.risk[fleet.row_lane], fleet.row_seasons)
     taught = panel if learn is None else learn
     peaks = server.forecast(taught, asked, steps)
+    usual = usual_peaks(taught, asked, steps, server.quarantined)
 
     limit_s = fleet.max_data_age_s[fleet.row_lane][:, None]
     limit_steps = np.maximum(1, limit_s / step_s).astype(np.int64)
@@ -73,6 +75,7 @@ def foresee(
         peaks=peaks,
         notes=panel.notes,
         untaught=of_taught[:, reach - 1 :] != DataVerdict.OK,
+        usual=usual,
     )
 
 

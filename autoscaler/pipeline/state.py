@@ -10,9 +10,11 @@ from autoscaler.domain.fleet import NO_LIMIT, Fleet, StepLimits
 from autoscaler.domain.realised import Realised
 from autoscaler.domain.series import Bools, Floats, Ints, anywhere, everywhere
 from autoscaler.domain.workload import WorkloadRef
+from autoscaler.planning.behavior import behavior_of
 from autoscaler.planning.fallback import FallbackState
-from autoscaler.planning.margin import MarginState, descent_of, shadow_depth
+from autoscaler.planning.margin import MarginState
 from autoscaler.planning.room import RoomState
+from autoscaler.planning.twofold import Twofold
 
 MOST_ENTRIES = 512
 
@@ -23,7 +25,8 @@ class LoopState:
     MOST_ENTRIES-th of the horizon share an entry (max and min). counts: [entry, lane], what was written before
     that tick's decision. Blank (high and counts -1, low NO_LIMIT) where the lane was not there or not known.
     room: what HPAs keep. realised: the shortage that was, counted by the live tick alone. alarmed: [lane], what ran
-    when an anomaly began from which a cap counts, -1 = there is none.
+    when an anomaly began from which a cap counts, -1 = there is none. margin: risk control of the first plan. twofold:
+    of the second one beside it, and which of both serves.
     """
 
     lanes: tuple[WorkloadRef, ...]
@@ -36,43 +39,30 @@ class LoopState:
     realised: Realised
     alarmed: Ints
     fallback: FallbackState
+    twofold: Twofold
 
     @staticmethod
     def fresh(fleet: Fleet, step_s: int) -> LoopState:
         none = np.empty((0, len(fleet)), dtype=np.int64)
         lanes = tuple(w.ref for w in fleet.workloads)
-        margin = MarginState.fresh(len(fleet), _longest_lead(fleet, step_s), descent_of(fleet, step_s).depth)
+        margin = MarginState.fresh(len(fleet), _longest_lead(fleet, step_s), behavior_of(fleet, step_s).depth)
         room, realised = RoomState.fresh(len(fleet)), Realised.fresh(len(fleet))
         calm = np.full(len(fleet), -1, dtype=np.int64)
         kept = FallbackState.fresh(len(fleet))
-        return LoopState(lanes, margin, np.empty(0), none, none, none, room, realised, calm, kept)
+        twofold = Twofold.fresh(margin)
+        return LoopState(lanes, margin, np.empty(0), none, none, none, room, realised, calm, kept, twofold)
 
     def for_fleet(self, fleet: Fleet, step_s: int) -> LoopState:
         """The same memory for a changed fleet: lanes that stay keep theirs, new ones start fresh."""
         lanes = tuple(w.ref for w in fleet.workloads)
-        longest, descent = _longest_lead(fleet, step_s), descent_of(fleet, step_s)
-        deep = shadow_depth(longest) <= self.margin.shadow.shape[0] and descent.depth < self.margin.raw.shape[0]
+        longest, behavior = _longest_lead(fleet, step_s), behavior_of(fleet, step_s)
+        deep = self.margin.holds(longest, behavior.depth) and self.twofold.second.holds(longest, behavior.depth)
         if lanes == self.lanes and deep:
             return self
         where = {ref: i for i, ref in enumerate(self.lanes)}
         old = np.array([where.get(ref, -1) for ref in lanes], dtype=np.int64)
         stays = old >= 0
-        start = MarginState.fresh(len(fleet), longest, descent.depth)
-
-        def deepened(ring: Floats, least: int) -> Floats:
-            out = np.full((max(least, ring.shape[0]), len(fleet)), np.nan)
-            out[: ring.shape[0], stays] = ring[:, old[stays]]
-            return out
-
-        log_margin = start.log_margin.copy()
-        log_margin[stays] = self.margin.log_margin[old[stays]]
-        settled_step = start.settled_step.copy()
-        settled_step[stays] = self.margin.settled_step[old[stays]]
-        shadow = deepened(self.margin.shadow, start.shadow.shape[0])
-        raw = deepened(self.margin.raw, start.raw.shape[0])
-        judged, missed = np.zeros(len(fleet), dtype=np.int64), np.zeros(len(fleet), dtype=np.int64)
-        judged[stays], missed[stays] = self.margin.judged[old[stays]], self.margin.missed[old[stays]]
-        margin = MarginState(log_margin, shadow, self.margin.step, settled_step, raw, judged, missed)
+        first, second = (m.carried(old, longest, behavior.depth) for m in (self.margin, self.twofold.second))
 
         def carried(entries: Ints, blank: int) -> Ints:
             out = np.full((entries.shape[0], len(fleet)), blank, dtype=np.int64)
@@ -80,9 +70,9 @@ class LoopState:
             return out
 
         return LoopState(
-            lanes, margin, self.times_s, carried(self.high, -1), carried(self.low, NO_LIMIT), carried(self.counts, -1),
+            lanes, first, self.times_s, carried(self.high, -1), carried(self.low, NO_LIMIT), carried(self.counts, -1),
             self.room.carried(old), self.realised.carried(old), carried(self.alarmed[np.newaxis], -1)[0],
-            self.fallback.carried(old),
+            self.fallback.carried(old), self.twofold.carried(old, second),
         )  # fmt: skip
 
     def noted(self, now_s: float, recommended: Ints, current: Ints, known: Bools, horizon_s: float) -> LoopState:
@@ -116,10 +106,11 @@ class LoopState:
             realised=self.realised,
             alarmed=self.alarmed,
             fallback=self.fallback,
+            twofold=self.twofold,
         )
 
-    def learned(self, margin: MarginState) -> LoopState:
-        """The same memory with another state of risk control."""
+    def learned(self, margin: MarginState, twofold: Twofold | None = None) -> LoopState:
+        """The same memory with another state of risk control; twofold: None = as it is."""
         return LoopState(
             self.lanes,
             margin,
@@ -131,6 +122,7 @@ class LoopState:
             self.realised,
             self.alarmed,
             self.fallback,
+            self.twofold if twofold is None else twofold,
         )  # several times faster than `replace`, twice a tick
 
     def with_room(self, room: RoomState) -> LoopState:
@@ -146,6 +138,7 @@ class LoopState:
             self.realised,
             self.alarmed,
             self.fallback,
+            self.twofold,
         )
 
     def recent_high(self, now_s: float, limits: StepLimits) -> Ints:

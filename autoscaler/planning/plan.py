@@ -116,6 +116,17 @@ def plan(
     )
 
 
+def shadow_of(fleet: Fleet, seen: ForesightAt, levels: tuple[float, ...], margin: Floats, needs: Needs) -> Floats:
+    """[lane], the `shadow` of a plan alone: of one that does not serve. margin: with an event's uplift, if there is."""
+    peak = _times(
+        seen.quantiles[:, levels.index(SIZING_LEVEL)], margin if fleet.row_per_lane else margin[fleet.row_lane]
+    )
+    bare = fleet.most_over_rows(replicas_for(peak, fleet.capacity))
+    shadow = np.maximum(needs.observed, bare).astype(np.float64)
+    shadow[~(needs.predicted & needs.known)] = np.nan
+    return shadow
+
+
 def _ahead(
     fleet: Fleet, seen: ForesightAt, levels: tuple[float, ...], room: Room, predicted_need: Ints,
     *, uplift: Floats | None = None,

@@ -40,8 +40,8 @@ def decided(make_seen) -> Callable[..., Decisions]:
         decisions, state = decide(fleet, seen, status, LoopState.fresh(fleet, 60), CHAIN, now_s=NOW_S)
         served = np.tile(lanes.astype(float), (len(state.realised.ready), 1))  # as at the ticks before
         realised = replace(state.realised, step=seen.step - 1, ready=served)
-        margin = replace(state.margin, judged=np.full(len(fleet), 10), missed=np.full(len(fleet), 1))
-        return counted(decisions, replace(state, realised=realised, margin=margin))[0]
+        twofold = replace(state.twofold, judged=np.full(len(fleet), 10), missed=np.full(len(fleet), 1))
+        return counted(decisions, replace(state, realised=realised, twofold=twofold))[0]
 
     return made
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -5,18 +7,19 @@ from hypothesis import strategies as st
 
 from autoscaler.domain.fleet import StepLimits
 from autoscaler.domain.workload import PolicyType, ScalingRule, SelectPolicy, StepPolicy
+from autoscaler.planning.behavior import Behavior
 from autoscaler.planning.margin import (
     FIRST_MARGIN,
     GREATEST_MARGIN,
     LEAST_MARGIN,
     MOST_DELAY_STEPS,
-    Descent,
     MarginState,
     Pushes,
     Settled,
     gain,
     remember,
     settle,
+    slowed,
 )
 from autoscaler.planning.need import replicas_for
 
@@ -159,11 +162,17 @@ def test_a_step_without_a_forecast_is_no_shadow_whatever_was_kept() -> None:
     assert settle(state, _settled(1, 50.0, lead=0)).margin[0] == state.margin[0]
 
 
-def _descent(window_s: int, *policies: StepPolicy, select: SelectPolicy = SelectPolicy.MAX) -> Descent:
-    return Descent.of(StepLimits.of((ScalingRule(window_s, policies, select),)), 60)
+def _descent(window_s: int, *policies: StepPolicy, select: SelectPolicy = SelectPolicy.MAX) -> Behavior:
+    down, free = ScalingRule(window_s, policies, select), ScalingRule()
+    return Behavior.of(StepLimits.of((down,)), StepLimits.of((free,)), np.ones(1, dtype=np.int64), 60)
 
 
-def _stands(descent: Descent, wanted: list[float]) -> list[float]:
+def _ascent(window_s: int, *policies: StepPolicy, select: SelectPolicy = SelectPolicy.MAX, least: int = 1) -> Behavior:
+    up, free = ScalingRule(window_s, policies, select), ScalingRule()
+    return Behavior.of(StepLimits.of((free,)), StepLimits.of((up,)), np.array([least]), 60)
+
+
+def _stands(descent: Behavior, wanted: list[float]) -> list[float]:
     state, found = MarginState.fresh(1, 0, descent.depth), []
     for step, value in enumerate(wanted):
         state = remember(state, step, np.array([value]), descent)
@@ -184,5 +193,43 @@ def test_our_own_wanted_comes_down_as_behavior_lets_it() -> None:
     assert _stands(_descent(0, percent, select=SelectPolicy.DISABLED), down) == [100] * 4
 
 
-def test_a_rise_is_never_slowed() -> None:
+def test_a_limit_on_the_way_down_slows_no_rise() -> None:
     assert _stands(_descent(300, StepPolicy(PolicyType.PERCENT, 10, 60)), [5.0, 50.0]) == [5, 50]
+
+
+def test_our_own_wanted_rises_as_behavior_lets_it() -> None:
+    """As autoscaling/v2: the loosest policy counts, Min the tightest; a window keeps the least that was wanted."""
+    percent, pods = StepPolicy(PolicyType.PERCENT, 100, 15), StepPolicy(PolicyType.PODS, 4, 15)
+    up = [1.0, 50.0, 50.0, 50.0]
+    assert _stands(_ascent(0), up) == up
+    assert _stands(_ascent(0, percent, pods), up) == [1, 5, 10, 20]
+    assert _stands(_ascent(0, percent, pods, select=SelectPolicy.MIN), up) == [1, 2, 4, 8]
+    assert _stands(_ascent(0, percent, pods, least=10), up) == [1, 20, 40, 50], "a rise starts at the minimum"
+    assert _stands(_ascent(0, StepPolicy(PolicyType.PODS, 4, 120)), up) == [1, 5, 5, 9]
+    assert _stands(_ascent(180), up) == [1, 1, 1, 50]
+    assert _stands(_ascent(0, percent, select=SelectPolicy.DISABLED), up) == [1] * 4
+    assert _stands(_ascent(0, percent), [50.0, 5.0, 5.0]) == [50, 5, 5], "and none of it slows a fall"
+
+
+def test_what_a_limit_on_rises_holds_back_counts_as_short() -> None:
+    """Fifty were wanted in time, ten could be there: the margin learns of it and rises."""
+    state = MarginState.fresh(1, 0, 1)
+    for step, wanted in enumerate((5.0, 50.0)):
+        state = remember(state, step, np.array([wanted]), _ascent(0, StepPolicy(PolicyType.PERCENT, 100, 15)))
+    assert settle(state, _settled(1, 40.0, lead=0)).margin[0] > state.margin[0]
+    assert settle(state, _settled(1, 10.0, lead=0)).margin[0] < state.margin[0]
+
+
+def test_the_first_shadow_is_held_back_by_nothing() -> None:
+    assert _stands(_ascent(0, StepPolicy(PolicyType.PODS, 4, 120)), [50.0, 60.0])[0] == 50
+
+
+def test_the_margin_moves_half_as_far_once_a_week_has_been_judged_and_no_less_later() -> None:
+    steps = 7 * 86_400 // 60
+    share = slowed(np.array([0, steps // 2, steps, 100 * steps]), float(steps))
+    np.testing.assert_allclose(share, [1, 2 / 3, 1 / 2, 1 / 2])
+    state = _filled(10.0)
+    early = settle(state, _settled(100, 11.0, risk=0.2)).log_margin - state.log_margin
+    settled = replace(state, judged=np.array([steps]))
+    late = settle(settled, _settled(100, 11.0, risk=0.2)).log_margin - settled.log_margin
+    assert late == pytest.approx(early / 2)
