@@ -128,7 +128,9 @@ class UsualRise:
     """From now on as on usual days: the median over the last days of how the window's peak stood to its start.
 
     by: "difference" adds the usual rise to the newest demand, "ratio" multiplies by it (growth keeps its shape). In the
-    dark (a source that is away, data that is not believed) it goes on for a day from the last demand that was seen.
+    dark (a source that is away, data that is not believed) it goes on for a day from the last demand that was seen,
+    and to no more than the most that was seen in the last days: what dies often lies first, and a burst at night times
+    the usual rise to noon is no demand.
     """
 
     by: Literal["difference", "ratio"]
@@ -154,7 +156,8 @@ class UsualRise:
             here = np.ix_(rows, np.arange(times[0], times[-1] + 1))
             some = Panel(panel.step_s, panel.first_step, panel.values[rows], np.empty((0, 0), dtype=np.uint8))
             last, past = _since_last_seen(some, origins[times[0] : times[-1] + 1], lead, self.days)
-            found[here] = np.where(dark[here], self._risen(last, past), found[here])
+            most = RecentMax(self.days * DAY_S, "seen").peaks(some, origins[times[0] : times[-1] + 1], lead)
+            found[here] = np.where(dark[here], np.minimum(self._risen(last, past), most), found[here])
         return found
 
     def _risen(self, now: Floats, past: Iterator[tuple[Floats, Floats]]) -> Floats:

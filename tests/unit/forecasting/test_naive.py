@@ -94,13 +94,26 @@ def test_M24_in_the_dark_the_usual_rise_goes_on_from_the_last_demand_that_was_se
     np.testing.assert_array_equal(blind[:, 0], model.peaks(grid(values), origins, 1)[:, 0])
     usual = np.maximum(day, np.roll(day, -1))[5:]  # from where the last demand counts as now no longer
     expected = 1.5 * usual if by == "ratio" else usual + 0.5 * day[-1]
-    np.testing.assert_allclose(blind[0, 5:], expected)
+    np.testing.assert_allclose(blind[0, 5:], np.minimum(expected, 150.0), err_msg="to the most that was seen at most")
     single = [model.peaks(grid(dark), at(int(origin)), 1)[:, 0] for origin in origins]
     np.testing.assert_array_equal(np.stack(single, axis=1), blind)
     longer = np.concatenate([dark, np.full((2, 24), NAN)], axis=1)
     assert np.isnan(model.peaks(grid(longer), np.arange(end, end + 24), 1)).all(), "for a day"
     dark[:, -3:] = 9999.0
     np.testing.assert_array_equal(model.peaks(grid(dark), origins[:20], 1), blind[:, :20])
+
+
+@pytest.mark.parametrize("by", ["difference", "ratio"])
+@pytest.mark.parametrize(("last", "most"), [(20.0, 150.0), (400.0, 400.0)])
+def test_M25_what_lies_before_it_dies_adds_no_more_than_was_ever_seen(
+    by: Literal["difference", "ratio"], last: float, most: float
+) -> None:
+    day = np.r_[np.full(6, 0.01), np.full(18, 150.0)]  # an idle night, whose usual rise is fifteen thousandfold
+    dark = np.tile(day, 9)[None]
+    dark[0, 8 * 24 + 3] = last
+    dark[0, 8 * 24 + 4 :] = NAN
+    blind = UsualRise(by).peaks(grid(dark), np.arange(8 * 24 + 10, 9 * 24), 1)
+    np.testing.assert_allclose(blind, most, atol=0.02)
 
 
 def test_the_usual_rise_needs_now_and_one_past_day() -> None:
