@@ -6,6 +6,7 @@ incident of one day is not in it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -14,8 +15,7 @@ import numpy as np
 from autoscaler.domain.season import Season, steps_within
 from autoscaler.domain.series import Floats, Ints, Panel
 from autoscaler.forecasting.asking import ask_point
-from autoscaler.forecasting.contract import PeakForecaster
-from autoscaler.forecasting.local_seasons import DEEPEST_S, by_season, reach_steps
+from autoscaler.forecasting.local_seasons import DEEPEST_S, by_season, grouped, reach_steps
 from autoscaler.forecasting.naive import DAY_S, REACH, column_median, peak_of_window
 from autoscaler.forecasting.teams import Rows
 
@@ -38,11 +38,13 @@ class UsualPeak:
         day = DAY_S // panel.step_s
         if day <= lead:
             return np.full((panel.rows, len(origins)), np.nan)
-        first, second, third = (peak_of_window(panel, origins - back * day, lead) for back in range(1, self.days + 1))
-        middle = np.maximum(np.minimum(first, second), np.minimum(np.maximum(first, second), third))
-        if not np.isnan(middle).any():
-            return middle
-        return column_median(np.stack((first, second, third)))
+        return _middle(*(peak_of_window(panel, origins - back * day, lead) for back in range(1, self.days + 1)))
+
+
+def _middle(first: Floats, second: Floats, third: Floats) -> Floats:
+    """Median of what is known, elementwise; NaN where nothing is."""
+    middle = np.maximum(np.minimum(first, second), np.minimum(np.maximum(first, second), third))
+    return middle if not np.isnan(middle).any() else column_median(np.stack((first, second, third)))
 
 
 def usual_peaks(panel: Panel, rows: Rows, origins: Ints, faults: dict[str, str]) -> Floats:
@@ -56,18 +58,29 @@ def usual_peaks(panel: Panel, rows: Rows, origins: Ints, faults: dict[str, str])
     for lead, delay in sorted(set(zip(rows.leads.tolist(), rows.delays.tolist(), strict=True))):
         members = np.flatnonzero((rows.leads == lead) & (rows.delays == delay))
         seasons = None if rows.seasons is None else tuple(rows.seasons[row] for row in members.tolist())
-        model = UsualPeak()
-        reach = model.history_steps(step_s)
         at = origins - delay
-        asked: tuple[PeakForecaster, ...] = (model,)
-        if seasons is not None:
-            asked = by_season(asked, (model.name,), seasons)
-            reach = DEEPEST_S // step_s + REACH + 2 * reach_steps(step_s)
+        if not grouped(seasons or ()) and DAY_S // step_s > lead:
+            found[members] = _middle(*_same_windows(panel, members, at, lead, seasons))
+            continue
+        model = UsualPeak()
+        asked = by_season((model,), (model.name,), seasons or ())[0]
+        reach = DEEPEST_S // step_s + REACH + 2 * reach_steps(step_s)
         view = _view(panel, members, (int(at[0]) - reach, int(at[-1])), seasons)
-        answer = ask_point(asked[0], view, at, lead, faults)
+        answer = ask_point(asked, view, at, lead, faults)
         if answer is not None:
             found[members] = answer
     return found
+
+
+def _same_windows(
+    panel: Panel, members: Ints, origins: Ints, lead: int, seasons: tuple[Season | None, ...] | None
+) -> Iterator[Floats]:
+    """[row, origin] of each day: what one origin of ten thousand rows needs is three windows, and no whole days."""
+    day = DAY_S // panel.step_s
+    for back in range(1, UsualPeak.days + 1):
+        then = origins - back * day
+        view = _view(panel, members, (int(then[0]), int(then[-1]) + lead + 1), seasons)
+        yield peak_of_window(view, then, lead)
 
 
 def _view(panel: Panel, members: Ints, steps: tuple[int, int], seasons: tuple[Season | None, ...] | None) -> Panel:
