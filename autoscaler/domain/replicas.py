@@ -56,6 +56,7 @@ class ReplicaStatus:
     raised_s: when our floor rose last, seconds since the epoch; -inf = never.
     overridden_s: when somebody else set by hand what stands there now instead of ours, -inf = nobody did.
     notes: lane → what there is to say. starts: pods that became Ready since the last observation.
+    inherited: from now on we write, and what stands there another process may have written.
     """
 
     known: Bools
@@ -71,6 +72,7 @@ class ReplicaStatus:
     overridden_s: Floats = field(default_factory=_no_lanes)
     notes: Mapping[int, tuple[Note, ...]] = field(default_factory=dict)
     starts: tuple[PodStart, ...] = ()
+    inherited: bool = False
 
     def __post_init__(self) -> None:
         lanes = len(self.known)

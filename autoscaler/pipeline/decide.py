@@ -20,6 +20,7 @@ from autoscaler.domain.series import Bools, DataVerdict, Ints, anywhere, everywh
 from autoscaler.domain.trace import GuardTrace, Trace
 from autoscaler.guards.contract import Guard
 from autoscaler.pipeline.anomalies import abnormal, anomaly_notes, doubted, unjudged, unseen
+from autoscaler.pipeline.inherited import either, waits
 from autoscaler.pipeline.policy_notes import budget_notes, condition_notes, conditioned, event_notes
 from autoscaler.pipeline.propose import propose
 from autoscaler.pipeline.risk_control import learned, remembered
@@ -44,12 +45,14 @@ def decide(
     now_s: float,
     anomalies: AnomaliesAt | None = None,
     needs: Needs | None = None,
+    stands: Bools | None = None,
 ) -> tuple[Decisions, LoopState]:
     """Decide for every lane; the new state is what the next tick starts from.
 
     now_s: seconds since the epoch. The decision expires after two steps: a late writer drops it. anomalies: what a
     detector says of this moment; None = there is none. needs: of this moment, where a whole block's were worked out at
-    once; None = worked out here.
+    once; None = worked out here. stands: [lane], what counts as wanted now, as somebody before
+    us wrote it; None = nothing.
     """
     needs = Needs.of(fleet, seen) if needs is None else needs
     doubts = doubted(fleet, anomalies)
@@ -75,7 +78,10 @@ def decide(
         lasting = _undoubted(planned, doubts, current, blind)
     kept = _kept(fleet, seen, lasting, state, current, believed=believed, now_s=now_s) if fleet.rules.falls else None
     before_s = float(state.times_s[-1]) if len(state.times_s) else now_s
-    state = state.noted(now_s, _recommended(fleet, lasting, current, believed), current, status.known, fleet.horizon_s)
+    state = state.noted(
+        now_s, _recommended(fleet, lasting, current, believed), current, status.known, fleet.horizon_s,
+        stands=either(stands, waits(fleet, seen)),
+    )  # fmt: skip
     state = remembered(fleet, foreseen, state, lasting, needs=needs, uplift=rules.uplift)
     proposals = propose(fleet, planned, status, current, state, rules=rules, now_s=now_s)
     if kept is not None:

@@ -75,14 +75,17 @@ class LoopState:
             self.fallback.carried(old), self.twofold.carried(old, second),
         )  # fmt: skip
 
-    def noted(self, now_s: float, recommended: Ints, current: Ints, known: Bools, horizon_s: float) -> LoopState:
+    def noted(
+        self, now_s: float, recommended: Ints, current: Ints, known: Bools, horizon_s: float,
+        *, stands: Bools | None = None,
+    ) -> LoopState:  # fmt: skip
         """With one more tick, without what is older than `horizon_s`.
 
         A lane that is seen for the first time starts as if no less than its current count had been recommended
-        all along: a restart never drops at once what a window was still keeping. A lane that is not known notes
-        nothing: its numbers would be the start of a period later.
+        all along: a restart never drops at once what a window was still keeping. So does one that `stands` [lane].
+        A lane that is not known notes nothing: its numbers would be the start of a period later.
         """
-        new = self._unseen()
+        new = self._unseen() if stands is None else self._unseen() | stands
         upper: Ints = np.where(new, np.maximum(recommended, current), recommended) if anywhere(new) else recommended
         lower = recommended
         count = current

@@ -20,6 +20,7 @@ from autoscaler.pipeline.counted import counted
 from autoscaler.pipeline.decide import decide
 from autoscaler.pipeline.exclusions import exclusion_notes
 from autoscaler.pipeline.foresee import foresee
+from autoscaler.pipeline.inherited import Inherited
 from autoscaler.pipeline.older import Older
 from autoscaler.pipeline.state import LoopState
 from autoscaler.ports.anomalies import AnomalyDetector
@@ -43,6 +44,7 @@ class Pipeline:
     state: LoopState | None = None
     detector: AnomalyDetector | None = None
     older: Older = field(default_factory=Older)
+    inherited: Inherited = field(default_factory=Inherited)
 
     def tick(self, fleet: Fleet, now: datetime) -> Decisions:
         """Metrics in, forecast, plan, guards, actuation, one record. `now` is aware; nothing reads a clock."""
@@ -56,12 +58,14 @@ class Pipeline:
         abnormal = judged(self.detector, panel, fleet, step)  # before it is learned from: what is wrong is taken back
         foresight = foresee(panel, fleet, self.server, step, data_delay_steps=delay)
         status = self.cluster.observe(fleet)
+        stands = self.inherited.stands(fleet, status)
         self.leads.learn(fleet, status.starts)
         remembered = (self.state or LoopState.fresh(fleet, step_s)).for_fleet(fleet, step_s)
         decisions, self.state = decide(
             fleet, foresight.at(0), status, remembered, self.guards, now_s=now.timestamp(),
-            anomalies=abnormal,
+            anomalies=abnormal, stands=stands,
         )  # fmt: skip
+        self.inherited.remembered(fleet, status)
         decisions, self.state = counted(decisions, self.state)
         decisions = decisions.noted(self.leads.notes(fleet)).noted(exclusion_notes(fleet, now.timestamp()))
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from autoscaler.adapters.kubernetes.cluster import KubernetesCluster
@@ -41,9 +41,12 @@ class LedCluster:
 
     def observe(self, fleet: Fleet) -> ReplicaStatus:
         now = (self.term.leads, self.term.terms)
-        if now != self._of_term:
-            self.inner, self._of_term = self.make(), now
-        return self.inner.observe(fleet)
+        if now == self._of_term:
+            return self.inner.observe(fleet)
+        made = self.make()
+        status = made.observe(fleet)
+        self.inner, self._of_term = made, now  # only now: a term whose first look failed has not begun
+        return replace(status, inherited=True)
 
     def apply(self, fleet: Fleet, requests: Sequence[ScaleRequest], now_s: float) -> Mapping[int, tuple[Note, ...]]:
         """A standby writes nothing and says nothing: its numbers are those that it would write."""

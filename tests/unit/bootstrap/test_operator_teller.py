@@ -395,6 +395,17 @@ def test_K11_who_became_leader_between_look_and_write_waits_for_a_look_of_its_ow
     assert made[-1].number == 1, "and remembers none of what it wrote in a term before"
 
 
+def test_K11_the_first_look_of_a_term_says_that_another_process_may_have_written():
+    cluster, term, made, fleet = led()
+    assert not cluster.observe(fleet).inherited, "nobody leads yet who did not before"
+    term.leads, term.terms = True, 1
+    assert cluster.observe(fleet).inherited
+    assert not cluster.observe(fleet).inherited
+    term.leads = False
+    assert cluster.observe(fleet).inherited
+    assert len(made) == 3
+
+
 def test_K07_what_was_last_heard_of_too_long_ago_is_not_written_by():
     cluster, term, made, fleet = led("predictiveautoscalers was last heard of 300 s ago")
     term.leads, term.terms = True, 1
