@@ -11,16 +11,8 @@ from typing import Any, Final, Protocol
 
 import numpy as np
 
-from autoscaler.bootstrap.anomaly_learning import (
-    ENGINE,
-    EXPLAINER,
-    Done,
-    Learned,
-    Learner,
-    Order,
-    masks_of,
-    part_of,
-)
+from autoscaler.bootstrap.anomaly_learning import Done, Learned, Learner, Order, masks_of, part_of
+from autoscaler.bootstrap.anomaly_lives import ENGINE, EXPLAINER
 from autoscaler.detection import fitting
 from autoscaler.detection.contract import Block
 from autoscaler.detection.engine import DAY_S, DetectionEngine
@@ -262,6 +254,7 @@ class AnomalyGate:
                 engine.adopt(done.part(ENGINE))
                 return
             engine.restore(done.part(ENGINE))
+            engine.rewind(done.end_step)  # rows that are new since, or were left out
             explainer.restore(done.part(EXPLAINER))
             self._next = done.end_step
             if self.watch is not None:

@@ -7,12 +7,14 @@ alone.
 
 from __future__ import annotations
 
+import json
 import logging
 import shutil
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from time import monotonic
 from typing import Any, Final
@@ -20,21 +22,31 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from autoscaler.adapters.artefacts.disk import remove_folder
+from autoscaler.adapters.artefacts.disk import read_bytes, remove_folder
 from autoscaler.adapters.artefacts.reading import read_artefact
 from autoscaler.adapters.artefacts.writing import write_artefact
-from autoscaler.detection import memory
-from autoscaler.detection.contract import Block
-from autoscaler.detection.engine import DAY_S, DetectionEngine
+from autoscaler.bootstrap.anomaly_lives import (
+    MASK,
+    Arrays,
+    LeftOut,
+    Read,
+    StoredValues,
+    Times,
+    joined,
+    lived,
+    of_array,
+    refitted,
+)
 from autoscaler.domain.artefact import Expected, Manifest
-from autoscaler.learning.detection import fit_rows
 from autoscaler.learning.process import run_limited
-from autoscaler.pipeline.detecting import Explainer, Span, Watch
+from autoscaler.pipeline.detecting import Span, Watch
 
 log = logging.getLogger("foresail")
 KIND: Final = "detection-learned"
-REFIT_THREADS: Final = 2
-ENGINE, EXPLAINER, MASK = "engine.", "explainer.", "mask."
+LEFT_OUT: Final = "left-out.json"
+MOST_TOLD_BYTES: Final = 16_384
+TIME_SHARE: Final = 0.85
+"""Of a job's time: by then groups for which the rest does not suffice are left out."""
 Learned = Mapping[str, NDArray[Any]]
 
 
@@ -67,39 +79,35 @@ def part_of(arrays: Learned, prefix: str) -> dict[str, NDArray[Any]]:
     return {name[len(prefix) :]: array for name, array in arrays.items() if name.startswith(prefix)}
 
 
-def job(folder: Path, order: Order, source: Path) -> None:
-    """Runs in its own process; writes an artefact into `folder`. source: file of the order's values."""
-    arrays = made_of(replace(order, values=np.load(source, allow_pickle=False)))
+def job(folder: Path, order: Order, source: Path, seconds: float) -> None:
+    """Runs in its own process; writes artefacts into `folder`, one of each group of rows, and what was left out.
+
+    source: file of the order's values. seconds: that it may take.
+    """
+    from threadpoolctl import threadpool_limits
+
+    left_out = LeftOut()
+    read = StoredValues(source)
+    times = Times(order.step_s, order.first_step, read.steps, monotonic() + TIME_SHARE * seconds)
     created = datetime.fromtimestamp(order.first_step * order.step_s, UTC)
-    told = Manifest(kind=KIND, name="learned", created=created, generation=1)
-    write_artefact(folder / "artefact", told, arrays, level=1)
+    with threadpool_limits(limits=1):  # many small products: threads that wait for each other cost more than they do
+        for k, arrays in enumerate(_groups(order, times, read, left_out)):
+            told = Manifest(kind=KIND, name="learned", created=created, generation=k + 1)
+            write_artefact(folder / str(k), told, arrays, level=1)
+    told_text = json.dumps({"rows": left_out.rows, "words": [words[:500] for words in left_out.words]})
+    (folder / LEFT_OUT).write_text(told_text, encoding="utf-8")
 
 
-def made_of(order: Order) -> dict[str, NDArray[Any]]:
-    if order.lives:
-        return lived(order.watch, order.step_s, order.first_step, order.values)
-    return refitted(order.watch, order.step_s, order.values)
+def _groups(order: Order, times: Times, read: Read, left_out: LeftOut) -> Iterator[Arrays]:
+    return (lived if order.lives else refitted)(order.watch, times, read, left_out)
 
 
-def lived(watch: Watch, step_s: int, first_step: int, values: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
-    """Engine and explainer at the end of a history that was lived through."""
-    engine, explainer = DetectionEngine(watch.watched, step_s), Explainer(watch, step_s)
-    found = engine.relive(Block(step_s, first_step, values))
-    explained, _ = explainer.take(found)
-    engines = {ENGINE + name: array for name, array in engine.arrays().items()}
-    explainers = {EXPLAINER + name: array for name, array in explainer.arrays().items()}
-    return engines | explainers | _masks(watch, explained.masked())
-
-
-def _masks(watch: Watch, spans: Sequence[Span]) -> dict[str, NDArray[Any]]:
-    """Spans by the keys of their rows, as the fleet may change before they are taken over; empty without spans."""
-    if not spans:
-        return {}
-    keys = {int(row): key.encode() for row, key in zip(watch.demand_row, watch.watched.keys, strict=True)}
-    return {
-        f"{MASK}key": np.array([keys[span.row] for span in spans], dtype=bytes),
-        f"{MASK}span": np.array([(span.first, span.end, span.code) for span in spans], dtype=np.int64),
-    }
+def _read_groups(folder: Path) -> Iterator[Learned]:
+    """What a job has written, group by group."""
+    for k in count():
+        if not (folder / str(k)).exists():
+            return
+        yield read_artefact(folder / str(k), Expected(KIND, "learned"), datetime.now(UTC)).arrays
 
 
 def masks_of(watch: Watch, done: Done) -> list[Span]:
@@ -110,11 +118,6 @@ def masks_of(watch: Watch, done: Done) -> list[Span]:
     rows = {key.encode(): int(row) for row, key in zip(watch.demand_row, watch.watched.keys, strict=True) if row >= 0}
     named = zip(saved["key"].tolist(), saved["span"].tolist(), strict=True)
     return [Span(rows[key], *map(int, numbers)) for key, numbers in named if key in rows]
-
-
-def refitted(watch: Watch, step_s: int, values: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
-    fitted = memory.keyed(watch.watched.keys, fit_rows(values, DAY_S // step_s, None, REFIT_THREADS))
-    return {ENGINE + name: array for name, array in fitted.items()}
 
 
 @dataclass(slots=True)
@@ -139,9 +142,14 @@ class Learner:
         if self.busy or self._stop.is_set():
             return
         if not self.own_process:
-            self._done = Done(made_of(order), order.first_step + order.values.shape[1], order.lives)
+            rows, steps = order.values.shape
+            left_out, times = LeftOut(), Times(order.step_s, order.first_step, steps)
+            arrays = joined(_groups(order, times, of_array(order.values), left_out))
+            self._done = Done(arrays, order.first_step + steps, order.lives)
+            self.trouble = _trouble(left_out.rows, left_out.words, rows)
             return
-        self._thread = threading.Thread(target=self._run, args=(order,), name="foresail-detection", daemon=True)
+        held = [order]  # taken out by the thread, so that values live no longer than until they are in a file
+        self._thread = threading.Thread(target=self._run, args=(held,), name="foresail-detection", daemon=True)
         self._thread.start()
 
     def taken(self) -> Done | None:
@@ -154,15 +162,16 @@ class Learner:
         if self._thread is not None:
             self._thread.join(10.0)
 
-    def _run(self, order: Order) -> None:
+    def _run(self, held: list[Order]) -> None:
         began_s = monotonic()
         try:
             shutil.rmtree(self.scratch, ignore_errors=True)
             self.scratch.mkdir(parents=True)
-            source = self.scratch / "values.npy"
-            np.save(source, order.values)
-            place = self.scratch / "job"
-            arguments = (replace(order, values=np.empty((0, 0))), source)
+            source, place = self.scratch / "values.npy", self.scratch / "job"
+            rows, steps = held[0].values.shape
+            np.save(source, held[0].values)
+            order = replace(held.pop(), values=np.empty((0, 0)))
+            arguments = (replace(order, watch=replace(order.watch, signals=())), source, self.seconds)
             ended = run_limited(
                 job, place, arguments, seconds=self.seconds, memory_bytes=self.memory_bytes, stop=self._stop
             )
@@ -170,14 +179,20 @@ class Learner:
                 self.trouble = ended.words
                 log.warning("detection_not_learned %s: what was learned before stays", ended.words)
                 return
-            found = read_artefact(place / "artefact", Expected(KIND, "learned"), datetime.now(UTC))
-            self._done = Done(found.arrays, order.first_step + order.values.shape[1], order.lives)
-            self.trouble = None
+            arrays = joined(_read_groups(place))
+            left = json.loads(read_bytes(place / LEFT_OUT, MOST_TOLD_BYTES))
+            self._done = Done(arrays, order.first_step + steps, order.lives)
+            self.trouble = _trouble(int(left["rows"]), left["words"], rows)
+            if self.trouble is not None:
+                log.warning("detection_learned_in_part %s: what was learned of them before stays", self.trouble)
             what = "lived through kept history" if order.lives else "refitted"
-            rows, steps = order.values.shape
             log.info("detection_learned %s: %d rows, %d steps in %.1f s", what, rows, steps, monotonic() - began_s)
         except Exception as why:
             self.trouble = f"{type(why).__name__}: {why}"
             log.exception("detection_not_learned")
         finally:
             remove_folder(self.scratch)
+
+
+def _trouble(left_out: int, words: Sequence[str], rows: int) -> str | None:
+    return f"{left_out} of {rows} rows have not learned: {'; '.join(words)}" if left_out else None

@@ -8,6 +8,7 @@ are clipped at the page's threshold and not left out: left out, each alarm would
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -57,8 +58,23 @@ class Stretches:
             at += left
 
 
-def learned(ring: Ring) -> Table:
-    """[row, score, COLUMNS] from ring [row, score, slot]; NaN where too little is known."""
+def learned(rings: Sequence[Ring]) -> list[Table]:
+    """[row, score, COLUMNS] from each ring [row, score, slot]; NaN where too little is known. Shapes are pooled over
+    the rows of all rings, which are those of one fleet in its order.
+    """
+    found = [_own(ring) for ring in rings]
+    for score in range(rings[0].shape[1] if rings else 0):
+        shape = _shape([relative[score] for _, _, relative in found])
+        for table, mean, _ in found:
+            table[:, score, -1] = shape
+            table[:, score, -2] = mean[:, score] * (1 - shape)
+    for (table, _, _), ring in zip(found, rings, strict=True):
+        table[np.count_nonzero(~np.isnan(ring), axis=-1) < LEAST] = np.nan
+    return [table for table, _, _ in found]
+
+
+def _own(ring: Ring) -> tuple[Table, Floats, list[Floats]]:
+    """What each row says alone: the body, the mean excess, and by score the excesses over that mean."""
     count = np.count_nonzero(~np.isnan(ring), axis=-1)
     ordered = np.sort(ring, axis=-1)
     last = np.maximum(count - 1, 0)
@@ -74,17 +90,13 @@ def learned(ring: Ring) -> Table:
     mean = np.maximum(mean, 0.1 * (edge - table[..., 0]))
     with np.errstate(divide="ignore", invalid="ignore"):
         relative = over / mean[..., None]
-    for score in range(ring.shape[1]):
-        shape = _shape(relative[:, score])
-        table[:, score, -1] = shape
-        table[:, score, -2] = mean[:, score] * (1 - shape)
-    table[count < LEAST] = np.nan
-    return table
+    by_score = [relative[:, score] for score in range(ring.shape[1])]
+    return table, mean, [each[~np.isnan(each)] for each in by_score]
 
 
-def _shape(relative: Floats) -> float:
+def _shape(excesses: Sequence[Floats]) -> float:
     """Of a generalised Pareto, by moments: variance / mean² = 1 / (1 - 2 · shape)."""
-    known = relative[~np.isnan(relative)]
+    known = np.concatenate(excesses)
     if len(known) < LEAST:
         return 0.1
     spread = float(np.var(known) / max(float(np.mean(known)) ** 2, 1e-12))

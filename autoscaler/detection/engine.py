@@ -84,6 +84,15 @@ class DetectionEngine:
         days = list(self._days(block.first_step, block.end_step))
         return joined([self._observe(block.cut(first, end)) for first, end in days]) if days else self._observe(block)
 
+    @property
+    def remembered(self) -> memory.Rows:
+        """What is remembered of rows itself, no copy."""
+        return self._rows
+
+    @property
+    def grouping(self) -> Grouping:
+        return self._grouping
+
     def adopt(self, fitted: Arrays) -> None:
         """Take over what fitting.fit has learned of rows, named as by memory.keyed; other rows keep what they have."""
         ours, theirs = memory.matched(self.watched.keys, fitted)
@@ -99,7 +108,7 @@ class DetectionEngine:
         ring, given = self._rows[voices.RING], rings[voices.RING]
         fresh = np.isnan(ring[ours]).all(axis=2, keepdims=True)
         ring[ours] = np.where(fresh, given[theirs], ring[ours])
-        self._rows[voices.TABLE] = calibration.learned(ring)
+        (self._rows[voices.TABLE],) = calibration.learned([ring])
 
     @property
     def unheard(self) -> int:
@@ -127,6 +136,21 @@ class DetectionEngine:
                 )
             mine[ours] = given[theirs]
 
+    def rewind(self, step: int) -> None:
+        """Rows that are further go on from `step` on, as those have to that were restored as they were at it.
+
+        What they remember of the steps since, they are told again; counts of faults have those twice.
+        """
+        for back in np.unique(self._rows["next"][self._rows["next"] > step] - step).tolist():
+            which = np.flatnonzero(self._rows["next"] == step + back)
+            for name in ("past", "recent"):
+                kept = self._rows[name][which]
+                moved = np.full_like(kept, np.nan)
+                if back < kept.shape[-1]:
+                    moved[..., back:] = kept[..., : kept.shape[-1] - back]
+                self._rows[name][which] = moved
+            self._rows["next"][which] = step
+
     def _forget(self) -> None:
         rows = len(self.watched.keys)
         self._rows = memory.empty(rows, self.day) | voices.empty(rows, len(self.voices))
@@ -147,10 +171,14 @@ class DetectionEngine:
             self._observe(Block(self.step_s, start, np.full((len(self.watched.keys), end - start), np.nan)))
 
     def _observe(self, block: Block) -> Verdicts:
-        """Steps of one day."""
-        rows, new = self._rows, block.end_step - block.first_step
+        """Steps of one day, of a fleet that is all here."""
         if block.first_step % self.day == 0:
-            self._renew()
+            renew([self])
+        return self.step(block, None)
+
+    def step(self, block: Block, shared: Bools | None) -> Verdicts:
+        """Steps of one day that come next, whose tables stand. shared: as faults.twins says over all of the fleet."""
+        rows, new = self._rows, block.end_step - block.first_step
         relative, past = memory.remember(rows, block.values)
         seen = scoring.look(rows, relative, block.expected, new, self.day)
         said = voices.said(block, len(self.voices))
@@ -162,7 +190,7 @@ class DetectionEngine:
         raw = scoring.averaged(rows["recent"][:, 1], both[:, 1], memory.SMOOTHED_SEVERITY)
         severity = np.where(np.isnan(raw), 0.0, (1 - 10.0 ** (-np.nan_to_num(raw) / 2)) ** 2)
         groups, paging_rows = self._groups(surprise, severity, block.first_step)
-        found = self._faults(block.values, seen)
+        found = self._faults(block.values, seen, shared)
         self._keep(block, both, (seen.scores, said), groups, paging_rows)
         rows["past"] = past
         told = self._told(block.values, seen, surprise, severity, found)
@@ -187,12 +215,12 @@ class DetectionEngine:
         found = GroupVerdicts(combined, rate, on, page, self._grouping.mean_of_top(severity), top)
         return found, on[self.watched.group]
 
-    def _faults(self, values: Floats, seen: scoring.Looked) -> Codes:
+    def _faults(self, values: Floats, seen: scoring.Looked, shared: Bools | None) -> Codes:
         state = {name.removeprefix("fault."): a for name, a in self._rows.items() if name.startswith("fault.")}
         what = faults.Seen(
             values, seen.z, seen.yesterday, seen.short, seen.middle, seen.middle_yesterday, self._rows["moved"]
         )
-        found = faults.judge(state, what, self.step_s)
+        found = faults.judge(state, what, self.step_s, shared)
         self._rows.update({f"fault.{name}": array for name, array in state.items()})
         return found
 
@@ -236,13 +264,22 @@ class DetectionEngine:
         rows["recent"] = joined_recent[:, :, joined_recent.shape[2] - rows["recent"].shape[2] :]
         rows["next"][:] = block.end_step
 
-    def _renew(self) -> None:
-        rows, first = self._rows, self._grouping.first
-        rows["table"] = calibration.learned(rows["ring"])
-        if self.voices:
-            rows[voices.TABLE] = calibration.learned(rows[voices.RING])
-        tail = paging.Tail.of(rows["maxima"][first], self._grouping.several)
-        rows["edge"][first], rows["ready"][first] = tail.edge, tail.ready
+
+def renew(engines: Sequence[DetectionEngine]) -> None:
+    """A day's tables, of engines that have the rows of one fleet between them, in its order: what is pooled is pooled
+    over all of them, to the last bit as in one.
+    """
+    rows, first = [one.remembered for one in engines], [one.grouping.first for one in engines]
+    for table, ring in (("table", "ring"), (voices.TABLE, voices.RING)):
+        if all(ring in each for each in rows):
+            for each, found in zip(rows, calibration.learned([each[ring] for each in rows]), strict=True):
+                each[table] = found
+    maxima = [each["maxima"][at] for each, at in zip(rows, first, strict=True)]
+    tail = paging.Tail.of(np.concatenate(maxima), np.concatenate([one.grouping.several for one in engines]))
+    ends = np.cumsum([len(at) for at in first])[:-1]
+    parts = zip(rows, first, np.split(tail.edge, ends), np.split(tail.ready, ends), strict=True)
+    for each, at, edge, ready in parts:
+        each["edge"][at], each["ready"][at] = edge, ready
 
 
 def _known_mean(values: Floats) -> Floats:

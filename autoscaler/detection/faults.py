@@ -35,6 +35,9 @@ RHYTHM, LOST = 0.6, 0.25
 State = dict[str, NDArray[Any]]
 MOMENTS: Final = 6
 _SHIFT_BITS, _WINDOW = 3, 21
+_LOG_FACTORS: Final = tuple(float(np.log(factor)) for factor in FACTORS)
+_LOG_SLACK: Final = float(np.log1p(SLACK))
+_LEAST_LOG: Final = min(_LOG_FACTORS) - _LOG_SLACK - 1e-6
 _MIX: Final = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -70,13 +73,43 @@ def empty(rows: int) -> State:
     return found
 
 
-def judge(state: State, seen: Seen, step_s: int) -> Codes:
-    """[row, step] bits of DataFault; `state` is moved on in place."""
+def hashes(state: State, values: Floats) -> NDArray[np.uint64]:
+    """[row, step], of the newest steps up to each one; rows with the same hash have seen the same."""
+    bits = np.where(np.isnan(values), 0.0, values).view(np.uint64) * _MIX
+    bits ^= bits >> np.uint64(29)
+    hashed = state["hash"].view(np.uint64)
+    for column in range(values.shape[1]):
+        hashed = hashed * np.uint64(1 << _SHIFT_BITS) + bits[:, column]
+        bits[:, column] = hashed
+    return bits
+
+
+def twins(hashed: NDArray[np.uint64]) -> Bools:
+    """[row, step], whether another row has the same hash [row, step]."""
+    order = np.argsort(hashed, axis=0)
+    ordered = np.take_along_axis(hashed, order, axis=0)
+    same = ordered[1:] == ordered[:-1]
+    out = np.zeros(hashed.shape, dtype=np.bool_)
+    none = np.zeros((1, hashed.shape[1]), dtype=np.bool_)
+    np.put_along_axis(out, order, np.concatenate([same, none]) | np.concatenate([none, same]), axis=0)
+    return out
+
+
+def judge(state: State, seen: Seen, step_s: int, shared: Bools | None = None) -> Codes:
+    """[row, step] bits of DataFault; `state` is moved on in place.
+
+    shared: as `twins` says, of all rows of a fleet of which these are some; None = these are all.
+    """
     out: Codes = np.zeros(seen.values.shape, dtype=np.uint8)
+    hashed = hashes(state, seen.values)
+    if shared is None:
+        shared = twins(hashed)
     rules = _Rules(max(1, BASIS_S // step_s), max(3, 900 // step_s), max(6, 1800 // step_s))
     with np.errstate(all="ignore"):
         for column in range(out.shape[1]):
-            out[:, column] = rules.step(state, seen, column)
+            out[:, column] = rules.step(state, seen, shared[:, column], column)
+    if out.shape[1]:
+        state["hash"] = hashed[:, -1].copy().view(np.int64)
     return out
 
 
@@ -88,7 +121,7 @@ class _Rules:
     gap: int
     run: int
 
-    def step(self, state: State, seen: Seen, column: int) -> Codes:
+    def step(self, state: State, seen: Seen, shared: Bools, column: int) -> Codes:
         value = seen.values[:, column]
         known = ~np.isnan(value)
         judged = state["known"] >= self.day
@@ -97,7 +130,7 @@ class _Rules:
             | DataFault.STUCK.value * self._stuck(state, value, known, judged)
             | DataFault.UNIT_CHANGE.value * self._unit(state, value, known, judged)
             | DataFault.COUNTER_RESET.value * self._reset(state, value, known, judged)
-            | DataFault.DUPLICATED.value * self._twin(state, value, known, judged)
+            | DataFault.DUPLICATED.value * self._twin(state, value, known, judged, shared)
             | DataFault.LEVEL_SHIFT.value * self._shift(state, seen, column, judged)
             | DataFault.SEASON_BROKEN.value * self._season(state, seen, column)
         )
@@ -123,12 +156,15 @@ class _Rules:
         return (judged & same & (value != 0) & (state["run"] > most)).astype(np.int64)
 
     def _unit(self, state: State, value: Floats, known: Bools, judged: Bools) -> Ints:
-        level, positive = np.exp(state["level"]), known & (value > 0)
+        level, positive, logged = np.exp(state["level"]), known & (value > 0), np.log(value)
         ratio = np.maximum(value / level, level / value)
         near = np.zeros(len(value), dtype=np.bool_)
-        for log_ratio in (np.abs(np.log(value) - state["level"]), np.abs(np.log(value) - state["normal"])):
-            for factor in FACTORS:
-                near |= np.abs(log_ratio - np.log(factor)) < np.log1p(SLACK)
+        for log_ratio in (np.abs(logged - state["level"]), np.abs(logged - state["normal"])):
+            if (
+                log_ratio > _LEAST_LOG
+            ).any():  # on almost all steps none is, and 8 factors cost as much as all the rest
+                for log_factor in _LOG_FACTORS:
+                    near |= np.abs(log_ratio - log_factor) < _LOG_SLACK
         lasting = (state["off"] > 0) & (ratio > min(FACTORS) ** 0.5)
         near = judged & positive & (near | lasting)
         state["near"] = np.where(near, state["near"] + 1, np.where(positive, 0, state["near"]))
@@ -138,9 +174,9 @@ class _Rules:
         learn = positive & (~near | accepted)
         fresh = np.isnan(state["level"]) | accepted
         gain = 1 - 0.5 ** (1 / 3)
-        moved = np.where(fresh, np.log(value), state["level"] + gain * (np.log(value) - state["level"]))
+        moved = np.where(fresh, logged, state["level"] + gain * (logged - state["level"]))
         state["level"] = np.where(learn, moved, state["level"])
-        state["normal"] = np.where(learn, np.log(value), state["normal"])
+        state["normal"] = np.where(learn, logged, state["normal"])
         state["off"], state["near"] = np.where(accepted, 0, state["off"]), np.where(accepted, 0, state["near"])
         return (off & ~accepted).astype(np.int64)
 
@@ -153,15 +189,11 @@ class _Rules:
         state["falls"] = state["falls"] + (fell & ~reset)
         return reset.astype(np.int64)
 
-    def _twin(self, state: State, value: Floats, known: Bools, judged: Bools) -> Ints:
-        bits = np.where(known, value, 0.0).view(np.uint64) * _MIX
-        bits ^= bits >> np.uint64(29)
-        state["hash"] = (state["hash"].view(np.uint64) * np.uint64(1 << _SHIFT_BITS) + bits).view(np.int64)
+    def _twin(self, state: State, value: Floats, known: Bools, judged: Bools, shared: Bools) -> Ints:
         moved = known & (value != state["last"])
         state["changes"] = ((state["changes"] << 1) | moved) & ((1 << _WINDOW) - 1)
         lively = np.bitwise_count(state["changes"]) >= ALIKE_CHANGES
-        _, which, count = np.unique(state["hash"], return_inverse=True, return_counts=True)
-        alike = lively & (count[which] > 1)
+        alike = lively & shared
         found = judged & alike & (state["lone"] >= self.day) & (state["twin"] < self.day)
         state["twin"] = np.where(alike, state["twin"] + 1, 0)
         state["lone"] = np.where(alike, np.where(state["twin"] >= self.day, 0, state["lone"]), state["lone"] + lively)

@@ -16,8 +16,8 @@ from autoscaler.detection.contract import Arrays
 from autoscaler.domain.series import Floats
 
 HISTORY_S: Final = 14 * 86400
-CHUNK: Final = 128
-"""Rows at a time: what fits into a processor's cache and little memory."""
+CHUNK: Final = 128 * 4032
+"""Values at a time, of as many rows as have them: little memory, however short a step is."""
 SAMPLE: Final = 1000
 """Steps of a row that order statistics are taken from, evenly; its extremes are of all steps."""
 
@@ -45,8 +45,9 @@ def fit(values: Floats, day: int, before: Arrays | None = None) -> dict[str, NDA
     """
     out = empty(values.shape[0])
     rows = np.flatnonzero(shape.enough(values))
-    for at in range(0, len(rows), CHUNK):
-        some = rows[at : at + CHUNK]
+    size = max(1, CHUNK // max(1, values.shape[1]))
+    for at in range(0, len(rows), size):
+        some = rows[at : at + size]
         start = None if before is None else before["centres"][some]
         found = _fit(values[some], day, start)
         for name, array in found.items():

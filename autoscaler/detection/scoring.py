@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,10 @@ from numpy.typing import NDArray
 from autoscaler.detection import covariation, expectation, shape, subsequence, tails
 from autoscaler.detection.memory import Rows
 from autoscaler.domain.series import Floats
+
+TOGETHER: Final = 32 * 1440
+"""New steps of rows that are scored at a time: each takes some kilobytes on the way."""
+LEARNED: Final = ("base", "centre", "width", "sample", "tails", "weights", "centres", "usual", "whiten")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,6 +34,19 @@ class Looked:
 
 def look(rows: Rows, relative: Floats, fed: Floats | None, new: int, day: int) -> Looked:
     """relative: [row, past + new] as remembered. fed: [row, new], what a forecaster expected, in the row's unit."""
+    size = max(1, TOGETHER // max(1, new))
+    if len(relative) <= size:
+        return _look(rows, relative, fed, new, day)
+    parts = []
+    for at in range(0, len(relative), size):
+        some = slice(at, at + size)
+        learned = {name: rows[name][some] for name in LEARNED}
+        parts.append(_look(learned, relative[some], None if fed is None else fed[some], new, day))
+    names = Looked.__dataclass_fields__
+    return Looked(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
+
+def _look(rows: Rows, relative: Floats, fed: Floats | None, new: int, day: int) -> Looked:
     with np.errstate(over="ignore", invalid="ignore"):
         off = (rows["base"] - rows["centre"])[:, None]
         given = np.clip((relative + off) / rows["width"][:, None], -shape.CLIP, shape.CLIP)

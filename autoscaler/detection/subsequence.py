@@ -50,13 +50,19 @@ def learned(z: Reals, start: Centres | None = None) -> Centres:
     whole = np.asarray(~np.isnan(windows).any(axis=2))
     windows[~whole] = 0.0
     centres = _first(windows, whole)
-    rounds = ROUNDS
+    cold = np.arange(len(windows))
     if start is not None:
         warm = ~np.isnan(start).any(axis=(1, 2))
         centres[warm] = start[warm]
-        rounds = ROUNDS if not warm.all() else ROUNDS // 2
-    for _ in range(rounds):
+        cold = np.flatnonzero(~warm)
+    for _ in range(ROUNDS // 2):
         centres = _round(windows, whole, centres)
+    if len(cold):  # by itself: how often a row goes round depends on no other row
+        some = (windows, whole) if len(cold) == len(windows) else (windows[cold], whole[cold])
+        found = centres[cold]
+        for _ in range(ROUNDS - ROUNDS // 2):
+            found = _round(*some, found)
+        centres[cold] = found
     centres[np.count_nonzero(whole, axis=1) < 2 * CENTRES] = np.nan
     return centres
 

@@ -15,7 +15,7 @@ from autoscaler.detection.contract import Arrays
 from autoscaler.domain.series import Floats
 
 SPAN: Final = 512
-"""Rows handed to a worker at a time."""
+"""Rows handed to a worker at a time, at most."""
 
 
 def fit_rows(values: Floats, day: int, before: Arrays | None, workers: int = 1) -> dict[str, NDArray[Any]]:
@@ -25,7 +25,8 @@ def fit_rows(values: Floats, day: int, before: Arrays | None, workers: int = 1) 
     """
     from threadpoolctl import threadpool_limits
 
-    spans = [slice(at, at + SPAN) for at in range(0, len(values), SPAN)]
+    size = max(1, min(SPAN, -(-len(values) // workers)))
+    spans = [slice(at, at + size) for at in range(0, len(values), size)]
     out = fitting.empty(len(values))
 
     def fit(span: slice) -> dict[str, NDArray[Any]]:

@@ -130,6 +130,33 @@ class Watch:
     def rows(self) -> int:
         return len(self.demand_row)
 
+    def parts(self, most_rows: int) -> list[Watch]:
+        """Groups that follow each other, of together at most so many rows each where a single one has not more."""
+        ends = np.append(self.metrics.start[1:], self.rows).tolist()
+        found, begin = [], 0
+        for group in range(1, len(ends) + 1):
+            first = int(self.metrics.start[begin])
+            if group == len(ends) or ends[group] - first > most_rows:
+                found.append(self._part(begin, group))
+                begin = group
+        return found
+
+    def _part(self, begin: int, end: int) -> Watch:
+        first = int(self.metrics.start[begin])
+        last = int(self.metrics.start[end]) if end < len(self.metrics.start) else self.rows
+        groups, rows = slice(begin, end), slice(first, last)
+        return Watch(
+            watched=Watched(
+                self.watched.keys[rows], self.watched.group[rows] - begin, self.watched.false_pages_per_week[groups]
+            ),
+            metrics=Metrics(self.metrics.kind[rows], self.metrics.start[groups] - first, self.metrics.same[rows]),
+            names=Names(self.names.groups[groups], self.names.metrics[rows]),
+            lane=self.lane[groups],
+            demand_row=self.demand_row[rows],
+            signal_row=self.signal_row[rows],
+            signals=self.signals,
+        )
+
     def joined(self, demands: Floats, signals: Floats) -> Floats:
         """[row, step] of values over Fleet.demands and over `signals`, of the same steps."""
         out = np.full((self.rows, demands.shape[1]), np.nan)
@@ -169,8 +196,13 @@ class Explainer:
         self.book = IncidentBook(self.watch.names, self.step_s)
         self.since = np.full((len(CAUSES), groups), -1, dtype=np.int64)
 
-    def take(self, found: Verdicts, taken_back: Codes | None = None) -> tuple[Explained, list[News]]:
-        """Verdicts of the steps that come next. taken_back: [row, step], DataVerdict of what intake has taken back."""
+    def take(
+        self, found: Verdicts, taken_back: Codes | None = None, *, books: bool = True
+    ) -> tuple[Explained, list[News]]:
+        """Verdicts of the steps that come next. taken_back: [row, step], DataVerdict of what intake has taken back.
+
+        books: incidents are kept; without, causes alone.
+        """
         parts: list[Causes] = []
         news: list[News] = []
         since: list[Ints] = []
@@ -180,7 +212,8 @@ class Explainer:
             reached = self.usual.reached(first, values)
             metrics = self.watch.metrics
             causes = explained(some, metrics, reached, self.memory, self.watch.watched.false_pages_per_week)
-            news += self.book.advance(Seen(some, causes, reached, metrics))
+            if books:
+                news += self.book.advance(Seen(some, causes, reached, metrics))
             self.usual.learn(first, values, event_rows(causes.event, metrics))
             since.append(self._since(causes.bits, first))
             parts.append(causes)

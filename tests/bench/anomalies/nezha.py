@@ -78,7 +78,7 @@ def ours(shop: Shop) -> Floats:
     scores = scoring.look(rows, relative, None, shop.first.shape[1], day).scores
     stretches = calibration.Stretches(4, calibration.SLOTS)
     stretches.put(rows["ring"], scores, 0)
-    rows["table"] = calibration.learned(rows["ring"])
+    rows["table"] = calibration.learned([rows["ring"]])[0]
     relative, _ = memory.remember(rows, shop.second)
     rows["past"] = past
     scores = scoring.look(rows, relative, None, shop.second.shape[1], day).scores

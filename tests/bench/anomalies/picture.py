@@ -68,7 +68,7 @@ def _tracks(values: Floats) -> tuple[Floats, Floats]:
     relative, past = memory.remember(rows, values[:, :LEARNED])
     scores = scoring.look(rows, relative, None, LEARNED, 240).scores
     calibration.Stretches(4, calibration.SLOTS).put(rows["ring"], scores, 0)
-    table = calibration.learned(rows["ring"])
+    table = calibration.learned([rows["ring"]])[0]
     relative, _ = memory.remember(rows, values[:, LEARNED:])
     rows["past"] = past
     surprised = calibration.surprise(table, scoring.look(rows, relative, None, values.shape[1] - LEARNED, 240).scores)

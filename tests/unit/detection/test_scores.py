@@ -91,7 +91,7 @@ def test_the_expectation_follows_a_day_and_knows_nothing_of_the_step_itself() ->
 def test_calibrated_surprise_is_the_share_of_stretches() -> None:
     rng = np.random.default_rng(4)
     ring = rng.exponential(1.0, (50, 1, calibration.SLOTS)).astype(np.float32)
-    table = calibration.learned(ring)
+    table = calibration.learned([ring])[0]
     asked = np.tile(-np.log([0.4, 0.1, 0.01, 0.001]), (50, 1, 1))
     found = calibration.surprise(table, asked)[:, 0]
     np.testing.assert_allclose(np.median(found, axis=0), [0.4, 1, 2, 3], rtol=0.12)
