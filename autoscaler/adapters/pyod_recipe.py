@@ -37,7 +37,7 @@ class DetectorRecipe(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     kind: Literal["DetectorRecipe"]
-    detectors: Annotated[tuple[Plugged, ...], Field(max_length=8, strict=False)]
+    detectors: Annotated[tuple[Plugged, ...], Field(min_length=1, max_length=8, strict=False)]
 
 
 def read_recipe(file: Path) -> tuple[PyodDetector, ...]:

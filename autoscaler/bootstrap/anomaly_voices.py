@@ -174,7 +174,7 @@ class _Speaker:
         self._lock, self._stop, self._wake = threading.Lock(), threading.Event(), threading.Event()
         self._place: tuple[tuple[str, ...], NDArray[np.int64]] | None = None
         self._hung: str | None = None
-        self._told_left = 0
+        self._told_left, self._waited = 0, False
         self._thread = threading.Thread(target=self._run, args=(values,), name="foresail-recipe", daemon=True)
         self._thread.start()
 
@@ -232,12 +232,14 @@ class _Speaker:
         """Blocks out, answers in; one block is under way at a time."""
         try:
             self._await(ours, READY, self.task.life_s + START_S)
+            ready_s = monotonic()
             while not self._stop.is_set():
                 if not self._asked:
                     self._wake.wait(1.0)
                     self._wake.clear()
                     continue
                 sent_s, block = self._asked.popleft()
+                self._waited = sent_s < ready_s  # while it learned: too late to be heard, and no sign of too many rows
                 head = ASK.pack(block.first_step, block.values.shape[1], sent_s)
                 ours.send_bytes(head + block.values.astype("<f8").tobytes())
                 self._await(ours, SCORES, max(LEAST_PAUSE_S, HANG_STEPS * self.task.step_s))
@@ -274,7 +276,8 @@ class _Speaker:
                     self._said[first + column] = scores[:, :, column]
                 while len(self._said) > KEPT_STEPS:
                     self._said.popitem(last=False)
-            self._tell_left(left_out)
+            if not self._waited:
+                self._tell_left(left_out)
 
     def _tell_left(self, left_out: int) -> None:
         """Loud once, where it begins, ends, or doubles."""

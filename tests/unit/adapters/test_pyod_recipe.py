@@ -50,6 +50,7 @@ def test_the_shipped_recipe_names_the_four() -> None:
         ("kind: Recipe\ndetectors: []\n", ":1:"),
         ("kind: DetectorRecipe\ndetectors:\n- {name: A b, detector: KNN}\n", ":3:"),
         ("kind: DetectorRecipe\n", "detectors"),
+        ("kind: DetectorRecipe\ndetectors: []\n", ":2:.*at least 1"),
         ("", "empty"),
     ],
 )

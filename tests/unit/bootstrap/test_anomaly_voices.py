@@ -124,6 +124,26 @@ def test_d17_a_process_that_dies_costs_its_voice_alone_and_is_tried_again(
     assert begun.due(KEYS, 0)
 
 
+def test_what_came_while_it_learned_is_no_sign_of_too_many_rows(
+    begun: Voices, caplog: pytest.LogCaptureFixture
+) -> None:
+    past = Block(STEP_S, FIRST, history()[:, : 9 * DAY])
+    begun.share = 0.0  # nothing fits
+    begun.start(KEYS, past, lives=False)
+    begun.tell(KEYS, Block(STEP_S, past.end_step, past.values[:, :1]))
+    until(lambda: speaking(begun))
+    until(lambda: begun.unheard_steps > 0 and unheard_of(begun, past.end_step + 1) == 0)
+    assert "recipe_rows_left_out" not in caplog.text
+    begun.tell(KEYS, Block(STEP_S, past.end_step + 1, past.values[:, :1]))
+    until(lambda: "recipe_rows_left_out 3 of 3 rows" in caplog.text)
+
+
+def unheard_of(one: Voices, step: int) -> int:
+    before = one.unheard_steps
+    one.heard(KEYS, step, step + 1)
+    return one.unheard_steps - before
+
+
 def test_d17_f05_one_that_hangs_is_killed(begun: Voices, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(anomaly_voices, "LEAST_PAUSE_S", 0.5)
     monkeypatch.setattr(anomaly_voices, "HANG_STEPS", 0)

@@ -1,9 +1,11 @@
 """Option values: what is read, and how a slip is answered."""
 
 import math
+from pathlib import Path
 
 import pytest
 
+from autoscaler.bootstrap.operator import OperatorSettings
 from autoscaler.cli.inputs import folder, hurried, label, moment, output_kind, seconds, subdomain, whole_seconds
 from autoscaler.domain.errors import Refused
 
@@ -52,6 +54,28 @@ def test_an_operator_with_a_name_that_no_server_takes_does_not_start(foresail, o
     assert said.code == 2
     assert f"{option} 'A_B' is not a valid Kubernetes name" in said.err
     assert 'for example "a-b"' in said.err
+
+
+def test_an_operator_takes_a_recipe_of_detectors_only_where_anomalies_are_looked_for(
+    foresail, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    class Reached(Exception):
+        """The operator would begin now."""
+
+    begun: list[OperatorSettings] = []
+
+    def begin(settings: OperatorSettings) -> None:
+        begun.append(settings)
+        raise Reached
+
+    monkeypatch.setattr("autoscaler.bootstrap.operator.operator", begin)
+    asked = ("operator", "--in-cluster", "--lease-namespace", "a", "--detectors", tmp_path / "recipe.yaml")
+    said = foresail(*asked, "--anomalies", "off")
+    assert (said.code, begun) == (2, [])
+    assert f"--detectors {tmp_path / 'recipe.yaml'}: no anomalies are looked for; write --anomalies on" in said.err
+    with pytest.raises(Reached):
+        foresail(*asked)
+    assert [one.service.detectors for one in begun] == [tmp_path / "recipe.yaml"]
 
 
 def test_only_a_past_clock_can_be_hurried():
