@@ -35,8 +35,12 @@ class Turns:
 
     def begin(self, *, first: bool) -> None:
         """A new call: who waited is asked for anew."""
-        self._later.clear()
+        self.forget()
         self._room = None if first else self.most
+
+    def forget(self) -> None:
+        """The panel changes: who waited would learn from steps that are no longer where they were."""
+        self._later.clear()
 
     def take(self, members: Ints, learned_at: Ints, learn: Learn) -> None:
         """Let as many of the members learn as there is room for, lowest `learned_at` [member] first."""

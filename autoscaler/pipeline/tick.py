@@ -51,6 +51,7 @@ class Pipeline:
         step_s = self.history.step_s
         step = step_at(now, step_s)
         fleet = self.leads.applied(fleet, now.timestamp(), step_s)
+        self.server.turns.forget()
         panel = self.history.collect(self.metrics, fleet, step)
         if older := self.older.due(self.history.older(), now.timestamp()):
             self.server.relearn(frozenset(older))  # not only at the next anchors

@@ -131,3 +131,31 @@ def test_history_that_comes_for_many_at_once_is_learned_between_ticks(estate, so
     again = running.tick()
     assert set(why_of(again)) == {Why.SHORT_HISTORY}
     running.close()
+
+
+def test_after_a_tick_that_failed_nobody_learns_from_a_history_that_has_moved(estate, source, workload, tmp_path):
+    """It failed between the new samples and the forecast; who waited before points into what stood there then."""
+    names = [f"web-{k}" for k in range(40)]
+    estate.record("web.csv", *names, steps=5)
+    estate.write(source(), *[workload(name) for name in names])
+    clock = VirtualClock(END)
+    running = service(ServiceSettings((estate.folder,), tmp_path / "record.db"), clock)
+    running.tick()
+    running.pipeline.server.relearn()
+    running.tick()
+    assert running.health()["waitingToLearn"] == 8
+
+    class Broken:
+        def observe(self, *_: object) -> None:
+            raise RuntimeError("the lag of this fleet cannot be told")
+
+    working = running.pipeline.lag
+    running.pipeline.lag = Broken()  # type: ignore[assignment]
+    clock.advance(300.0)
+    assert running.tick() is None
+    assert running.health()["waitingToLearn"] == 0
+    running.between_ticks(lambda: 10.0)
+    running.pipeline.lag = working
+    assert running.tick() is not None
+    assert running.health()["waitingToLearn"] == 8, "they wait on"
+    running.close()
