@@ -127,6 +127,7 @@ class AnomalyGate:
         self.explainer.restore(part_of(arrays, EXPLAINER))
         self.explainer.book.adopt(self.watch.names, standing)
         self._next, self._lived_from = next_step, next_step - fitting.HISTORY_S // self.step_s
+        self._spans = [(span, next_step) for span in self.explainer.going_on(next_step)]
 
     @property
     def next_step(self) -> int | None:

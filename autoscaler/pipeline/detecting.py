@@ -19,7 +19,7 @@ from autoscaler.detection.causes_memory import CauseMemory
 from autoscaler.detection.contract import Watched
 from autoscaler.detection.incidents import IncidentBook, Names, Seen
 from autoscaler.detection.usual import Usual, by_day
-from autoscaler.domain.anomaly import CAUSES, Anomalies, Detector
+from autoscaler.domain.anomaly import CAUSES, Anomalies, Cause, Detector
 from autoscaler.domain.fleet import Fleet
 from autoscaler.domain.incident import News, short
 from autoscaler.domain.series import Bools, Codes, DataVerdict, Floats, Ints
@@ -239,6 +239,17 @@ class Explainer:
             self.since[k] = out[k][:, -1]
         return out
 
+    def going_on(self, end_step: int) -> list[Span]:
+        """Of faults of the data that go on at `end_step`: demands of those workloads, since they began. For a restart,
+        whose source tells it again what was not believed.
+        """
+        demand, found = self.watch.demand_row, []
+        for cause, code in _DATA_CODES.items():
+            since = self.since[CAUSES.index(cause)][self.watch.watched.group]
+            rows = np.flatnonzero((since >= 0) & (since < end_step) & (demand >= 0)).tolist()
+            found += [Span(int(demand[row]), int(since[row]), end_step, int(code)) for row in rows]
+        return found
+
     def baselines(self) -> Mapping[str, str]:
         """By workload, where what its demand reaches each day has moved far within two weeks (slowly, or for good)."""
         moved = self.usual.moved()
@@ -312,7 +323,8 @@ class Explained:
         return found
 
 
-_DATA_BITS = {CAUSES[k].bit: code for k, code in ((3, DataVerdict.UNIT_CHANGE), (4, DataVerdict.STUCK))}
+_DATA_CODES = {Cause.DATA_FAULT: DataVerdict.UNIT_CHANGE, Cause.SENSOR_LOSS: DataVerdict.STUCK}
+_DATA_BITS = {cause.bit: code for cause, code in _DATA_CODES.items()}
 
 
 def _spans(row: int, masked: Bools, bits: Codes, first: int) -> list[Span]:

@@ -189,6 +189,22 @@ def test_M25_another_unit_moves_nothing(start, clock) -> None:
     assert np.isnan(panel.columns(panel.first_step + at, panel.first_step + at + 1)[0, 0])
 
 
+def test_M25_a_restart_in_the_midst_of_another_unit_does_not_learn_it(start, clock) -> None:
+    def for_long(found: dict[str, np.ndarray], at: slice) -> None:
+        found["web"][at.start : at.stop + 12] *= 1000
+
+    running = start(metrics(for_long))
+    before = [d.wanted for d in ticked(running, clock, EVENT, 8)]
+    running.close()
+    again = start(None)
+    after = ticked(again, clock, EVENT + 8 * STEP, 6)
+    assert all("DataFault" in causes(d) for d in after)
+    assert max(d.wanted for d in after) <= 1.5 * max(before), "the source tells again what was not believed"
+    panel = again.pipeline.history.panel()
+    at = int(EVENT.timestamp() // 300)
+    assert not (panel.columns(at - 12, at + 13)[0] > 10_000).any()
+
+
 def test_S09_a_suspected_attack_grows_to_need_and_not_by_forecast(start, clock) -> None:
     running = start(metrics(attack))
     found = ticked(running, clock, EVENT - 2 * STEP, 2 + LATER)
