@@ -22,7 +22,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from autoscaler.adapters.artefacts.disk import read_bytes, remove_folder
+from autoscaler.adapters.artefacts.disk import read_bytes
 from autoscaler.adapters.artefacts.reading import read_artefact
 from autoscaler.adapters.artefacts.writing import write_artefact
 from autoscaler.bootstrap.anomaly_lives import (
@@ -122,13 +122,17 @@ def masks_of(watch: Watch, done: Done) -> list[Span]:
 
 @dataclass(slots=True)
 class Learner:
-    """One job at a time. scratch: folder of ours. own_process: False = in the caller's thread."""
+    """One job at a time. scratch: folder of ours. own_process: False = in the caller's thread.
+
+    trouble: what has not learned last time, and why.
+    """
 
     scratch: Path
     own_process: bool = True
     seconds: float = 3600.0
     memory_bytes: int = 3 * 1024**3
     trouble: str | None = None
+    _life_trouble: str | None = None
     _thread: threading.Thread | None = None
     _done: Done | None = None
     _stop: threading.Event = field(default_factory=threading.Event)
@@ -146,7 +150,7 @@ class Learner:
             left_out, times = LeftOut(), Times(order.step_s, order.first_step, steps)
             arrays = joined(_groups(order, times, of_array(order.values), left_out))
             self._done = Done(arrays, order.first_step + steps, order.lives)
-            self.trouble = _trouble(left_out.rows, left_out.words, rows)
+            self._tell(_trouble(left_out.rows, left_out.words, rows), lives=order.lives)
             return
         held = [order]  # taken out by the thread, so that values live no longer than until they are in a file
         self._thread = threading.Thread(target=self._run, args=(held,), name="foresail-detection", daemon=True)
@@ -162,8 +166,14 @@ class Learner:
         if self._thread is not None:
             self._thread.join(10.0)
 
+    def _tell(self, words: str | None, *, lives: bool) -> None:
+        """What history could not teach stays told until it has, however many refits succeed."""
+        if lives:
+            self._life_trouble = words
+        self.trouble = words or self._life_trouble
+
     def _run(self, held: list[Order]) -> None:
-        began_s = monotonic()
+        began_s, lives = monotonic(), held[0].lives
         try:
             shutil.rmtree(self.scratch, ignore_errors=True)
             self.scratch.mkdir(parents=True)
@@ -176,22 +186,23 @@ class Learner:
                 job, place, arguments, seconds=self.seconds, memory_bytes=self.memory_bytes, stop=self._stop
             )
             if not ended.done:
-                self.trouble = ended.words
+                self._tell(ended.words, lives=order.lives)
                 log.warning("detection_not_learned %s: what was learned before stays", ended.words)
                 return
             arrays = joined(_read_groups(place))
             left = json.loads(read_bytes(place / LEFT_OUT, MOST_TOLD_BYTES))
-            self._done = Done(arrays, order.first_step + steps, order.lives)
-            self.trouble = _trouble(int(left["rows"]), left["words"], rows)
-            if self.trouble is not None:
-                log.warning("detection_learned_in_part %s: what was learned of them before stays", self.trouble)
+            in_part = _trouble(int(left["rows"]), left["words"], rows)
+            self._tell(in_part, lives=order.lives)
+            if in_part is not None:
+                log.warning("detection_learned_in_part %s: what was learned of them before stays", in_part)
             what = "lived through kept history" if order.lives else "refitted"
             log.info("detection_learned %s: %d rows, %d steps in %.1f s", what, rows, steps, monotonic() - began_s)
+            self._done = Done(arrays, order.first_step + steps, order.lives)
         except Exception as why:
-            self.trouble = f"{type(why).__name__}: {why}"
+            self._tell(f"{type(why).__name__}: {why}", lives=lives)
             log.exception("detection_not_learned")
         finally:
-            remove_folder(self.scratch)
+            shutil.rmtree(self.scratch, ignore_errors=True)
 
 
 def _trouble(left_out: int, words: Sequence[str], rows: int) -> str | None:

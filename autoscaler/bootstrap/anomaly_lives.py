@@ -27,7 +27,7 @@ from autoscaler.learning.detection import fit_rows
 from autoscaler.pipeline.detecting import Explainer, Span, Watch
 
 ENGINE, EXPLAINER, MASK = "engine.", "explainer.", "mask."
-LIVED_TOGETHER: Final = 256 * 1440
+LIVED_TOGETHER: Final = 512 * 1440
 """Values of a day that one group has: its verdicts take about 700 bytes for each."""
 FITTED_TOGETHER: Final = 8 * 1024**2
 """Values of two weeks that one group of a refit has."""
@@ -206,7 +206,7 @@ def _words(why: Exception) -> str:
 
 def _in_time(parts: list[_Part], asked_s: float, left_s: float, left_out: LeftOut) -> list[_Part]:
     """As many as can be done in the time that is left, the first ones; one at least."""
-    if asked_s <= left_s:
+    if asked_s <= max(left_s, 0.0):
         return parts
     most = max(1, int(len(parts) * max(left_s, 0.0) / asked_s))
     for part in parts[most:]:

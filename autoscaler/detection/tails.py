@@ -65,29 +65,33 @@ def _one(tail: Packed, values: Reals, sample: Reals) -> Floats:
     kept = tail.astype(np.float64)
     marks = np.append(-np.log(LEVELS), 0.0)
     out = np.zeros(values.shape)
-    extreme = np.log(np.maximum(sample, 2.0))[..., None] + 0 * out
+    extreme = np.log(np.maximum(sample, 2.0))[..., None]
     for k in range(len(LEVELS)):
         here, there = kept[..., k, None], kept[..., k + 1, None]
         rise = marks[k + 1] - marks[k] if k + 1 < len(LEVELS) else np.maximum(extreme - marks[k], 0.0)
-        out += rise * _share(values, here, there)
+        share = _share(values, here, there)
+        share *= rise
+        out += share
     start = np.minimum(marks[0], extreme)
     beyond = np.maximum(values - kept[..., -2, None], 0.0)
     width = kept[..., -1, None]
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         more = np.where(beyond > 0, np.minimum(BEYOND * beyond / width, MOST_BEYOND), 0.0)
     out = np.minimum(out + np.where(values >= kept[..., 0, None], start, 0.0), extreme) + more
-    out[np.isnan(values) | np.isnan(kept[..., 0, None] + 0 * values)] = np.nan
+    out[~np.isfinite(values) | np.isnan(kept[..., 0, None])] = np.nan
     return out
 
 
 def _share(values: Reals, here: Floats, there: Floats) -> Floats:
     """How far values have come from `here` to `there`, 0 … 1; where the two are one, all the way once above."""
     width = there - here
+    wide = width > 0
     with np.errstate(divide="ignore", invalid="ignore"):
-        share = np.where(
-            width > 0, (values - here) / np.where(width > 0, width, 1.0), np.where(values > here, 1.0, 0.0)
-        )
-    return np.clip(share, 0.0, 1.0)
+        share = np.asarray(values - here)
+        share /= np.where(wide, width, 1.0)
+        if not wide.all():
+            share = np.where(wide, share, values > here)
+    return np.clip(share, 0.0, 1.0, out=share)
 
 
 def ecod(left: Floats, right: Floats) -> Floats:

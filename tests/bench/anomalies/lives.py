@@ -1,6 +1,6 @@
 """What learning from history takes in its process: processor seconds and the most memory, of so many rows.
 
-    nice -n 10 .venv/bin/python -m tests.bench.anomalies.lives [ROWS] [--days 16] [--step 60] [--refit] [--memory-mb 3072]
+    nice -n 10 .venv/bin/python -m tests.bench.anomalies.lives [ROWS] [--days 16] [--step 60] [--refit]
 
 Of a service's own job (bootstrap.anomaly_learning.Learner), the files that it is handed and that come back included.
 Exit codes: 0 all rows have learned, 1 some have not, and it says why.
