@@ -169,28 +169,29 @@ def test_a_limit_of_memory_is_told_and_nothing_is_handed_over(tmp_path: Path) ->
     some = watch(3)
     learner = Learner(tmp_path / "job", memory_bytes=64 * 1024**2)
     learner.start(Order(some, STEP_S, FIRST, values(some.rows), lives=True))
-    while learner.busy:
-        sleep(0.05)
-    assert learner.taken() is None
+    assert _waited(learner) is None
     assert "64 MiB" in str(learner.trouble)
     learner.memory_bytes = 1024**3
     learner.start(Order(some, STEP_S, FIRST, values(some.rows), lives=False))
-    while learner.busy and learner.taken() is None:
-        sleep(0.05)
+    assert _waited(learner) is not None
     assert "64 MiB" in str(learner.trouble)  # that a refit succeeds teaches no history
 
 
 def _done(learner: Learner, order: Order) -> Done:
     learner.start(order)
-    while True:
-        done = learner.taken()
-        if done is not None:
-            assert learner.trouble is None
-            while learner.busy:  # it clears up behind itself
-                sleep(0.01)
-            return done
-        assert learner.busy, learner.trouble
-        sleep(0.05)
+    done = _waited(learner)
+    assert learner.trouble is None
+    assert done is not None
+    return done
+
+
+def _waited(learner: Learner) -> Done | None:
+    """What is done, once the learner has cleared up behind itself."""
+    done = None
+    while learner.busy:
+        done = learner.taken() or done
+        sleep(0.02)
+    return done
 
 
 def test_rows_that_are_further_go_on_from_where_the_others_are() -> None:
