@@ -28,7 +28,7 @@ from autoscaler.pipeline.detecting import Explainer, Span, Watch
 
 ENGINE, EXPLAINER, MASK = "engine.", "explainer.", "mask."
 LIVED_TOGETHER: Final = 512 * 1440
-"""Values of a day that one group has: its verdicts take about 700 bytes for each."""
+"""Values of a day that one group has: at work they take about 400 bytes for each."""
 FITTED_TOGETHER: Final = 8 * 1024**2
 """Values of two weeks that one group of a refit has."""
 MOST_ROWS: Final = 1024
