@@ -117,9 +117,11 @@ class _Part:
         found = fitting.fit(past, times.day, self.engine.remembered)
         self.engine.adopt(memory.keyed(self.watch.watched.keys, found))
 
-    def live(self, today: Mapping[int, tuple[Block, Bools]]) -> None:
-        block, shared = today[self.rows.start]
-        explained, _ = self.explainer.take(self.engine.step(block, shared), books=False)
+    def live(self, read: Read, times: Times, columns: slice, shared: Mapping[int, Bools]) -> None:
+        block = Block(
+            times.step_s, times.first_step + columns.start, read(self.rows, columns.start, columns.stop)
+        )  # fmt: skip
+        explained, _ = self.explainer.take(self.engine.step(block, shared[self.rows.start]), books=False)
         self.masked += explained.masked()
 
     def arrays(self) -> Arrays:
@@ -141,11 +143,9 @@ def lived(watch: Watch, times: Times, read: Read, left_out: LeftOut) -> Iterator
             parts = _each(parts, partial(_Part.fit, read=read, times=times, step=first), left_out)
         if first % times.day == 0:
             renew([part.engine for part in parts])
-        blocks = [
-            Block(times.step_s, first, read(part.rows, first - times.first_step, end - times.first_step))
-            for part in parts
-        ]
-        parts = _each(parts, partial(_Part.live, today=_with_twins(parts, blocks)), left_out)
+        columns = slice(first - times.first_step, end - times.first_step)
+        today = partial(_Part.live, read=read, times=times, columns=columns, shared=_shared(parts, read, columns))
+        parts = _each(parts, today, left_out)
         took_s = monotonic() - began_s
         parts = _in_time(parts, took_s * (len(days) - done - 1), times.end_s - monotonic(), left_out)
     while parts:
@@ -162,23 +162,21 @@ def _parts(watch: Watch, times: Times) -> list[_Part]:
     return found
 
 
-def _with_twins(parts: Sequence[_Part], blocks: Sequence[Block]) -> dict[int, tuple[Block, Bools]]:
-    """By a part's first row: its block, and where a row says the same as any other of all parts."""
-    rows = sum(len(block.values) for block in blocks)
-    steps = blocks[0].values.shape[1]
-    out = np.zeros((rows, steps), dtype=np.bool_)
-    at_once = max(1, HASHED_TOGETHER // max(1, rows))
+def _shared(parts: Sequence[_Part], read: Read, columns: slice) -> dict[int, Bools]:
+    """By a part's first row, [row, step], where a row says the same as any other of all parts."""
+    counts = [part.watch.rows for part in parts]
+    out = np.zeros((sum(counts), columns.stop - columns.start), dtype=np.bool_)
+    some = max(1, HASHED_TOGETHER // max(1, len(out)))
     state = [part.engine.remembered["fault.hash"] for part in parts]
-    for at in range(0, steps, at_once):
+    for at in range(columns.start, columns.stop, some):
+        end = min(at + some, columns.stop)
         hashed = [
-            faults.hashes({"hash": last}, block.values[:, at : at + at_once])
-            for last, block in zip(state, blocks, strict=True)
+            faults.hashes({"hash": last}, read(part.rows, at, end)) for last, part in zip(state, parts, strict=True)
         ]
-        out[:, at : at + at_once] = faults.twins(np.concatenate(hashed))
+        out[:, at - columns.start : end - columns.start] = faults.twins(np.concatenate(hashed))
         state = [each[:, -1].copy().view(np.int64) for each in hashed]
-    edges = np.cumsum([0, *(len(block.values) for block in blocks)]).tolist()
-    spans = zip(parts, blocks, pairwise(edges), strict=True)
-    return {part.rows.start: (block, out[a:b]) for part, block, (a, b) in spans}
+    split = np.split(out, np.cumsum(counts)[:-1])
+    return {part.rows.start: mine for part, mine in zip(parts, split, strict=True)}
 
 
 def _each(parts: Sequence[_Part], work: Callable[[_Part], None], left_out: LeftOut) -> list[_Part]:

@@ -21,6 +21,8 @@ from autoscaler.domain.series import Bools, Codes, Floats
 from autoscaler.domain.verdict import MOST_SURPRISE, GroupVerdicts, RowVerdicts, Verdicts
 
 DAY_S: Final = 86400
+SEVERAL: Final = 60
+"""Steps of a block that is no tick's."""
 LONGEST_S: Final = 35 * DAY_S
 """Of steps that were skipped, more are not lived through: everything remembered is older then."""
 
@@ -192,7 +194,7 @@ class DetectionEngine:
         groups, paging_rows = self._groups(surprise, severity, block.first_step)
         found = self._faults(block.values, seen, shared)
         self._keep(block, both, (seen.scores, said), groups, paging_rows)
-        rows["past"] = past
+        rows["past"] = past.copy() if new > SEVERAL else past  # else a whole block would be held by its end
         told = self._told(block.values, seen, surprise, severity, found)
         return Verdicts(self.step_s, block.first_step, self.watched.group, told, groups)
 
@@ -261,7 +263,7 @@ class DetectionEngine:
         calibration.Stretches(paging.QUIET_S // self.step_s, paging.BLOCKS).put(maxima, surprises, block.first_step)
         rows["maxima"][first] = maxima
         joined_recent = np.concatenate([rows["recent"], both], axis=2)
-        rows["recent"] = joined_recent[:, :, joined_recent.shape[2] - rows["recent"].shape[2] :]
+        rows["recent"] = joined_recent[:, :, joined_recent.shape[2] - rows["recent"].shape[2] :].copy()
         rows["next"][:] = block.end_step
 
 

@@ -27,6 +27,8 @@ from autoscaler.domain.signals import KIND_CODE, Signal, SignalKind
 from autoscaler.domain.verdict import DataFault, Verdicts
 from autoscaler.domain.workload import Demand, Workload
 
+AT_ONCE = 256
+"""Rows copied at a time."""
 TAKEN_BACK = (
     (DataVerdict.STUCK, DataFault.STUCK),
     (DataVerdict.UNIT_CHANGE, DataFault.UNIT_CHANGE),
@@ -160,10 +162,11 @@ class Watch:
     def joined(self, demands: Floats, signals: Floats) -> Floats:
         """[row, step] of values over Fleet.demands and over `signals`, of the same steps."""
         out = np.full((self.rows, demands.shape[1]), np.nan)
-        of_demand = self.demand_row >= 0
-        out[of_demand] = demands[self.demand_row[of_demand]]
-        if signals.size:
-            out[~of_demand] = signals[self.signal_row[~of_demand]]
+        for rows, given in ((self.demand_row, demands), (self.signal_row, signals)):
+            here = np.flatnonzero(rows >= 0) if given.size else np.empty(0, dtype=np.int64)
+            for at in range(0, len(here), AT_ONCE):  # two weeks of a fleet are not copied twice
+                some = here[at : at + AT_ONCE]
+                out[some] = given[rows[some]]
         return out
 
 
