@@ -214,6 +214,7 @@ SIZING_REASONS = (
     Reason.AT_MINIMUM,
     Reason.AHEAD_OF_HPA,
     Reason.CAPACITY_UNKNOWN,
+    Reason.USUAL_PEAK,
 )
 
 

@@ -51,7 +51,10 @@ class PeakForecast:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ForesightAt:
-    """One origin of a Foresight: plain arrays over rows, for the closed loop of `decide`."""
+    """One origin of a Foresight: plain arrays over rows, for the closed loop of `decide`.
+
+    lifted: [row], where the usual peak stands in the place of the quantile that sizes; None = nowhere.
+    """
 
     step: int
     step_s: int
@@ -69,6 +72,7 @@ class ForesightAt:
     standing: NDArray[Any] | None = None
     untaught: Bools | None = None
     usual: Floats | None = None
+    lifted: Bools | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

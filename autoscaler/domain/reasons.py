@@ -8,6 +8,7 @@ class Reason(StrEnum):
 
     OBSERVED_NEED = "ObservedNeed"
     FORECAST_PEAK = "ForecastPeak"
+    USUAL_PEAK = "UsualPeak"
     NO_FORECAST = "NoForecast"
     UNKNOWN_DEMAND = "UnknownDemand"
     AT_MINIMUM = "AtMinimum"
@@ -51,6 +52,7 @@ class Reason(StrEnum):
 _WORDS = {
     Reason.OBSERVED_NEED: "the demand observed now needs {after} replicas",
     Reason.FORECAST_PEAK: "the forecast peak of the lead window, with margin, needs {after} replicas",
+    Reason.USUAL_PEAK: "the usual peak of this window on past days, with margin, needs {after} replicas",
     Reason.NO_FORECAST: "no forecast qualifies yet: observed demand alone decides (under a floor, the HPA does)",
     Reason.UNKNOWN_DEMAND: "demand is unknown and no forecast asks for more: keeping what is there",
     Reason.AT_MINIMUM: "the forecast peak needs no more than the minimum of {after}",

@@ -64,7 +64,9 @@ def plan(
     observed_need, need_known, predicted = needs.observed, needs.known, needs.predicted
     all_known, all_predicted = everywhere(need_known), everywhere(predicted)
     peak = _times(sizing_quantile, per_row_margin)
-    bare = fleet.most_over_rows(replicas_for(peak, fleet.capacity))
+    needed = replicas_for(peak, fleet.capacity)
+    bare = fleet.most_over_rows(needed)
+    by_usual = None if seen.lifted is None else fleet.most_over_rows(np.where(seen.lifted, needed, -1)) >= bare
     observed_with_room, predicted_need = observed_need, bare
     if headroom is not None:
         roomy, roomy_peak = _times(seen.observed, headroom), _times(peak, headroom)
@@ -109,7 +111,7 @@ def plan(
         predicted=predicted,
         shadow=shadow,
         wanted=wanted,
-        sizing=_sizing(fleet, predicted, need_known, predicted_need >= reactive, by_room),
+        sizing=_sizing(fleet, predicted, need_known, predicted_need >= reactive, by_usual=by_usual, by_room=by_room),
         unforeseen=unforeseen,
         verdict=seen.verdict if fleet.row_per_lane else np.maximum.reduceat(seen.verdict, fleet.row_start),
         data_age_s=seen.age_s if fleet.row_per_lane else np.maximum.reduceat(seen.age_s, fleet.row_start),
@@ -157,9 +159,14 @@ def _times(demand: Floats, factor: Floats) -> Floats:
 _CODE = {reason: i for i, reason in enumerate(SIZING_REASONS)}
 
 
-def _sizing(fleet: Fleet, predicted: Bools, need_known: Bools, by_forecast: Bools, by_room: Bools | None) -> Ints:
+def _sizing(
+    fleet: Fleet, predicted: Bools, need_known: Bools, by_forecast: Bools,
+    *, by_usual: Bools | None, by_room: Bools | None,
+) -> Ints:  # fmt: skip
     """[lane], index into SIZING_REASONS."""
     forecast = fleet.once("sized by forecast", 0, lambda: np.full(len(fleet), _CODE[Reason.FORECAST_PEAK]))
+    if by_usual is not None and anywhere(by_usual):
+        forecast = np.where(by_usual, _CODE[Reason.USUAL_PEAK], forecast)
     if by_room is not None and anywhere(by_room):
         forecast = np.where(by_room, _CODE[Reason.AHEAD_OF_HPA], forecast)
     explained = predicted & by_forecast

@@ -111,4 +111,4 @@ def sized_by(fleet: Fleet, seen: ForesightAt, levels: tuple[float, ...], second:
     quantiles = seen.quantiles.copy()
     lifted = seen.present & of_row & (seen.usual > quantiles[:, at])
     quantiles[lifted, at:] = np.maximum(quantiles[lifted, at:], seen.usual[lifted, None])
-    return replace(seen, quantiles=quantiles)
+    return replace(seen, quantiles=quantiles, lifted=lifted)

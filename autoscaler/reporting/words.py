@@ -12,6 +12,7 @@ from typing import Any
 
 from autoscaler.domain.decision import Decision, DemandView, GuardEffect, State, level_names
 from autoscaler.domain.ladder import Standing
+from autoscaler.domain.reasons import Reason
 from autoscaler.domain.record import Range, RecordedRun
 from autoscaler.domain.workload import Actuation, LeadBasis, Mode
 from autoscaler.reporting.rules_behind import rules_behind
@@ -252,7 +253,8 @@ def _size_lines(run: RecordedRun) -> Iterator[str]:
         yield "what observed demand needs is unknown"
     if d.inputs.get("predicted", True):
         chosen = f"lead {duration(d.lead_s)}, accepted risk {100 * d.risk:.3g} % of time"
-        yield f"forecast {level_names()[-1]} × margin {d.margin:.3g} needs {_count(d, 'predicted_need')} ({chosen})"
+        by = "usual peak of past days" if d.sizing is Reason.USUAL_PEAK else f"forecast {level_names()[-1]}"
+        yield f"{by} × margin {d.margin:.3g} needs {_count(d, 'predicted_need')} ({chosen})"
     else:
         yield f"no forecast counts here (lead {duration(d.lead_s)}, accepted risk {100 * d.risk:.3g} % of time)"
     if words := lead_words(d):

@@ -5,9 +5,12 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from autoscaler.domain.decision import SIZING_REASONS
 from autoscaler.domain.fleet import Fleet
 from autoscaler.domain.forecast import LEVELS, ForesightAt
+from autoscaler.domain.reasons import Reason
 from autoscaler.planning.margin import MarginState, Pushes, Settled, remember, settle
+from autoscaler.planning.plan import plan
 from autoscaler.planning.twofold import BETTER, LEAST_S, Twofold, sized_by
 
 STEP_S, RISK = 300, 0.01
@@ -91,3 +94,23 @@ def test_only_the_sizing_quantile_of_the_second_plan_is_lifted_to_what_is_usual(
     lower = make_seen(fleet, 0, 5.0, 30.0, usual=np.array([5.0, np.nan, 30.0]))
     assert sized_by(fleet, lower, LEVELS, np.ones(3, dtype=np.bool_)).quantiles[:, -1].tolist() == [30.0] * 3
     assert sized_by(fleet, seen, LEVELS, np.zeros(3, dtype=np.bool_)) is seen
+
+
+@pytest.mark.parametrize(
+    ("observed", "usual", "serves", "why"),
+    [
+        (5.0, 50.0, True, Reason.USUAL_PEAK),
+        (5.0, 50.0, False, Reason.FORECAST_PEAK),
+        (5.0, 20.0, True, Reason.FORECAST_PEAK),  # not above the forecast
+        (5.0, np.nan, True, Reason.FORECAST_PEAK),
+        (90.0, 50.0, True, Reason.OBSERVED_NEED),
+    ],
+)
+def test_a_number_that_comes_from_the_usual_peak_says_so(
+    make_fleet: Callable[..., Fleet], make_seen: Callable[..., ForesightAt],
+    observed: float, usual: float, serves: bool, why: Reason,
+) -> None:  # fmt: skip
+    fleet = make_fleet(lanes=1)
+    seen = sized_by(fleet, make_seen(fleet, 0, observed, 30.0, usual=np.array([usual])), LEVELS, np.array([serves]))
+    planned = plan(fleet, seen, LEVELS, np.ones(1), np.array([1]))
+    assert SIZING_REASONS[int(planned.sizing[0])] is why
