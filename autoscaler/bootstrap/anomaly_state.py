@@ -25,7 +25,7 @@ from autoscaler.adapters.store.incident_text import packed, unpacked
 from autoscaler.bootstrap.anomaly_gate import AnomalyGate
 from autoscaler.bootstrap.anomaly_learning import Learned
 from autoscaler.detection.incidents import Standing
-from autoscaler.domain.artefact import Expected, Manifest, moment_text
+from autoscaler.domain.artefact import Expected, Limits, Manifest, moment_text
 from autoscaler.domain.errors import Refused
 from autoscaler.domain.fleet import Fleet
 
@@ -35,6 +35,8 @@ LAYOUT: Final = "1"
 KEPT: Final = 2
 INCIDENTS: Final = "incidents"
 STEP: Final = "next"
+LIMITS: Final = Limits(file_bytes=512 * 1024**2, unpacked_bytes=1024**3)
+"""Twenty thousand rows and more, at 25 kB each; other artefacts are smaller."""
 
 
 @dataclass(slots=True)
@@ -56,7 +58,7 @@ class AnomalyStateKeeper:
             remove_folder(torn)
         for generation in reversed(self._generations()):
             try:
-                found = read_artefact(self.folder / str(generation), self._expected(), now)
+                found = read_artefact(self.folder / str(generation), self._expected(), now, limits=LIMITS)
                 arrays = dict(found.arrays)
                 step = int(arrays.pop(STEP)[0])
                 standing = standing_of(bytes(arrays.pop(INCIDENTS).tobytes()))
@@ -104,7 +106,7 @@ class AnomalyStateKeeper:
                 kind=KIND, name=NAME, created=now, generation=max(there, default=0) + 1,
                 versions={"layout": LAYOUT, "step_s": str(self.step_s)},
             )  # fmt: skip
-            write_artefact(self.folder / str(told.generation), told, arrays, level=1)
+            write_artefact(self.folder / str(told.generation), told, arrays, level=1, limits=LIMITS)
             for old in there[: max(0, len(there) + 1 - KEPT)]:
                 remove_folder(self.folder / str(old))
             self.trouble = None

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from autoscaler.adapters.artefacts.disk import must_be_folder, read_bytes
 from autoscaler.adapters.artefacts.npz import unpack
-from autoscaler.adapters.artefacts.writing import ARRAYS, MANIFEST
+from autoscaler.adapters.artefacts.writing import ARRAYS, MANIFEST, STANDARD
 from autoscaler.domain.artefact import (
     Artefact,
     BadArtefact,
@@ -20,8 +20,6 @@ from autoscaler.domain.artefact import (
 )
 from autoscaler.domain.artefact_text import manifest_of
 from autoscaler.ports.artefacts import Verifier
-
-STANDARD = Limits()
 
 
 def read_manifest(folder: Path, limits: Limits = STANDARD) -> Manifest:

@@ -15,19 +15,25 @@ from autoscaler.domain.artefact import Arrays, FileSpec, Limits, Manifest
 from autoscaler.ports.artefacts import Signer
 
 MANIFEST, ARRAYS = "manifest.json", "arrays.npz"
+STANDARD = Limits()
 
 
 def write_artefact(
-    folder: Path, told: Manifest, arrays: Arrays, *, signer: Signer | None = None, level: int = 6
+    folder: Path,
+    told: Manifest,
+    arrays: Arrays,
+    *,
+    signer: Signer | None = None,
+    level: int = 6,
+    limits: Limits = STANDARD,
 ) -> Manifest:
     """Write `folder`, which must not be there yet; the manifest as written, with arrays, digests and signature.
 
     Raises FileExistsError when it is there, ValueError for arrays that artefacts do not have or that readers would
-    refuse for their size, Refused where the disk does not take it.
+    refuse for their size (limits: the readers'), Refused where the disk does not take it.
     """
     whole = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     specs = {name: spec_of(name, array) for name, array in whole.items()}
-    limits = Limits()
     body = pack(whole, level)
     manifest = replace(
         told,

@@ -358,6 +358,13 @@ def test_what_readers_would_refuse_is_not_written(tmp_path: Path, told: Told) ->
         write_artefact(tmp_path / "x", told(), {f"a{k}": np.zeros(1) for k in range(513)})
 
 
+def test_who_writes_more_says_so_to_both_sides(tmp_path: Path, told: Told, now: datetime) -> None:
+    many, more = {f"a{k}": np.zeros(1) for k in range(513)}, Limits(arrays=600)
+    write_artefact(tmp_path / "x", told(), many, limits=more)
+    assert refused(tmp_path / "x", now).fault == Fault.TOO_LARGE
+    assert len(read_artefact(tmp_path / "x", ANY, now, limits=more).arrays) == 513
+
+
 def test_the_hash_of_data_sees_values_shapes_and_types() -> None:
     one = np.array([[1.0, np.nan], [2.0, 3.0]])
     assert hash_of(one) == hash_of(one.copy()) == hash_of(np.asfortranarray(one))
