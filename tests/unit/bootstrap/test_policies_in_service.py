@@ -48,7 +48,7 @@ def running(estate, source, workload, tmp_path):
 
 
 def test_D12_a_pause_of_everything_stops_writes_at_the_next_tick_and_ends_by_itself(running, caplog):
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.INFO, logger="foresail")
     run, clock, folder = running()
     first = run.tick()
     assert first is not None
@@ -83,7 +83,7 @@ def test_D12_the_pause_holds_whatever_else_is_broken_and_after_a_restart(running
 
 
 def test_P01_P05_a_broken_edit_is_told_and_changes_nothing(running, caplog):
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.INFO, logger="foresail")
     run, clock, folder = running()
     before = run.tick()
     (folder / "limits.yaml").write_text(policy('limits: {replicas: {max: "3"}}', "limits"))

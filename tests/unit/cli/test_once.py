@@ -90,7 +90,8 @@ def test_old_data_holds_and_says_so(estate, source, workload, foresail, late, re
     if reason is None:
         assert (said.code, found["state"]) == (0, "Active")
     else:
-        assert (said.code, found["state"], found["granted"]) == (1, "Holding", found["current"])
+        assert (said.code, found["state"]) == (1, "Holding")
+        assert found["granted"] >= found["current"]  # nothing shrinks; the forecast from before may add
         assert {"StaleData", "BadData"} & set(found["reasons"])
         assert found["demands"][0]["observed"] is None
 
