@@ -36,6 +36,8 @@ from autoscaler.forecasting.turns import AT_ONCE, Turns, pieces
 __all__ = ["CalibrationPlan", "PeakServer", "Rows"]
 
 HALF = 0.5
+ASKED_AT_ONCE = 256
+"""Rows: their week in double precision takes 24 MB at steps of a minute."""
 
 Answer = tuple[Floats, Ints, NDArray[Any]]
 """Quantiles [row, origin, level], the model that weighs most and the place on the ladder, both [row, origin]."""
@@ -176,8 +178,7 @@ class _OfTeam:
             late = np.flatnonzero(refit.late(np.arange(part.start, part.stop), origins[0])) + part.start
             since = np.where(self.learned.young[late], NEVER, self.learned.anchor[late])
             server.turns.take(late, since, lambda members: refit(members, origins[0]))
-        view = self._view(part, int(origins[0]) - self.experts.deepest, int(origins[-1]))
-        points = [ask_point(m, view, origins, self.team.lead, server.quarantined) for m in self._models(part)]
+        points = self._points(part, origins)
         if len(origins) == 1:
             return self._serve(part, points, origins)
         shape = (part.stop - part.start, len(origins))
@@ -198,6 +199,18 @@ class _OfTeam:
                     for whole, some in zip(found, self._serve(alike, said, origins[here]), strict=True):
                         whole[mine, here] = some
         return found
+
+    def _points(self, part: slice, origins: Ints) -> list[Floats | None]:
+        """Of each model; None of one that failed for any row. A week of thousands of rows is not copied at once."""
+        first, end = int(origins[0]) - self.experts.deepest, int(origins[-1])
+        said = []
+        for begin in range(part.start, max(part.stop, part.start + 1), ASKED_AT_ONCE):
+            some = slice(begin, min(begin + ASKED_AT_ONCE, part.stop))
+            view = self._view(some, first, end)
+            said.append(
+                [ask_point(m, view, origins, self.team.lead, self.server.quarantined) for m in self._models(some)]
+            )
+        return [None if any(a is None for a in each) else np.concatenate(each) for each in zip(*said, strict=True)]
 
     def _cuts(self, alike: slice, origins: Ints) -> list[tuple[int, int]]:
         """Of one turn's origins, where some of the members are too young to learn at the turns alone."""
