@@ -101,15 +101,12 @@ def plan(
         by_room = predicted & (ahead > np.maximum(predicted_need, reactive))
         predicted_need = np.where(by_room, np.maximum(predicted_need, ahead), predicted_need)
     wanted = np.maximum(predicted_need, reactive)
-    shadow = np.maximum(observed_need, bare).astype(np.float64)
-    if not (all_known and all_predicted):
-        shadow[~(predicted & need_known)] = np.nan
     return Plan(
         observed_need=observed_need if all_known else np.where(need_known, observed_need, 0),
         need_known=need_known,
         predicted_need=predicted_need,
         predicted=predicted,
-        shadow=shadow,
+        shadow=_judged(needs, bare),
         wanted=wanted,
         sizing=_sizing(fleet, predicted, need_known, predicted_need >= reactive, by_usual=by_usual, by_room=by_room),
         unforeseen=unforeseen,
@@ -124,8 +121,14 @@ def shadow_of(fleet: Fleet, seen: ForesightAt, levels: tuple[float, ...], margin
         seen.quantiles[:, levels.index(SIZING_LEVEL)], margin if fleet.row_per_lane else margin[fleet.row_lane]
     )
     bare = fleet.most_over_rows(replicas_for(peak, fleet.capacity))
+    return _judged(needs, bare)
+
+
+def _judged(needs: Needs, bare: Ints) -> Floats:
+    """[lane], what risk control judges of a plan whose forecast needs `bare`: NaN where either part is not known."""
     shadow = np.maximum(needs.observed, bare).astype(np.float64)
-    shadow[~(needs.predicted & needs.known)] = np.nan
+    if not (everywhere(needs.known) and everywhere(needs.predicted)):
+        shadow[~(needs.predicted & needs.known)] = np.nan
     return shadow
 
 

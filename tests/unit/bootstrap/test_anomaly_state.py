@@ -65,8 +65,3 @@ def test_what_does_not_fit_is_told_and_what_was_kept_before_stays(
     AnomalyStateKeeper(tmp_path, 60).restore(back, None, NOW)  # type: ignore[arg-type]
     assert back.got is not None
     assert back.got[0]["values"].tolist() == [0.0, 1.0, 2.0]
-
-
-def test_twenty_thousand_rows_fit() -> None:
-    """25 kB a row at most (docs/anomaly-detection.md)."""
-    assert 20_000 * 25_000 <= anomaly_state.LIMITS.file_bytes <= anomaly_state.LIMITS.unpacked_bytes
