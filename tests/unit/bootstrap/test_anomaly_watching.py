@@ -17,32 +17,14 @@ from autoscaler.cli.anomalies_watch import Source, _Round
 from autoscaler.detection.incidents import known_as
 from autoscaler.domain.anomaly import Cause
 from autoscaler.domain.incident import Happening, Incident, News, Rule
-from autoscaler.domain.series import DataVerdict, SeriesBatch
+from autoscaler.domain.series import SeriesBatch
 from autoscaler.domain.signals import SignalKind
-from autoscaler.domain.workload import Demand
 from autoscaler.pipeline.detecting import Asked, Group
+from tests.unit.recorded_queries import Recorded
 
 STEP_S, DAY = 300, 288
 BEGIN = 4 * DAY + 100
 QUIET = 3
-
-
-class Recorded:
-    """A reader over arrays by query, from step 0 on. away: it does not answer."""
-
-    def __init__(self, values: dict[str, np.ndarray]) -> None:
-        self.values, self.away = values, False
-
-    def load(self, demands: Sequence[Demand], first_step: int, end_step: int, step_s: int) -> SeriesBatch:
-        out = np.full((len(demands), end_step - first_step), np.nan)
-        if self.away:
-            return SeriesBatch.judge(step_s, first_step, out, DataVerdict.UNREACHABLE)
-        for row, demand in enumerate(demands):
-            line = self.values[demand.query]
-            low, high = max(0, first_step), min(len(line), end_step)
-            if low < high:
-                out[row, low - first_step : high - first_step] = line[low:high]
-        return SeriesBatch.judge(step_s, first_step, out)
 
 
 def lines(count: int = 4, days: int = 6) -> dict[str, np.ndarray]:

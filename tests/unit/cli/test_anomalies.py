@@ -23,8 +23,8 @@ from autoscaler.detection.engine import DetectionEngine
 from autoscaler.domain.anomaly import Cause
 from autoscaler.domain.errors import Refused
 from autoscaler.domain.incident import Evidence, Incident, Rule, Trail
-from autoscaler.domain.series import SeriesBatch
 from autoscaler.domain.signals import SignalKind
+from tests.unit.recorded_queries import Recorded
 
 NOW_S = datetime.now(UTC).timestamp()
 ID = "20260101-0000-abcdef"
@@ -123,23 +123,6 @@ def test_watch_refuses_slips_with_their_place(tmp_path: Path) -> None:
     for typed in ("=q", "x", "x:speed=q"):
         with pytest.raises(Refused, match="--query"):
             group_of([typed], 1.0)
-
-
-class Recorded:
-    """A reader over arrays: query → values from step 0 on; at most a day at once, as servers have limits."""
-
-    def __init__(self, values: dict[str, np.ndarray]) -> None:
-        self.values = values
-
-    def load(self, demands: Any, first_step: int, end_step: int, step_s: int) -> SeriesBatch:
-        assert end_step - first_step <= max(120, 86_400 // step_s)
-        out = np.full((len(demands), end_step - first_step), np.nan)
-        for row, demand in enumerate(demands):
-            line = self.values[demand.query]
-            low, high = max(0, first_step), min(len(line), end_step)
-            if low < high:
-                out[row, low - first_step : high - first_step] = line[low:high]
-        return SeriesBatch.judge(step_s, first_step, out)
 
 
 @pytest.mark.slow
