@@ -21,8 +21,7 @@ from autoscaler.domain.anomaly import Anomalies
 from autoscaler.domain.errors import Refused
 from autoscaler.domain.fleet import Fleet
 from autoscaler.domain.incident import Incident, News
-from autoscaler.domain.series import Bools, DataVerdict, Floats, Panel
-from autoscaler.domain.verdict import Verdicts
+from autoscaler.domain.series import Bools, Codes, DataVerdict, Floats, Panel
 from autoscaler.pipeline.detecting import Explained, Explainer, Span, Watch
 
 
@@ -35,7 +34,6 @@ class RecordedAnomalies:
     """
 
     watch: Watch
-    found: Verdicts
     explained: Explained
     news: tuple[News, ...]
     learn: Panel
@@ -74,14 +72,25 @@ def judged_recording(
         with TemporaryDirectory(prefix="foresail-recipe-") as scratch:
             block = replace(block, voices=of_history(recipe, watch.watched.keys, block, Path(scratch) / "history"))
     engine = DetectionEngine(watch.watched, step_s, () if recipe is None else recipe_names(recipe))
-    found = engine.relive(block)
-    explained, news = Explainer(watch, step_s).take(found, _codes(watch, panel))
+    explained, news = _explained(watch, engine, block, _codes(watch, panel))
     learn = without(panel, explained.masked())
     doubted = np.isfinite(panel.values) & ~np.isfinite(learn.values)
-    return RecordedAnomalies(watch, found, explained, tuple(news), learn, doubted, data_delay_steps)
+    return RecordedAnomalies(watch, explained, tuple(news), learn, doubted, data_delay_steps)
 
 
-def _codes(watch: Watch, panel: Panel) -> np.ndarray:
+def _explained(watch: Watch, engine: DetectionEngine, block: Block, codes: Codes) -> tuple[Explained, list[News]]:
+    """Day by day: what is told of each step is kept, its verdicts are not."""
+    explainer, days, news = Explainer(watch, block.step_s), list[Explained](), list[News]()
+    for found in engine.lived(block):
+        at = found.first_step - block.first_step
+        day, told = explainer.take(found, codes[:, at : at + found.steps])
+        days.append(day)
+        news += told
+    parts = [part for day in days for part in day.parts]
+    return Explained(watch, block.first_step, block.step_s, parts, [one for day in days for one in day.since]), news
+
+
+def _codes(watch: Watch, panel: Panel) -> Codes:
     """[row, step], what intake has said of demands; signals are as they are."""
     out = np.zeros((watch.rows, panel.values.shape[1]), dtype=np.uint8)
     of_demand = watch.demand_row >= 0

@@ -184,8 +184,11 @@ class Watcher:
         self._next, self._fitted_day = end, end * self.step_s // DAY_S
         begin = first + int(known[0])
         past = Block(self.step_s, begin, values[:, int(known[0]) : end - first])
-        self.found = self._engine.relive(replace(past, voices=self._said(past)))
-        self.past = self._named(self._taken(self.found), recorded)
+        news: list[News] = []
+        for day in self._engine.lived(replace(past, voices=self._said(past))):  # all days at once: 4 MB a row
+            self.found = day
+            news += self._taken(day)
+        self.past = self._named(news, recorded)
         if self.live is not None:
             self._heard.reader = self.live
         return self.past

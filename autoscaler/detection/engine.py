@@ -60,20 +60,24 @@ class DetectionEngine:
         told_s: verdicts of that much of its end, in whole days of absolute steps; None = of all, about 100 bytes for
         each row and step.
         """
+        told: list[Verdicts] = []
+        for part in self.lived(history):
+            end = part.first_step + part.steps
+            if told_s is not None:
+                told = [one for one in told if end - one.first_step - one.steps < told_s // self.step_s]
+            told.append(part)
+        return joined(told) if told else self.observe(history)
+
+    def lived(self, history: Block) -> Iterator[Verdicts]:
+        """As relive, day by day as each is lived through: for who takes what it needs of each and lets go of it."""
         self._check(history)
         self._forget()
-        told: list[Verdicts] = []
         back = fitting.HISTORY_S // self.step_s
         for first, end in self._days(history.first_step, history.end_step):
             if first > history.first_step:
                 past = history.cut(max(history.first_step, first - back), first)
                 self.adopt(memory.keyed(self.watched.keys, fitting.fit(past.values, self.day, self._rows)))
-            told.append(self.observe(history.cut(first, end)))
-            if told_s is not None:
-                told = [part for part in told if end - part.first_step - part.steps < told_s // self.step_s] or told[
-                    -1:
-                ]
-        return joined(told) if told else self.observe(history)
+            yield self.observe(history.cut(first, end))
 
     def observe(self, block: Block) -> Verdicts:
         """Verdicts of the next steps; see contract.Engine."""

@@ -372,3 +372,15 @@ def test_reliving_tells_no_more_of_the_end_than_asked_for() -> None:
     assert 2 * DAY <= end.steps < 3 * DAY
     assert end.first_step + end.steps == FIRST + LEARNED
     np.testing.assert_array_equal(end.rows.surprise, whole.rows.surprise[:, -end.steps :])
+
+
+def test_days_lived_one_by_one_are_what_reliving_tells_of_all() -> None:
+    whole = _relived()[1]
+    engine = _engine()
+    days = list(engine.lived(Block(STEP_S, FIRST, ALL[:, :LEARNED])))
+    assert max(day.steps for day in days) <= DAY
+    assert [day.first_step for day in days[1:]] == [day.first_step + day.steps for day in days[:-1]]
+    for name in ("surprise", "severity", "faults", "expected"):
+        found = np.concatenate([getattr(day.rows, name) for day in days], axis=1)
+        np.testing.assert_array_equal(found, getattr(whole.rows, name))
+    np.testing.assert_array_equal(np.concatenate([day.groups.page for day in days], axis=1), whole.groups.page)
