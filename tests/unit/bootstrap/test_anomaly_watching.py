@@ -127,15 +127,15 @@ def test_a_sample_that_is_not_in_yet_is_waited_for_and_does_not_look_like_loss()
 
 def test_history_is_taken_day_by_day_and_let_go() -> None:
     """Verdicts of all of it took 4 MB for each query of two weeks; incidents are those of all of it."""
-    values, now, at = lines(2, days=7), 6 * DAY + 20, 5 * DAY + 40
-    values["q0"][at : at + 30] *= 6
-    watcher = Watcher(Recorded(values), groups(2), STEP_S, 7 * DAY * STEP_S)
+    values, now, at = lines(2, days=9), 8 * DAY + 20, 7 * DAY + 60
+    values["q0"][at : at + 20] *= np.linspace(2, 4, 20)
+    watcher = Watcher(Recorded(values), groups(2), STEP_S, 8 * DAY * STEP_S)
     watcher.begin(now)
     assert watcher.found is not None
     assert watcher.found.steps == 20
     assert watcher.found.first_step + watcher.found.steps == now
     began = [n.incident.opened_s for n in watcher.past if n.happening is Happening.OPENED]
-    assert any(at <= at_s / STEP_S < at + 30 for at_s in began)
+    assert any(at <= at_s / STEP_S < at + 20 for at_s in began)
 
 
 def test_one_that_is_lost_holds_the_others_up_for_two_steps_and_no_longer() -> None:
