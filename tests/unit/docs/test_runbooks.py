@@ -34,6 +34,9 @@ RULES: list[dict[str, Any]] = [
 ]
 NAMES = sorted({rule["alert"] for rule in RULES} | {cause.alert for cause in Cause} | {HELD, INCIDENT})
 OUTSIDE = {"kubectl", "amtool", "curl", "promtool", "helm"}
+OF_A_CLUSTER = {"get", "explain", "history", "pause", "resume", "doctor"}
+"""They ask a cluster as kubectl's plugin, and else a record or files on the disk of whoever types."""
+NO_CLUSTER = {"anomalies", "backtest", "outlook", "capacity", "notify", "policy"}
 MADE = runpy.run_path(str(ROOT / "tests" / "unit" / "bootstrap" / "conftest.py"))
 estate, source, workload = MADE["estate"], MADE["source"], MADE["workload"]
 
@@ -47,6 +50,17 @@ def commands(text: str) -> Iterator[str]:
         for line in block.replace("\\\n", " ").splitlines():
             if line.strip() and not line.startswith("#"):
                 yield line.partition("  #")[0].strip()
+
+
+def ours(words: list[str]) -> list[str] | None:
+    """What follows `foresail`, on this machine, of kubectl, or in the operator's pod; None = another's command."""
+    if words[0] == "foresail":
+        return words[1:]
+    if words[:2] == ["kubectl", "foresail"]:
+        return words[2:]
+    if "exec" in words and "--" in words and words[words.index("--") + 1] == "foresail":
+        return words[words.index("--") + 2 :]
+    return None
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -67,10 +81,13 @@ def test_the_commands_of_a_page_exist_with_their_options(name):
     for line in commands(page(name)):
         words = shlex.split(line.partition(" | ")[0])
         assert words[0] in OUTSIDE | {"foresail"}, line
-        if words[0] != "foresail":
+        rest = ours(words)
+        if rest is None:
             continue
+        plugin = words[:2] == ["kubectl", "foresail"]
+        assert plugin or rest[0] not in OF_A_CLUSTER or "--in-cluster" in rest, f"{line}: asks a record on disk"
+        assert not plugin or rest[0] not in NO_CLUSTER, f"{line}: asks no cluster"
         command: Any = typer.main.get_command(app)
-        rest = words[1:]
         while commands_of := getattr(command, "commands", None):
             assert rest[0] in commands_of, f"{line}: no such command"
             command, rest = commands_of[rest[0]], rest[1:]
