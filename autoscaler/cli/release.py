@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from autoscaler.cli.inputs import output_kind
 from autoscaler.domain.errors import Refused
+
+AGAIN = (
+    "note: a Foresail that still runs raises a floor again at its next tick while its workload is in mode Act: "
+    "stop it first, write mode: Advise, or take its Lease with --take-lease NAMESPACE/NAME"
+)
 
 
 def release_floors(
@@ -42,6 +48,8 @@ def release_floors(
             for each in done
         ]  # fmt: skip
         print(json.dumps({"released": told, "notHeld": missing}, indent=2))  # noqa: T201
+    if lease is None and any(each.gave for each in done):
+        print(AGAIN, file=sys.stderr)  # noqa: T201
     if missing or any(each.failed for each in done):
         raise SystemExit(1)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,13 +13,15 @@ from autoscaler.cli.release import release_floors
 from autoscaler.domain.errors import Refused
 
 
-def asked(monkeypatch: pytest.MonkeyPatch, workloads: Sequence[str] = (), **more: Any) -> list[clusters.ReleaseRequest]:
-    """The requests that reach the cluster."""
+def asked(
+    monkeypatch: pytest.MonkeyPatch, workloads: Sequence[str] = (), done: Sequence[Any] = (), **more: Any
+) -> list[clusters.ReleaseRequest]:
+    """The requests that reach the cluster, which answers that `done` was handed back."""
     seen: list[clusters.ReleaseRequest] = []
 
     def release_now(_: Any, request: clusters.ReleaseRequest, told: Callable[..., None]) -> tuple[list[Any], list[str]]:
         seen.append(request)
-        return [], []
+        return list(done), []
 
     monkeypatch.setattr(clusters, "release_now", release_now)
     settings = {"everything": not workloads, "in_cluster": True} | more
@@ -43,3 +46,13 @@ def test_namespaces_and_the_lease_reach_the_cluster_and_the_answer_names_where_i
     assert "holds no floor in shop and pay" in capsys.readouterr().out
     [request] = asked(monkeypatch, ["shop/web"])
     assert request == clusters.ReleaseRequest(("shop/web",), (), None)
+
+
+def test_who_still_runs_raises_again_and_that_is_said_where_nobody_took_the_lease(monkeypatch, capsys):
+    claim = SimpleNamespace(workload="shop/web", floor=9, own=2)
+    gave = SimpleNamespace(held=SimpleNamespace(name="hpa", claim=claim), gave=True, failed=None, words="9 to 2")
+    asked(monkeypatch, done=[gave])
+    assert "raises a floor again at its next tick" in capsys.readouterr().err
+    asked(monkeypatch, done=[gave], take_lease="ops/foresail")
+    asked(monkeypatch)
+    assert capsys.readouterr().err == ""
