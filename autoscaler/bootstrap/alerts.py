@@ -104,9 +104,7 @@ class AlertDesk:
     def tell(self, changes: Sequence[Alert], standing: tuple[Alert, ...]) -> None:
         """Alerts of another book, such as incidents: those that changed, and all of it that stands."""
         self._others = standing
-        self.courier.standing = (*self.book.standing, *standing)
-        if changes:
-            self.courier.hand(changes)
+        self.courier.hand(changes, standing=(*self.book.standing, *standing))
 
     def failed(self, now_s: float, words: str) -> None:
         """After a tick that failed: of the workloads nothing new is known."""
@@ -127,12 +125,10 @@ class AlertDesk:
         for alert in changes:
             level = logging.WARNING if alert.severity >= Severity.WARNING else logging.INFO
             log.log(level, "alert_%s %s: %s", "begins" if alert.firing else "ends", alert.name, alert.summary)
-        self.courier.standing = (*self.book.standing, *self._others)
+        standing = (*self.book.standing, *self._others)
         began_to_lead = self._lead()
-        if began_to_lead:  # the one who led before us may have told the opposite of what waits
-            self.courier.hand(self.courier.standing, afresh=True)
-        elif changes:
-            self.courier.hand(changes)
+        # the one who led before us may have told the opposite of what waits
+        self.courier.hand(standing if began_to_lead else changes, standing=standing, afresh=began_to_lead)
         self.metrics.opened(self.book.open)
         self.courier.show()
 

@@ -35,9 +35,10 @@ class Courier:
     ) -> None:  # fmt: skip
         self.leads = False
         self.standing: Sequence[Alert] = ()
+        self._disk_away = False
         self._outbox, self._metrics, self._now_s = outbox, metrics, now_s
         self._names = [one.name for one in notifiers]
-        round_ = Round(outbox, lambda: self.standing, now_s, lambda: self.leads, self._heard)
+        round_ = Round(outbox, self._on_record, now_s, lambda: self.leads, self._heard)
         self.carriers = [Carrier(one, round_, pause_s) for one in notifiers]
         self._in_hand: deque[Alert] = deque()
         self._afresh = False
@@ -51,9 +52,16 @@ class Courier:
         for carrier in self.carriers:
             carrier.start()
 
-    def hand(self, alerts: Sequence[Alert], *, afresh: bool = False) -> None:
-        """Changes, in their order. afresh: we tell from now on; they are all that stands, what waited is void."""
+    def hand(self, alerts: Sequence[Alert], *, standing: Sequence[Alert] | None = None, afresh: bool = False) -> None:
+        """Changes, in their order. standing: all that lasts with them, and what ended lately; None = as before.
+
+        afresh: we tell from now on; they are all that stands, what waited is void.
+        """
         with self._changed:
+            if standing is not None:
+                self.standing = standing
+            if not alerts and not afresh:
+                return
             if afresh:
                 self._in_hand.clear()
                 self._afresh = True
@@ -98,6 +106,16 @@ class Courier:
             carrier.close()
         self._outbox.close()
 
+    def _on_record(self) -> Sequence[Alert]:
+        """What may be told out of memory. A page that a kill finds unrecorded would never hear of its end, so what the
+        disk is about to take waits for it; a disk that does not work holds nothing up.
+        """
+        with self._changed:
+            if self._disk_away or not self._in_hand:
+                return self.standing
+            unrecorded = {one.key for one in self._in_hand}
+            return [one for one in self.standing if one.key not in unrecorded]
+
     def _heard(self, destination: str, delivery: Delivery, at_s: float) -> None:
         self._metrics.sent.labels(destination, delivery.outcome.value).inc()
         if delivery.outcome is Outcome.DELIVERED:
@@ -111,6 +129,7 @@ class Courier:
                     return
                 batch, afresh = list(self._in_hand), self._afresh
             done = self._put(batch, afresh=afresh)
+            self._disk_away = not done
             if afresh:  # not before: what waited may be long over
                 self.leads = True
             if done:

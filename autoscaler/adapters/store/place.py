@@ -20,8 +20,8 @@ from autoscaler.domain.errors import Refused, Retryable
 
 BUSY_TIMEOUT_S = 5.0
 _MAGIC = b"SQLite format 3\0"
+_INCREMENTAL = 2
 _WRITER_PRAGMAS = (
-    "PRAGMA auto_vacuum = INCREMENTAL",  # before WAL and before the first table, or it is ignored
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
@@ -114,6 +114,8 @@ class Place:
         def _set_up(connection: Any, _record: Any) -> None:
             connection.isolation_level = None  # we say BEGIN ourselves: DDL too is inside, and a writer never upgrades
             try:
+                if pragmas:
+                    _vacuum_by_steps(connection)
                 for pragma in pragmas:
                     connection.execute(pragma).close()
             except sqlite3.Error:
@@ -138,6 +140,12 @@ class Place:
             if isinstance(why, (IntegrityError, DataError, ProgrammingError)):
                 raise
             raise Retryable(f"{self.label}: {cause}") from why
+
+
+def _vacuum_by_steps(connection: Any) -> None:
+    """Before WAL and before the first table, or it is ignored. Said again it would be a commit for each connection."""
+    if connection.execute("PRAGMA auto_vacuum").fetchone() != (_INCREMENTAL,):
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL").close()
 
 
 def _is_damage(cause: BaseException | None) -> bool:

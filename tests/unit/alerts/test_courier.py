@@ -115,6 +115,28 @@ def test_A03_what_stands_is_sent_again_and_again_ends_too(bring):
     until(lambda: x.sent.count(["old-", "a+"]) > 3, lambda: x.sent)
 
 
+def test_A09_nothing_is_told_out_of_memory_before_the_disk_has_it_or_its_end_would_be_lost_with_a_kill(
+    bring, outbox_at
+):
+    x, slow, disk = Told(repeat_s=0.02), threading.Event(), outbox_at()
+    put = disk.put
+
+    def put_slowly(*told: Any) -> None:
+        slow.wait(100)
+        put(*told)
+
+    disk.put = put_slowly
+    courier = bring(x, outbox=disk)
+    courier.hand([], standing=(alert("known"),))
+    until(lambda: x.sent, "what was recorded before is told")
+    courier.hand([alert("a")], standing=(alert("known"), alert("a")))
+    x.sent.clear()
+    until(lambda: len(x.sent) > 5, "looks pass")
+    assert {word for words in x.sent for word in words} == {"known+"}
+    slow.set()
+    until(lambda: ["a+"] in x.sent and ["known+", "a+"] in x.sent, lambda: x.sent)
+
+
 def test_A07_a_dead_destination_neither_holds_up_another_nor_who_hands_over(bring):
     stuck, going = threading.Event(), Told("going")
     dead = Told("dead")
@@ -209,8 +231,7 @@ def test_a_disk_that_is_full_costs_the_queue_not_what_is_sent_from_memory(bring,
         courier.outbox._release()
         (tmp_path / "foresail.db").rename(tmp_path / "away.db")
         (tmp_path / "foresail.db").mkdir()
-    courier.standing = (alert("a"),)
-    courier.hand([alert("a")])
+    courier.hand([alert("a")], standing=(alert("a"),))
     until(lambda: "a+" in x.taken, lambda: x.sent)
     (tmp_path / "foresail.db").rmdir()
     (tmp_path / "away.db").rename(tmp_path / "foresail.db")
