@@ -42,10 +42,8 @@ def serve(record: str, file: str, act: str) -> None:
     changes = [alert(at_s=now_s)] if not open_ones and act == "begin" else open_ones
     if act == "end":
         changes = [one.resolved(now_s) for one in changes]
-    courier.standing = changes
     courier.start()
-    if act != "go on":
-        courier.hand(changes)
+    courier.hand([] if act == "go on" else changes, standing=changes)
     print("started", flush=True)
     sys.stdin.read()
     courier.close()

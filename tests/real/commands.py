@@ -146,7 +146,8 @@ class Commands:
         ]
 
     def kwok(self, kubeconfig: Path) -> list[str | Path]:
-        stages: list[str | Path] = []
+        # kwok's own stages beat no heart: a node would be NotReady each minute, and who is Ready then is not any more
+        stages: list[str | Path] = ["--node-lease-duration-seconds=40"]
         if self.settings.kwok_config is not None:
             stages = ["--config", self.folder / "kwok.yaml"]
         return [

@@ -185,15 +185,24 @@ def keda(bench: Bench, folder: Path, count: int, namespaces: int, seconds: float
                 made = scaled_object(name, 1, 40, there.prometheus.url, query, PER_REPLICA, pollingInterval=15)
                 admin.create(f"/apis/keda.sh/v1alpha1/namespaces/{namespace}/scaledobjects", made)
 
-            def active() -> int:
-                items = there.plane.rest(timeout_s=60.0).get("/apis/keda.sh/v1alpha1/scaledobjects")["items"]
+            def active() -> int | None:
+                """None: the API server had no answer to give."""
+                try:
+                    items = there.plane.rest(timeout_s=60.0).get("/apis/keda.sh/v1alpha1/scaledobjects")["items"]
+                except OSError:
+                    return None
                 return sum(condition(i, "Active") == "True" and condition(i, "Ready") == "True" for i in items)
 
             began = time.monotonic()
             there.each(make, range(count))
             most, found = 0.0, 0
+            by_minute: list[int] = []
             while time.monotonic() - began < 300 + 1.5 * count:  # it allows itself 20 calls a second
-                found = active()
+                answer = active()
+                found = found if answer is None else answer
+                if time.monotonic() - began >= 60 * (len(by_minute) + 1):
+                    by_minute.append(found)
+                    print(f"after {len(by_minute)} min: {found} of {count} active", flush=True)
                 most = max(most, rss_mib(rival.operator.pid) + rss_mib(rival.adapter.pid))
                 if found >= count:
                     break
@@ -210,7 +219,8 @@ def keda(bench: Bench, folder: Path, count: int, namespaces: int, seconds: float
             done = apart(queries(there.prometheus), asked)
             bench.keep(
                 "keda", objects=count, active=found,
-                **{"all active after, s": round(took, 1), "RSS of operator and adapter, MiB": round(most),
+                **{"all active after, s": round(took, 1) if found >= count else None, "active after each minute": by_minute,
+                   "RSS of operator and adapter, MiB": round(most),
                    "API calls an object and minute": round(calls.total / count / minutes, 4),
                    "API writes an object and minute": round(calls.writes / count / minutes, 4),
                    "API calls": calls.words(),
