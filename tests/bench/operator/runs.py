@@ -219,7 +219,8 @@ def keda(bench: Bench, folder: Path, count: int, namespaces: int, seconds: float
             done = apart(queries(there.prometheus), asked)
             bench.keep(
                 "keda", objects=count, active=found,
-                **{"all active after, s": round(took, 1) if found >= count else None, "active after each minute": by_minute,
+                **{"all active after, s": round(took, 1) if found >= count else None,
+                   "active after each minute": by_minute,
                    "RSS of operator and adapter, MiB": round(most),
                    "API calls an object and minute": round(calls.total / count / minutes, 4),
                    "API writes an object and minute": round(calls.writes / count / minutes, 4),
