@@ -129,6 +129,37 @@ def test_a_removed_annotation_is_put_back_from_memory_and_without_memory_our_val
     assert one.floor == 12
 
 
+@pytest.mark.parametrize("readable", [True, False])
+def test_an_annotation_that_somebody_else_wrote_stops_neither_writes_nor_the_hand_back(acting, readable):
+    """As a restored backup or an applied export of the object does; its owner would be a conflict at every write."""
+    one = acting()
+    one.write(9)
+    one.look()
+    text = one.hpa["metadata"]["annotations"][ANNOTATION].replace('"raisedAt":', '"raisedAt":1') if readable else "{"
+    one.kubectl("annotate", "hpa", "web", "--overwrite", f"{ANNOTATION}={text}")
+    one.look()
+    assert one.write(11).condition is Condition.WRITTEN
+    assert (one.floor, own_of(one)) == (11, 2)
+    give_back(one)
+    assert (one.floor, one.floor_owners) == (2, {"kubectl-client-side-apply"})
+    assert ANNOTATION not in one.hpa["metadata"].get("annotations", {})
+
+
+def test_an_annotation_that_somebody_else_wrote_hides_nobody_who_sets_the_floor_between_look_and_write(acting):
+    one = acting()
+    one.write(9)
+    one.look()
+    one.kubectl("annotate", "hpa", "web", "--overwrite", f"{ANNOTATION}={{")
+    one.look()
+    assert "conflict" not in _apply(one, 9, "--server-side", "--force-conflicts")
+    now_s = one.clock.now().timestamp()
+    (note,) = one.cluster.apply(one.fleet, [ScaleRequest(0, 11, now_s + 30.0, 9)], now_s)[0]
+    assert note.condition is Condition.CHANGED_BY_OTHER
+    assert (one.floor, one.floor_owners) == (9, {"foresail", "kubectl"})
+    one.write(11)
+    assert own_of(one) == 9
+
+
 def test_an_odd_entry_of_field_managers_costs_nobody(acting):
     one = acting()
     one.write(9)

@@ -129,6 +129,15 @@ def is_ours(thing: Mapping[str, Any], field: str) -> bool:
     return any(e.get("manager") == MANAGER for e in _setting(thing, field))
 
 
+def is_written_over(thing: Mapping[str, Any]) -> bool:
+    """Whether somebody else owns our annotation: a restored backup, or an export of the object that was applied."""
+    return any(
+        e.get("manager") != MANAGER
+        and f"f:{ANNOTATION}" in (((e.get("fieldsV1") or {}).get("f:metadata") or {}).get("f:annotations") or {})
+        for e in thing["metadata"].get("managedFields") or []
+    )
+
+
 def last_set(thing: Mapping[str, Any], field: str) -> str:
     """When and by whom else the field was set last: a mark that changes with every such change."""
     marks = [f"{e.get('time')} {e.get('manager')}" for e in _setting(thing, field) if e.get("manager") != MANAGER]

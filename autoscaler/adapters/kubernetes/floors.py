@@ -21,6 +21,7 @@ from autoscaler.adapters.kubernetes.claims import (
     claim_of,
     handed_back,
     is_ours,
+    is_written_over,
     owners_of,
 )
 from autoscaler.adapters.kubernetes.connection import APPLY, JSON_PATCH, Connection
@@ -131,6 +132,8 @@ class Floors:
     ) -> dict[str, Any]:
         meta = holder["metadata"]
         identity = {"name": meta["name"], "namespace": meta["namespace"], "uid": meta["uid"]}
+        # whoever owns our annotation decides nothing by it; whoever has set the floor is still named by a 409
+        force = force or (is_written_over(holder) and not owners_of(holder, field.least))
         if force:  # what is overwritten must be what was looked at, for it is what will be handed back
             identity["resourceVersion"] = meta["resourceVersion"]
         body = {
