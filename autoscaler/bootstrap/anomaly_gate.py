@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any, Final, Protocol
@@ -24,7 +24,9 @@ from autoscaler.domain.notes import Condition, Note
 from autoscaler.domain.series import Bools, DataVerdict, Floats, Panel
 from autoscaler.domain.verdict import Verdicts
 from autoscaler.domain.workload import Demand
-from autoscaler.pipeline.detecting import Explained, Explainer, Span, Watch
+from autoscaler.intake.history import History
+from autoscaler.intake.taken_back import Taken, TakenBack
+from autoscaler.pipeline.detecting import Explained, Explainer, Watch, anything_told
 
 log = logging.getLogger("foresail")
 WAIT_STEPS: Final = 2
@@ -36,8 +38,10 @@ LOOK_S: Final = 600
 GROWN_S: Final = 2 * DAY_S
 LEAST_S: Final = DAY_S
 MOST_NEWS: Final = 1000
-
-TakeBack = Callable[[Span], None]
+NEW_STEPS: Final = 16
+"""Steps of a suspected attack so new are demand that counts; later they are a lower bound."""
+DOUBTED, ATTACKED, FITTED = "doubted.", "attacked.", "fitted."
+"""In what is remembered: what is taken back, what will be when it is no longer new, the day of the last refit."""
 
 
 class SignalReader(Protocol):
@@ -64,7 +68,7 @@ class Further(Protocol):
 class AnomalyGate:
     """Implements ports.AnomalyDetector. Belongs to the thread that ticks.
 
-    take_back: told of what nothing may be learned from. accepted: false pages a week by workload, where feedback moved
+    history: takes back what nothing may be learned from. accepted: false pages a week by workload, where feedback moved
     them. voices: detectors beside the engine's own. news: of incidents, for whoever tells of them. found, watch: the
     newest verdicts, for metrics.
     """
@@ -72,7 +76,7 @@ class AnomalyGate:
     step_s: int
     learner: Learner
     signals: SignalReader | None = None
-    take_back: TakeBack | None = None
+    history: History | None = None
     accepted: Mapping[str, float] = field(default_factory=dict)
     news: deque[News] = field(default_factory=lambda: deque(maxlen=MOST_NEWS))
     voices: Further | None = None
@@ -84,7 +88,8 @@ class AnomalyGate:
     _told: Mapping[str, float] = field(default_factory=dict)
     _next: int | None = None
     _last: Explained | None = None
-    _spans: list[tuple[Span, int]] = field(default_factory=list)
+    _attacked: TakenBack = field(default_factory=TakenBack)
+    _keys: Mapping[int, str] = field(default_factory=dict)
     _lived_from: int | None = None
     _fitted_day: int = -1
     _looked: int = -(1 << 40)
@@ -112,8 +117,15 @@ class AnomalyGate:
         """All that is remembered but incidents; empty before the first fleet."""
         if self.engine is None or self.explainer is None:
             return {}
-        engines = {ENGINE + name: array for name, array in self.engine.arrays().items()}
-        return engines | {EXPLAINER + name: array.copy() for name, array in self.explainer.arrays().items()}
+        doubted = {} if self.history is None else self.history.taken_back.arrays()
+        parts = (
+            (ENGINE, self.engine.arrays()),
+            (EXPLAINER, {name: array.copy() for name, array in self.explainer.arrays().items()}),
+            (DOUBTED, doubted),
+            (ATTACKED, self._attacked.arrays()),
+            (FITTED, {"day": np.array([self._fitted_day], dtype=np.int64)}),
+        )
+        return {prefix + name: array for prefix, arrays in parts for name, array in arrays.items()}
 
     def standing(self) -> tuple[Standing, ...]:
         return () if self.explainer is None else tuple(self.explainer.book.standing.values())
@@ -127,7 +139,10 @@ class AnomalyGate:
         self.explainer.restore(part_of(arrays, EXPLAINER))
         self.explainer.book.adopt(self.watch.names, standing)
         self._next, self._lived_from = next_step, next_step - fitting.HISTORY_S // self.step_s
-        self._spans = [(span, next_step) for span in self.explainer.going_on(next_step)]
+        self._fitted_day = int(part_of(arrays, FITTED).get("day", np.array([-1]))[0])
+        self._attacked.restore(part_of(arrays, ATTACKED))
+        if self.history is not None:  # before it reads anything
+            self.history.taken_back.restore(part_of(arrays, DOUBTED))
 
     @property
     def next_step(self) -> int | None:
@@ -139,6 +154,7 @@ class AnomalyGate:
         self._fleet, self._told = fleet, dict(self.accepted)
         old, before = self.watch, (self.engine, self.explainer)
         self.watch = watch
+        self._keys = {int(row): key for row, key in zip(watch.demand_row, watch.watched.keys, strict=True) if row >= 0}
         if old is not None and before[1] is not None and _same(old, watch):
             before[1].watch = watch
             return
@@ -177,7 +193,7 @@ class AnomalyGate:
             first = max(panel.first_step, end - 1) if first is None else end - MOST_STEPS
             self._lived_from = None
         if end <= first:
-            self._take_back(step)
+            self._take_back((), step)
             return
         values = self._values(panel, watch, first, end)
         said = None if self.voices is None else self.voices.heard(watch.watched.keys, first, end)
@@ -191,27 +207,23 @@ class AnomalyGate:
         self._last, news = explainer.take(found, codes)
         self.found, self._next = found, end
         self.news.extend(news)
-        self._spans += [(span, end) for span in self._last.masked()]
-        self._take_back(step)
+        told = anything_told(values, codes)
+        spans = self._last.masked(told)
+        self._take_back([Taken(self._keys[span.row], span.first, span.end, span.code) for span in spans], step)
 
-    def _take_back(self, step: int) -> None:
-        """Of wrong data at once, and again while late samples may overwrite it; of an attack when it is no longer
-        new.
-        """
-        if self.take_back is None or not self._spans:
+    def _take_back(self, found: Iterable[Taken], step: int) -> None:
+        """Of wrong data at once, of an attack when it is no longer new."""
+        fleet, history = self._fleet, self.history
+        if history is None:
             return
-        fleet = self._fleet
-        late = WAIT_STEPS + 30
-        if fleet is not None:
-            late = max(late, int(fleet.max_data_age_s.max(initial=0) // self.step_s) + 5)
-        kept = []
-        for span, found_at in self._spans:
-            attack = span.code == DataVerdict.PARTIAL
-            if not attack or step - span.end >= late // 2:
-                self.take_back(span)
-            if step - found_at < late:
-                kept.append((span, found_at))
-        self._spans = kept
+        for each in found:
+            if each.code == DataVerdict.PARTIAL:
+                self._attacked.add(each)
+            else:
+                history.take_back(each)
+        late = 0 if fleet is None else int(fleet.max_data_age_s.max(initial=0) // self.step_s)
+        for each in self._attacked.cut(step - max(NEW_STEPS, late // 2 + 3)):
+            history.take_back(each)
 
     def _learn(self, panel: Panel, watch: Watch, step: int) -> None:
         """Ask for what takes longer, when there is a reason to."""
@@ -258,8 +270,7 @@ class AnomalyGate:
             engine.rewind(done.end_step)  # rows that are new since, or were left out
             explainer.restore(done.part(EXPLAINER))
             self._next = done.end_step
-            if self.watch is not None:
-                self._spans += [(span, done.end_step) for span in masks_of(self.watch, done)]
+            self._take_back(masks_of(done), done.end_step)
         except (ValueError, KeyError) as why:  # of another version, or of rows that are gone
             log.warning("detection_not_taken_over: %s", why)
 

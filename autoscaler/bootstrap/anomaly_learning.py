@@ -38,8 +38,9 @@ from autoscaler.bootstrap.anomaly_lives import (
     refitted,
 )
 from autoscaler.domain.artefact import Expected, Manifest
+from autoscaler.intake.taken_back import Taken
 from autoscaler.learning.process import run_limited
-from autoscaler.pipeline.detecting import Span, Watch
+from autoscaler.pipeline.detecting import Watch
 
 log = logging.getLogger("foresail")
 KIND: Final = "detection-learned"
@@ -110,14 +111,11 @@ def _read_groups(folder: Path) -> Iterator[Learned]:
         yield read_artefact(folder / str(k), Expected(KIND, "learned"), datetime.now(UTC)).arrays
 
 
-def masks_of(watch: Watch, done: Done) -> list[Span]:
-    """What of the history that was lived through is not to be learned from, of rows that are still there."""
+def masks_of(done: Done) -> list[Taken]:
+    """What of the history that was lived through is not to be learned from."""
     saved = done.part(MASK)
-    if not saved:
-        return []
-    rows = {key.encode(): int(row) for row, key in zip(watch.demand_row, watch.watched.keys, strict=True) if row >= 0}
-    named = zip(saved["key"].tolist(), saved["span"].tolist(), strict=True)
-    return [Span(rows[key], *map(int, numbers)) for key, numbers in named if key in rows]
+    named = zip(saved["key"].tolist(), saved["span"].tolist(), strict=True) if saved else ()
+    return [Taken(bytes(key).decode(errors="replace"), *map(int, numbers)) for key, numbers in named]
 
 
 @dataclass(slots=True)

@@ -118,11 +118,10 @@ class _Part:
         self.engine.adopt(memory.keyed(self.watch.watched.keys, found))
 
     def live(self, read: Read, times: Times, columns: slice, shared: Mapping[int, Bools]) -> None:
-        block = Block(
-            times.step_s, times.first_step + columns.start, read(self.rows, columns.start, columns.stop)
-        )  # fmt: skip
+        values = read(self.rows, columns.start, columns.stop)
+        block = Block(times.step_s, times.first_step + columns.start, values)
         explained, _ = self.explainer.take(self.engine.step(block, shared[self.rows.start]), books=False)
-        self.masked += explained.masked()
+        self.masked += explained.masked(np.isfinite(values))
 
     def arrays(self) -> Arrays:
         engines = {ENGINE + name: array for name, array in self.engine.arrays().items()}

@@ -15,17 +15,17 @@ from autoscaler.bootstrap.anomaly_alerts import IncidentAlerts
 from autoscaler.bootstrap.anomaly_desk import AnomalyDesk
 from autoscaler.bootstrap.anomaly_gate import AnomalyGate
 from autoscaler.bootstrap.anomaly_learning import Learner
+from autoscaler.bootstrap.anomaly_recipe import further
 from autoscaler.bootstrap.anomaly_signals import SignalHistory
 from autoscaler.bootstrap.anomaly_state import AnomalyStateKeeper
-from autoscaler.bootstrap.anomaly_voices import Voices
 from autoscaler.bootstrap.settings import ServiceSettings
 from autoscaler.detection.engine import DAY_S
 from autoscaler.domain.fleet import Fleet
 from autoscaler.domain.incident import Incident, News
-from autoscaler.domain.series import DataVerdict, Floats
+from autoscaler.domain.series import Floats
 from autoscaler.domain.workload import Demand
 from autoscaler.intake.history import History
-from autoscaler.pipeline.detecting import Span, as_demand
+from autoscaler.pipeline.detecting import as_demand
 from autoscaler.ports.metrics import MetricsReader
 
 log = logging.getLogger("foresail")
@@ -49,12 +49,9 @@ def anomaly_desk(
         SignalHistory(readers[0], step_s, keep), SignalHistory(readers[1], step_s, keep, beside=False), servers
     )
 
-    def take_back(span: Span) -> None:
-        history.take_back(span.row, span.first, span.end, DataVerdict(span.code))
-
-    gate = AnomalyGate(step_s, Learner(folder.with_name(f"{folder.name}-learning")), signals, take_back)
+    gate = AnomalyGate(step_s, Learner(folder.with_name(f"{folder.name}-learning")), signals, history)
     if settings.detectors is not None:
-        gate.voices = Voices(settings.detectors, step_s, folder.with_name(f"{folder.name}-recipe"))
+        gate.voices = further(settings.detectors, step_s, folder.with_name(f"{folder.name}-recipe"))
     state = AnomalyStateKeeper(folder, step_s) if settings.state_every_s is not None else None
     return AnomalyDesk(gate, StoredIncidents(settings.store), telemetry.kin(AnomalyMetrics), state, signals)
 

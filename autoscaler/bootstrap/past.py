@@ -15,6 +15,7 @@ from autoscaler.intake.backfill import Backfill
 from autoscaler.intake.backfill_progress import BackfillLimits, BackfillProgress
 from autoscaler.intake.history import History
 from autoscaler.intake.suspicion import Suspicions
+from autoscaler.intake.taken_back import mask
 from autoscaler.ports.history import FINAL
 from autoscaler.ports.metrics import MetricsReader
 
@@ -72,7 +73,7 @@ class Past:
 
     def kept(self, fleet: Fleet, now_step: int, steps: int) -> Panel | None:
         """What is kept of all rows over at most `steps` steps, up to the newest one before now_step of which something
-        is; None where nothing is kept, as without a server.
+        is; None where nothing is kept, as without a server. Without what was taken back.
         """
         if self._store is None:
             return None
@@ -81,7 +82,12 @@ class Past:
         if not len(known):
             return None
         end = int(known[-1]) + 1
-        return Panel(self.history.step_s, kept.first_step, kept.values[:, :end], kept.verdicts[:, :end])
+        values, verdicts = kept.values[:, :end].copy(), kept.verdicts[:, :end]
+        rows = {key: row for row, key in enumerate(kept.keys)}
+        for taken in self.history.taken_back.within(kept.first_step, kept.first_step + end, rows):
+            cut = slice(max(0, taken.first - kept.first_step), min(end, taken.end - kept.first_step))
+            mask(values, verdicts, rows[taken.key], cut, taken.code)
+        return Panel(self.history.step_s, kept.first_step, values, verdicts)
 
     @property
     def progress(self) -> BackfillProgress | None:

@@ -82,6 +82,10 @@ class Service:
         self._follow_models(self.clock.now())
         if self.alerts is not None:
             self.alerts.begin(self.clock.now().timestamp())
+        if self.anomalies is not None:
+            self.anomalies.begin(
+                self.files.fleet, self.clock.now()
+            )  # first: what was taken back is not lived through again
         if self.memory is not None:
             now, fleet = self.clock.now(), self.files.fleet
             self.pipeline.state = self.memory.restore(fleet, now).state
@@ -91,8 +95,6 @@ class Service:
                 )
                 self.memory.restored += f"; {words}"
             log.info("engine_state %s", self.memory.restored)
-        if self.anomalies is not None:
-            self.anomalies.begin(self.files.fleet, self.clock.now())
 
     def tick(self) -> Decisions | None:
         """One tick at the clock's now; None when it failed, which is logged and counted and holds nothing up."""

@@ -52,12 +52,18 @@ class CauseMemory:
         )  # fmt: skip
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """By group; what counts a few steps alone starts anew after a restart."""
-        return {name: getattr(self, name) for name in ("bits", "rule", "alarmed", "evident", "calm")}
+        """By group."""
+        return {name: getattr(self, name) for name in ("bits", "rule", "alarmed", "evident", "calm", "far")}
+
+    def row_arrays(self) -> dict[str, NDArray[Any]]:
+        """By row."""
+        return {"run_high": self.high, "run_low": self.low}
 
     def restore(self, saved: Mapping[str, NDArray[Any]], here: Ints, there: Ints) -> None:
-        for name, array in self.arrays().items():
-            array[here] = saved[name][there]
+        _restore(self.arrays(), saved, here, there)
+
+    def restore_rows(self, saved: Mapping[str, NDArray[Any]], here: Ints, there: Ints) -> None:
+        _restore(self.row_arrays(), saved, here, there)
 
     def lasting(self, found: Verdicts, accepted: Floats) -> Bools:
         """[group, step], where an alarm is on or was within CALM_S. accepted: [group], false pages a week; 0 = never.
@@ -81,6 +87,13 @@ class CauseMemory:
         up, self.high = _runs(high, self.high)
         down, self.low = _runs(low, self.low)
         return high & (strong | (up >= LASTING)), low & (strong | (down >= LASTING))
+
+
+def _restore(mine: Mapping[str, NDArray[Any]], saved: Mapping[str, NDArray[Any]], here: Ints, there: Ints) -> None:
+    """What an older version has not kept, which counts a few steps alone, starts anew."""
+    for name, array in mine.items():
+        if name in saved or name not in ("far", "run_high", "run_low"):
+            array[here] = saved[name][there]
 
 
 def _runs(flags: Bools, before: Ints) -> tuple[Ints, Ints]:

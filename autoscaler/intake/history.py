@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from autoscaler.domain.fleet import Fleet
-from autoscaler.domain.series import LAST_VALUED, Codes, DataVerdict, Floats, Ints, Panel, SeriesBatch
+from autoscaler.domain.series import Codes, DataVerdict, Floats, Ints, Panel, SeriesBatch
 from autoscaler.domain.workload import Demand
 from autoscaler.intake.handover import Handover, Piece, Roster
+from autoscaler.intake.taken_back import Taken, TakenBack, mask
 from autoscaler.ports.history import told
 from autoscaler.ports.metrics import MetricsReader
 
@@ -26,6 +27,7 @@ class History:
         largest maxDataAge of the fleet, as whatever is late and would still be used must be able to arrive.
     recent_steps: most that one tick asks for; what is older comes from a back-fill through `handover`.
     None = everything at once, for simulators and for sources that cost nothing.
+    taken_back: what is not to be learned from, whenever and by whomever it is told.
     """
 
     step_s: int
@@ -33,6 +35,7 @@ class History:
     late_steps: int = 5
     recent_steps: int | None = None
     handover: Handover | None = None
+    taken_back: TakenBack = field(default_factory=TakenBack)
     _older: dict[str, None] = field(default_factory=dict)
     _fleet: Fleet | None = None
     _keys: tuple[str, ...] = ()
@@ -82,17 +85,16 @@ class History:
         found, self._older = tuple(self._older), {}
         return found
 
-    def take_back(self, row: int, first_step: int, end_step: int, code: DataVerdict) -> None:
-        """What stood there is not to be learned from: without a value, or with it as no more than a lower bound."""
-        low, high = max(first_step, self._first), min(end_step, self._end)
-        if low >= high or row >= self._values.shape[0]:
-            return
-        columns = slice(low - self._first, high - self._first)
-        have = self._verdicts[row, columns]
-        hit = have <= LAST_VALUED
-        self._verdicts[row, columns] = np.where(hit, np.maximum(have, np.uint8(code)), have)
-        if code > LAST_VALUED:
-            self._values[row, columns] = np.where(hit, np.nan, self._values[row, columns])
+    def take_back(self, taken: Taken) -> None:
+        """What stands there is not to be learned from, now and when it is told again."""
+        self.taken_back.add(taken)
+        self._mask(taken)
+
+    def _mask(self, taken: Taken) -> None:
+        low, high = max(taken.first, self._first), min(taken.end, self._end)
+        row = self._at.get(taken.key)
+        if row is not None and low < high:
+            mask(self._values, self._verdicts, row, slice(low - self._first, high - self._first), taken.code)
 
     def _adopt(self, fleet: Fleet, start: int, now_step: int) -> list[int] | None:
         """Re-order to a new fleet, keeping what is known; the rows that are not, or None if no row changed."""
@@ -161,6 +163,7 @@ class History:
             self._values, self._verdicts, self._first = values, verdicts, self._first + gone
             if left == 0:
                 self._first = self._end = start
+            self.taken_back.cut(self._first)
 
     def _take_found(self, now_step: int, *, everything: bool) -> dict[int, int]:
         """Merge what the back-fill found; row → end of what it knew of it. With a new fleet all of it at once, as
@@ -200,6 +203,14 @@ class History:
         self._values[rows, columns] = np.where(news, values, self._values[rows, columns])
         self._verdicts[rows, columns] = np.where(news, new, have)
         self._end = max(self._end, high)
+        for taken in self.taken_back.within(low, high, self._named(rows)):
+            self._mask(taken)
+
+    def _named(self, rows: Ints | slice) -> Sequence[str] | None:
+        """Keys of some rows; None = of all."""
+        if isinstance(rows, slice):
+            return None if rows == slice(None) else self._keys[rows]
+        return [self._keys[row] for row in rows.tolist()]
 
     def _skip_to(self, floor: int) -> None:
         """Steps before `floor` are not asked for by a tick any more: hand over what is known of them."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,12 +29,17 @@ from autoscaler.domain.workload import Demand, Workload
 
 AT_ONCE = 256
 """Rows copied at a time."""
-TAKEN_BACK = (
+TAKEN_BACK: Final = (
     (DataVerdict.STUCK, DataFault.STUCK),
     (DataVerdict.UNIT_CHANGE, DataFault.UNIT_CHANGE),
     (DataVerdict.DUPLICATED, DataFault.DUPLICATED),
 )
 """What the intake has taken back, an engine sees as unknown; it is told all the same."""
+
+
+def anything_told(values: Floats, codes: Codes) -> Bools:
+    """[row, step], where a source has said a number, whether intake believes it or not."""
+    return np.isfinite(values) | np.isin(codes, [int(verdict) for verdict, _ in TAKEN_BACK])
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,17 +247,6 @@ class Explainer:
             self.since[k] = out[k][:, -1]
         return out
 
-    def going_on(self, end_step: int) -> list[Span]:
-        """Of faults of the data that go on at `end_step`: demands of those workloads, since they began. For a restart,
-        whose source tells it again what was not believed.
-        """
-        demand, found = self.watch.demand_row, []
-        for cause, code in _DATA_CODES.items():
-            since = self.since[CAUSES.index(cause)][self.watch.watched.group]
-            rows = np.flatnonzero((since >= 0) & (since < end_step) & (demand >= 0)).tolist()
-            found += [Span(int(demand[row]), int(since[row]), end_step, int(code)) for row in rows]
-        return found
-
     def baselines(self) -> Mapping[str, str]:
         """By workload, where what its demand reaches each day has moved far within two weeks (slowly, or for good)."""
         moved = self.usual.moved()
@@ -268,7 +262,8 @@ class Explainer:
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Rows and groups by name, so that another fleet takes over what is still there."""
-        rows = {f"row.{name}": array for name, array in self.usual.arrays().items()}
+        of_rows = self.usual.arrays() | self.memory.row_arrays()
+        rows = {f"row.{name}": array for name, array in of_rows.items()}
         groups = {f"group.{name}": array for name, array in self.memory.arrays().items()}
         return rows | groups | {
             "row.key": np.array([k.encode() for k in self.watch.watched.keys], dtype=bytes),
@@ -279,7 +274,9 @@ class Explainer:
     def restore(self, saved: Mapping[str, NDArray[Any]]) -> None:
         """Take over what is known of rows and groups that are still there; ValueError where it is of another grid."""
         here, there = _matched(self.watch.watched.keys, saved["row.key"])
-        self.usual.restore({n[4:]: a for n, a in saved.items() if n.startswith("row.")}, here, there)
+        of_rows = {n[4:]: a for n, a in saved.items() if n.startswith("row.")}
+        self.usual.restore(of_rows, here, there)
+        self.memory.restore_rows(of_rows, here, there)
         here, there = _matched(self.watch.names.groups, saved["group.name"])
         self.memory.restore({n[6:]: a for n, a in saved.items() if n.startswith("group.")}, here, there)
         self.since[:, here] = saved["group.since"][there].T
@@ -313,16 +310,23 @@ class Explained:
             since_s[k][np.ix_(self.watch.lane, inside)] = np.where(on, began[k] * float(self.step_s), np.nan)
         return Anomalies(Detector.ON, severity, since_s)
 
-    def masked(self) -> list[Span]:
-        """Of demands: wrong values by their fault's code; those of a suspected attack as PARTIAL, which keeps them."""
+    def masked(self, told: Bools | None = None) -> list[Span]:
+        """Of demands: wrong values by their fault's code; those of a suspected attack as PARTIAL, which keeps them.
+
+        told: [row, step], where there was anything to believe; None = everywhere. In a gap there was not, and what
+        comes for it afterwards is the truth.
+        """
         found: list[Span] = []
-        first = self.first_step
+        at = 0
         for part in self.parts:
-            rows = np.flatnonzero(part.masked.any(axis=1) & (self.watch.demand_row >= 0))
+            end = at + part.bits.shape[1]
+            masked = part.masked if told is None else part.masked & told[:, at:end]
+            rows = np.flatnonzero(masked.any(axis=1) & (self.watch.demand_row >= 0))
             for row in rows.tolist():
                 group = int(self.watch.watched.group[row])
-                found += _spans(int(self.watch.demand_row[row]), part.masked[row], part.bits[group], first)
-            first += part.bits.shape[1]
+                demand = int(self.watch.demand_row[row])
+                found += _spans(demand, masked[row], part.bits[group], self.first_step + at)
+            at = end
         return found
 
 

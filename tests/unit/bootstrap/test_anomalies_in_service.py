@@ -205,6 +205,52 @@ def test_M25_a_restart_in_the_midst_of_another_unit_does_not_learn_it(start, clo
     assert not (panel.columns(at - 12, at + 13)[0] > 10_000).any()
 
 
+def learned_of(running: Service, last: Decision) -> tuple[np.ndarray, np.ndarray, list[tuple[float, ...] | None]]:
+    """Values and verdicts that are learned from, of the ten days before, and what was learned."""
+    panel = running.pipeline.history.panel()
+    end = panel.end_step
+    first = end - 10 * 288
+    return panel.learnable(first, end), panel.faults(first, end), [d.quantiles for d in last.demands]
+
+
+def of_hours(found: dict[str, np.ndarray], at: slice) -> None:
+    """Twice on the last day, and once within the history that is lived through at the start."""
+    for begin in (at.start, at.start - 288 * 3, at.start + 30):
+        found["web"][begin : begin + LATER] *= 1000
+
+
+@pytest.mark.parametrize(
+    ("change", "steps_before", "steps"),
+    [(of_hours, 44, 50), (of_hours, 33, 38), (stuck, 20, 26), (attack, 7, 36)],
+    ids=["after it", "in the midst", "stuck", "attack"],
+)
+def test_M25_after_a_restart_the_same_is_masked_and_learned_as_without(
+    start, clock, change, steps_before, steps
+) -> None:
+    """The source is a file: it tells all of the fault again, and nobody but us has ever known better."""
+    twin = '[{name: requests, source: rec, query: web, capacity: {perReplica: "10"}}, '
+    twin += '{name: jobs, source: rec, query: web_jobs, capacity: {perReplica: "100"}}]'
+    found = metrics(change)
+    found["web_jobs"] = 0.5 * metrics()["web"]
+    running = start(found, {"demands": twin}, record="whole.db")
+    whole = learned_of(running, ticked(running, clock, EVENT, steps)[-1])
+    running.close()
+    running = start(None, {"demands": twin}, record="cut.db")
+    ticked(running, clock, EVENT, steps_before)
+    running.close()
+    again = start(None, {"demands": twin}, record="cut.db")
+    parts = learned_of(again, ticked(again, clock, EVENT + steps_before * STEP, steps - steps_before)[-1])
+    at = int(EVENT.timestamp() // 300) - 12
+    panel = again.pipeline.history.panel()
+    lost = np.isnan(panel.learnable(at, panel.end_step)).sum(axis=1)
+    assert lost[0] > 4
+    np.testing.assert_array_equal(whole[1], parts[1])
+    np.testing.assert_array_equal(whole[0], parts[0])
+    if change is not attack:  # that is of the workload, and is learned from until it is no longer new
+        assert lost[1] <= 2, "a fault of one demand is none of the other"
+        assert whole[2] == parts[2]
+
+
 def test_S09_a_suspected_attack_grows_to_need_and_not_by_forecast(start, clock) -> None:
     running = start(metrics(attack))
     found = ticked(running, clock, EVENT - 2 * STEP, 2 + LATER)
