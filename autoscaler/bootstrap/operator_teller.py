@@ -101,7 +101,8 @@ class StatusTeller:
             if calm and self.monotonic() - known.looked_s < LOOK_S:
                 continue
             known.made_of, known.looked_s = of, self.monotonic()
-            made = self._settled(known, status_of(self._standing(decisions, files, ref, lane), known.shown, now))
+            made = status_of(self._standing(decisions, files, ref, lane), known.shown, now)
+            made = self._settled(known, made, by_source=not files.wrong.get(ref))
             if is_news(known.shown, made):
                 yield thing, made
             elif moved(known.shown, made, now):
@@ -155,16 +156,24 @@ class StatusTeller:
         replicas = (int(status.desired[lane]), int(status.ready[lane]), floor) if status.known[lane] else None
         return Standing(generation, target, decisions[lane], wrong, replicas, risk, self.docs)
 
-    def _settled(self, known: _Known, made: Status) -> Status:
-        """A new answer of some kinds must last before it is shown: a gap that mends itself is no news."""
+    def _settled(self, known: _Known, made: Status, *, by_source: bool = False) -> Status:
+        """A new answer of some kinds must last before it is shown: a gap that mends itself is no news.
+
+        by_source: what is wrong with the spec, if anything, its source says and not we: a server may be wrong for once.
+        """
         old = {c["type"]: c for c in known.shown.get("conditions") or []}
+        seen = old.get("MetricsAvailable", {}).get("status", "Unknown") != "Unknown"
         waiting, pending = set(), {}
         for one in made["conditions"]:
             kind, now = one["type"], (one["status"], one["reason"])
             was = old.get(kind)
-            if was is None or was["status"] == "Unknown" or (was["status"], was["reason"]) == now:
+            if kind == "Stalled" and was is None and by_source and seen:
+                wait_s = SETTLE_S
+            elif was is None or was["status"] == "Unknown" or (was["status"], was["reason"]) == now:
                 continue
-            if kind == "Ready" and one["status"] == "False" and one["reason"] in TRANSIENT and was["status"] == "True":
+            elif (
+                kind == "Ready" and one["status"] == "False" and one["reason"] in TRANSIENT and was["status"] == "True"
+            ):
                 wait_s = READY_SETTLE_S
             elif kind in SETTLING:
                 wait_s = SETTLE_S

@@ -99,9 +99,16 @@ def moved(shown: Mapping[str, Any], made: Mapping[str, Any], now: datetime) -> b
 
 
 def held_back(shown: Mapping[str, Any], made: Status, kinds: frozenset[str]) -> Status:
-    """With the answers of these kinds as they are shown: what is new has not lasted long enough."""
+    """With the answers of these kinds as they are shown: what is new has not lasted long enough.
+
+    A kind that stands there only while it is so, and is not shown yet, is left out.
+    """
     old = {c["type"]: c for c in shown.get("conditions") or []}
-    conditions = [old.get(c["type"], c) if c["type"] in kinds else c for c in made["conditions"]]
+    conditions = [
+        old.get(c["type"], c) if c["type"] in kinds else c
+        for c in made["conditions"]
+        if not (c["type"] == "Stalled" and c["type"] in kinds and c["type"] not in old)
+    ]
     kept = {key: value for key, value in made.items() if key not in {"state", "holds"}}
     return kept | {key: shown[key] for key in ("state", "holds") if key in shown} | {"conditions": conditions}
 

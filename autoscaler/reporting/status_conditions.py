@@ -27,6 +27,8 @@ ON_ACTING = (
     Condition.FORBIDDEN, Condition.WRITE_FAILED, Condition.CAPPED_BY_HPA, Condition.PODS_REFUSED,
     Condition.PODS_PENDING, Condition.SAVING_NEEDS_HIGHER_TARGET,
 )  # fmt: skip
+BY_SOURCE = frozenset({DataVerdict.BAD_QUERY, DataVerdict.WRONG_TYPE})
+"""Verdicts on the query itself: no waiting mends it, only an edit of the spec."""
 TRANSIENT = frozenset({Condition.CLUSTER_UNREACHABLE.value, "MetricsUnavailable", "Unreachable"})
 """Reasons for which Ready turns only after a while: a gap that mends itself is no news."""
 
@@ -78,6 +80,17 @@ def answers_of(decision: Decision | None, wrong: tuple[Problem, ...] = ()) -> It
     if slips:
         kept = " The last valid form stays in force." if decision is not None else ""
         yield Answer("Stalled", "True", why, slips + kept)
+    elif decision is not None and (unusable := _unusable(decision)):
+        yield Answer("Stalled", "True", "InvalidSpec", unusable)
+
+
+def _unusable(decision: Decision) -> str:
+    """Queries that their source cannot evaluate. Its own words stand in MetricsAvailable, for they may change."""
+    return ". ".join(
+        f"spec.demands[{k}].query: {d.verdict.words} (what {d.source} says of it stands in MetricsAvailable)"
+        for k, d in enumerate(decision.demands[:MOST_PROBLEMS])
+        if d.verdict in BY_SOURCE
+    )
 
 
 def _undecided(slips: str, why: str, outranked: Problem | None) -> Iterator[Answer]:

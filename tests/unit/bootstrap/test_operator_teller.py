@@ -75,11 +75,13 @@ class Offered:
     """Implements ports.MetricsReader."""
 
     demand: float | None = 100.0
+    verdict: DataVerdict = DataVerdict.UNREACHABLE
+    """Of no demand."""
 
     def load(self, demands: Sequence[Demand], first_step: int, end_step: int, step_s: int) -> SeriesBatch:
         shape = (len(demands), end_step - first_step)
         if self.demand is None:
-            return SeriesBatch.judge(step_s, first_step, np.full(shape, np.nan), DataVerdict.UNREACHABLE)
+            return SeriesBatch.judge(step_s, first_step, np.full(shape, np.nan), self.verdict)
         return SeriesBatch.judge(step_s, first_step, np.full(shape, self.demand))
 
 
@@ -174,6 +176,28 @@ def test_a_short_gap_is_no_news_a_longer_one_turns_its_condition_and_ready_only_
         world.tick(60.0)
     assert world.answer("Ready") == "False"
     assert world.line.events.count("MetricsUnavailable") == 1
+
+
+def test_a_query_that_its_source_refuses_is_stalled_after_a_while_and_at_once_where_nothing_was_shown_before():
+    world = World()
+    before = world.until_calm()
+    world.offered.demand, world.offered.verdict = None, DataVerdict.BAD_QUERY
+    world.tick(15.0)
+    world.offered.demand = 100.0
+    world.tick(15.0)
+    assert len(world.line.statuses) == before, "a server may be wrong for once"
+    world.offered.demand = None
+    world.tick(60.0)
+    world.tick(SETTLE_S)
+    assert (world.answer("MetricsAvailable"), world.answer("Stalled")) == ("False", "True")
+    told = len(world.line.statuses)
+    for _ in range(4):
+        world.tick(15.0)
+    assert len(world.line.statuses) <= told + 1, "no churn"
+    new = World()
+    new.offered.demand, new.offered.verdict = None, DataVerdict.BAD_QUERY
+    new.tick(15.0)
+    assert new.answer("Stalled") == "True"
 
 
 def test_events_of_one_reason_are_rare_and_the_next_says_how_many_were_left_out():

@@ -216,3 +216,30 @@ def test_what_cannot_be_written_is_an_event_in_the_servers_words_and_so_is_its_e
     assert [h.reason for h in happenings(stuck, shown(decision(), stuck))] == ["WritesAgain"]
     advised = shown(decision(mode=Mode.ADVISE, notes=(Note(condition, "denied"),)), calm)
     assert "NotWriting" not in [h.reason for h in happenings(calm, advised)]
+
+
+@pytest.mark.parametrize("verdict", [DataVerdict.BAD_QUERY, DataVerdict.WRONG_TYPE])
+def test_a_query_that_its_source_cannot_evaluate_is_an_invalid_spec_at_its_field(verdict):
+    """In words that stay the same while those of the source change: they are the answer of this condition."""
+    first = shown(decision(demands=(demand(), demand(name="jobs", verdict=verdict, observed=None, note="at 1:9"))))
+    assert answer(first, "Stalled") == ("True", "InvalidSpec")
+    words = next(c["message"] for c in first["conditions"] if c["type"] == "Stalled")
+    assert words.startswith(f"spec.demands[1].query: {verdict.words} (what prod says")
+    assert not is_news(
+        first, shown(decision(demands=(demand(), demand(name="jobs", verdict=verdict, observed=None, note="at 2:1"))))
+    )
+    mended = shown(decision())
+    assert answer(mended, "Stalled") == ("", "")
+    assert {h.reason for h in happenings(first, mended)} == {"SpecAccepted", "MetricsRestored"}
+
+
+def test_what_may_mend_itself_is_no_invalid_spec():
+    for verdict in set(DataVerdict) - {DataVerdict.BAD_QUERY, DataVerdict.WRONG_TYPE}:
+        assert answer(shown(decision(demands=(demand(verdict=verdict),))), "Stalled") == ("", "")
+
+
+def test_a_condition_that_is_not_shown_yet_is_held_back_by_being_left_out():
+    before, bad = shown(decision()), decision(demands=(demand(verdict=DataVerdict.BAD_QUERY),))
+    made = shown(bad, before)
+    assert answer(held_back(before, made, frozenset({"Stalled", "MetricsAvailable"})), "Stalled") == ("", "")
+    assert answer(held_back(made, made, frozenset({"Stalled"})), "Stalled") == ("True", "InvalidSpec")
