@@ -101,7 +101,8 @@ class Voices:
         life = LIFE_S // self.step_s if lives else 0
         task = Task(
             self.recipe.absolute(), keys, self.step_s, history.first_step, scratch / "values.npy",
-            min(life, history.values.shape[1]), self.life_limit_s, self.share, self.memory_bytes, self.folder,
+            min(life, history.values.shape[1]), self.life_limit_s, self.share, self.memory_bytes, self.names,
+            self.folder,
         )  # fmt: skip
         self._coming = _Speaker(task, len(self.names), scratch, history.values)
 
@@ -318,7 +319,7 @@ def of_history(
         scratch.mkdir(parents=True)
         task = Task(
             recipe.absolute(), keys, history.step_s, history.first_step, scratch / "values.npy",
-            history.values.shape[1], seconds, SHARE, MEMORY_BYTES,
+            history.values.shape[1], seconds, SHARE, MEMORY_BYTES, names,
         )  # fmt: skip
         np.save(task.source, history.values)
         place = scratch / "job"

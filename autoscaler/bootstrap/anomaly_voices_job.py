@@ -53,6 +53,7 @@ class Task:
 
     life_steps, life_s: of its end, what is lived through, and seconds for it at most; 0 = nothing. step_s: also the
     longest that a block may wait. share: of a step, the time to say something of it. state: folder of samples.
+    names: of the detectors, as they were when who asks began.
     """
 
     recipe: Path
@@ -64,6 +65,7 @@ class Task:
     life_s: float
     share: float
     memory_bytes: int
+    names: tuple[str, ...]
     state: Path | None = None
 
     @property
@@ -76,7 +78,7 @@ class Task:
 def score_history(folder: Path, task: Task) -> None:
     """Runs in its own process: scores of a whole history, each day by what was learned before it; into `folder`."""
     history = _history(task)
-    scores, left_out = lived(read_recipe(task.recipe), history, history.first_step, task.life_s)
+    scores, left_out = lived(_detectors(task), history, history.first_step, task.life_s)
     np.save(folder / SCORED_FILE, voices.late(scores))
     np.save(folder / LEFT_FILE, np.array([left_out]))
 
@@ -84,16 +86,25 @@ def score_history(folder: Path, task: Task) -> None:
 def speak(folder: Path, task: Task, line: Connection) -> None:
     """Runs in its own process until the line closes. folder: of the job; nothing is left in it."""
     del folder
-    detectors, history = read_recipe(task.recipe), _history(task)
+    detectors, history = _detectors(task), _history(task)
     states = _learned(task, detectors, history)
     if task.life_steps:
         since = history.end_step - task.life_steps
         scores, _ = lived(detectors, history, since, task.life_s)
-        names = [one.name for one in detectors]
-        found = voices.rings(task.keys, names, voices.late(scores), history.first_step, task.step_s)
+        found = voices.rings(task.keys, task.names, voices.late(scores), history.first_step, task.step_s)
         line.send_bytes(LIFE + found[voices.RING].astype("<f4").tobytes())
     line.send_bytes(READY)
     _Speaking(task, detectors, states, history.end_step).go_on(line)
+
+
+def _detectors(task: Task) -> tuple[PyodDetector, ...]:
+    """Refused where the file names others by now: what is remembered of each row is of those that it named."""
+    found = read_recipe(task.recipe)
+    names = tuple(one.name for one in found)
+    if names != task.names:
+        told, now = ", ".join(task.names), ", ".join(names)
+        raise Refused(f"{task.recipe} names {now} now, and named {told} at the start: restart to take the new ones")
+    return found
 
 
 def _history(task: Task) -> Block:

@@ -105,10 +105,17 @@ def switch(option: str, text: str) -> bool:
     return text == "on"
 
 
-def recipe(path: Path | None, *, looked_for: bool, remedy: str) -> Path | None:
-    """A recipe of further detectors, which only counts where anomalies are looked for. remedy: how they would be."""
+def recipe(path: Path | None, *, looked_for: bool, remedy: str, checked: bool = True) -> Path | None:
+    """A recipe of further detectors, which only counts where anomalies are looked for. remedy: how they would be.
+
+    checked: Refused where it cannot work, InvalidSpec with every problem; without, who reads it tells, and goes on.
+    """
     if path is not None and not looked_for:
         raise Refused(f"--detectors {path}: no anomalies are looked for; {remedy}, or leave --detectors out")
+    if path is not None and checked:
+        from autoscaler.adapters.pyod_recipe import recipe_names
+
+        recipe_names(path)
     return path
 
 

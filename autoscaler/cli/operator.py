@@ -63,7 +63,9 @@ def run_operator(options: OperatorOptions) -> None:
         replay_from=moment("--replay-from", options.replay_from), speed=hurried(options.speed, options.replay_from),
         policies=options.policies, site=options.site, alerts=options.alerts.settings,
         anomalies=switch("--anomalies", options.anomalies),
-        detectors=recipe(options.detectors, looked_for=options.anomalies == "on", remedy="write --anomalies on"),
+        detectors=recipe(
+            options.detectors, looked_for=options.anomalies == "on", remedy="write --anomalies on", checked=False
+        ),
     )  # fmt: skip
     namespaces = tuple(label("--namespace", name) for name in options.namespaces)
     named_by = "--installation" if options.lease_name == options.installation else "--lease-name"

@@ -108,6 +108,19 @@ class Policies(Part):
     existing_config_map: MaybeName = Field("", description="A ConfigMap of such files that you keep yourself.")
 
 
+class Detectors(Part):
+    recipe: str = Field(
+        "",
+        description="YAML text of a DetectorRecipe, as models/detectors.yaml: pyod detectors beside the engine's own "
+        "(docs/anomaly-detection.md). The image has to carry pyod, as that of `make image` does. Raise "
+        "`resources.limits.memory`: 1280Mi at least (some eighty series), 2560Mi for a fleet.",
+    )
+    existing_config_map: MaybeName = Field("", description="A ConfigMap that you keep yourself, in place of `recipe`.")
+    key: Annotated[str, StringConstraints(pattern=r"^[-._a-zA-Z0-9]+\.ya?ml$")] = Field(
+        "detectors.yaml", description="Its key, and the file's name in the pod, under /etc/foresail/detectors."
+    )
+
+
 class MetricsSource(Part):
     name: Name = Field(description="Name of the object, which demands refer to.")
     labels: Texts = Field({}, description="Its labels.")
@@ -282,6 +295,9 @@ class Values(Part):
     service_account: ServiceAccount = Field(ServiceAccount(), description="Who it is.")
     crds: Crds = Field(Crds(), description="The custom resource definitions.")
     policies: Policies = Field(Policies(), description="GuardPolicies in files, beside those that are objects.")
+    detectors: Detectors = Field(
+        Detectors(), description="Further detectors of anomalies, as `--detectors` takes them; a change is a restart."
+    )
     metrics_sources: list[MetricsSource] = Field(
         [],
         description="MetricsSources: `{name, labels, spec}`; objects once their kind is served, and before the first "

@@ -13,6 +13,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from autoscaler.adapters.kubernetes.permissions import ROLES, Rule, lease_rules, secret_rules
+from autoscaler.adapters.pyod_recipe import read_recipe, recipe_names
 from autoscaler.spec.notify_reading import read_notifications
 from hack.chart.manifests import manifests
 from tests.real.helming import CHART, Helm, Thing, is_hook, of_kind, the
@@ -57,6 +58,8 @@ MATRIX: dict[str, dict[str, Any]] = {
         "extraArgs": ["--site=a"],
         "secretMounts": [SECRET],
     },
+    "detectors": {"detectors": {"recipe": "kind: DetectorRecipe\n"}, "podAnnotations": {"a": "b"}},
+    "own detectors": {"detectors": {"existingConfigMap": "mine", "key": "team.yml"}},
     "told": {"alerts": {"notify": {"file": "kind: Notifications\n"}}, "operator": {"anomalies": False}},
     "own policies": {"policies": {"existingConfigMap": "mine"}, "store": {"existingClaim": "disk"}},
     "extras": {
@@ -178,6 +181,10 @@ def restricted(pod: dict[str, Any]) -> None:
         ({"policies": {"files": {"a.yaml": "x"}, "existingConfigMap": "b"}}, "not both"),
         ({"alerts": {"notify": {"file": "x", "existingConfigMap": "b"}}}, "alerts.notify: write the file"),
         ({"alerts": {"notify": {"key": "../on-call.yaml"}}}, "/alerts/notify/key"),
+        ({"detectors": {"recipe": "x", "existingConfigMap": "b"}}, "detectors: write the recipe"),
+        ({"detectors": {"recipe": "x"}, "operator": {"anomalies": False}}, "no anomalies are looked for"),
+        ({"detectors": {"key": "../recipe.yaml"}}, "/detectors/key"),
+        ({"detectors": {"recipe": {"kind": "DetectorRecipe"}}}, "/detectors/recipe"),
         ({"operator": {"anomalies": "maybe"}}, "/operator/anomalies"),
         ({"serviceMonitor": {"enabled": True}, "podMonitor": {"enabled": True}}, "scraped twice"),
         ({"serviceMonitor": {"enabled": True}, "service": {"enabled": False}}, "service.enabled=true"),
@@ -288,6 +295,36 @@ def test_the_pages_own_values_mount_a_file_of_notifications_that_is_read_without
         "volumes"
     ]
     assert not of_kind(own, "ConfigMap")
+
+
+def test_the_pages_own_values_mount_a_recipe_that_is_read_and_a_change_of_it_is_a_restart(
+    helm: Helm, tmp_path: Path
+) -> None:
+    page = (CHART.parents[1] / "docs" / "anomaly-detection.md").read_text()
+    values = YAML(typ="safe").load(page.partition("### In the chart")[2].partition("```yaml\n")[2].partition("```")[0])
+    found = helm.render(WITHOUT | values)
+    (name, text) = the(found, "ConfigMap", "-detectors")["data"].popitem()
+    file = tmp_path / name
+    file.write_text(text)
+    assert recipe_names(file) == tuple(one.name for one in read_recipe(file)) == ("ecod", "pca")
+    assert [f"--detectors=/etc/foresail/detectors/{name}"] == [a for a in args_of(found) if "--detectors" in a]
+    template = the(found, "Deployment")["spec"]["template"]
+    pod = template["spec"]
+    mount = {"name": "detectors", "mountPath": "/etc/foresail/detectors", "readOnly": True}
+    assert mount in pod["containers"][0]["volumeMounts"]
+    assert {"name": "detectors", "configMap": {"name": "foresail-detectors"}} in pod["volumes"]
+    other = helm.render(WITHOUT | {"detectors": {"recipe": text + "# another\n"}})
+    marks = [
+        t["metadata"]["annotations"]["foresail.dev/detectors"]
+        for t in (template, the(other, "Deployment")["spec"]["template"])
+    ]
+    assert marks[0] != marks[1]
+    own = helm.render(WITHOUT | {"detectors": {"existingConfigMap": "mine", "key": "team.yml"}})
+    assert "--detectors=/etc/foresail/detectors/team.yml" in args_of(own)
+    volumes = the(own, "Deployment")["spec"]["template"]["spec"]["volumes"]
+    assert {"name": "detectors", "configMap": {"name": "mine"}} in volumes
+    assert not of_kind(own, "ConfigMap")
+    assert not [a for a in args_of(helm.render(WITHOUT)) if "--detectors" in a]
 
 
 def test_anomalies_are_looked_for_unless_a_value_says_otherwise(helm: Helm) -> None:
