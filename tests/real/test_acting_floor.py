@@ -145,6 +145,26 @@ def test_an_annotation_that_somebody_else_wrote_stops_neither_writes_nor_the_han
     assert ANNOTATION not in one.hpa["metadata"].get("annotations", {})
 
 
+@pytest.mark.parametrize("words", [["create"], ["apply"], ["apply", "--server-side"]], ids=" ".join)
+def test_an_object_that_is_restored_with_its_annotation_keeps_its_owners_floor(acting, words):
+    """A backup has our value and our claim in it, and whoever restores it owns both: no new own floor."""
+    one = acting()
+    one.write(9)
+    kept = one.hpa
+    saved = {**hpa("web", 9, 20), "metadata": {"name": "web", "annotations": kept["metadata"]["annotations"]}}
+    one.kubectl("delete", "hpa", "web")
+    one.kubectl(*words, "-f", "-", given=saved)
+    seen = one.look()
+    assert (int(seen.floor[0]), int(seen.own_floor[0])) == (9, 2)
+    give_back(one)
+    assert one.floor == 2
+    assert ANNOTATION not in one.hpa["metadata"].get("annotations", {})
+    one.kubectl("delete", "hpa", "web")
+    one.kubectl(*words, "-f", "-", given=saved)
+    assert one.write(11).condition is Condition.WRITTEN
+    assert (one.floor, own_of(one)) == (11, 2)
+
+
 def test_an_annotation_that_somebody_else_wrote_hides_nobody_who_sets_the_floor_between_look_and_write(acting):
     one = acting()
     one.write(9)

@@ -131,11 +131,29 @@ def is_ours(thing: Mapping[str, Any], field: str) -> bool:
 
 def is_written_over(thing: Mapping[str, Any]) -> bool:
     """Whether somebody else owns our annotation: a restored backup, or an export of the object that was applied."""
-    return any(
-        e.get("manager") != MANAGER
-        and f"f:{ANNOTATION}" in (((e.get("fieldsV1") or {}).get("f:metadata") or {}).get("f:annotations") or {})
+    return bool(_annotating(thing))
+
+
+def set_by_other(thing: Mapping[str, Any], field: FloorField, claim: Claim) -> bool:
+    """Whether spec.`field` has somebody else's word in it.
+
+    Whoever has set it together with a claim that says the same number has restored what we had written, no more.
+    """
+    owners = set(owners_of(thing, field.least))
+    if not owners:
+        return False
+    live = field.floor_of(thing)
+    return live != claim.floor or not owners <= _annotating(thing)
+
+
+def _annotating(thing: Mapping[str, Any]) -> set[Owner]:
+    """Managers other than us that own our annotation."""
+    return {
+        Owner(e.get("manager", ""), e.get("operation", "Update"), e.get("apiVersion", ""))
         for e in thing["metadata"].get("managedFields") or []
-    )
+        if e.get("manager") != MANAGER
+        and f"f:{ANNOTATION}" in (((e.get("fieldsV1") or {}).get("f:metadata") or {}).get("f:annotations") or {})
+    }
 
 
 def last_set(thing: Mapping[str, Any], field: str) -> str:

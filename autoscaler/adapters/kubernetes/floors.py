@@ -23,6 +23,7 @@ from autoscaler.adapters.kubernetes.claims import (
     is_ours,
     is_written_over,
     owners_of,
+    set_by_other,
 )
 from autoscaler.adapters.kubernetes.connection import APPLY, JSON_PATCH, Connection
 from autoscaler.adapters.kubernetes.faults import ApiFault
@@ -133,7 +134,8 @@ class Floors:
         meta = holder["metadata"]
         identity = {"name": meta["name"], "namespace": meta["namespace"], "uid": meta["uid"]}
         # whoever owns our annotation decides nothing by it; whoever has set the floor is still named by a 409
-        force = force or (is_written_over(holder) and not owners_of(holder, field.least))
+        stands = claim_of(holder) or claim
+        force = force or (is_written_over(holder) and not set_by_other(holder, field, stands))
         if force:  # what is overwritten must be what was looked at, for it is what will be handed back
             identity["resourceVersion"] = meta["resourceVersion"]
         body = {
@@ -151,4 +153,4 @@ class Floors:
 def _stands(field: FloorField, live: Mapping[str, Any], claim: Claim) -> bool:
     """Whether what stands there is what we wrote: nobody else has set it, even if our name was wiped off it."""
     ours = is_ours(live, field.least) or field.floor_of(live) == claim.floor
-    return ours and not owners_of(live, field.least)
+    return ours and not set_by_other(live, field, claim)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from autoscaler.actuation.ceiling import floor_ceiling
-from autoscaler.adapters.kubernetes.claims import HPA, SCALED_OBJECT, Claim, FloorField, claim_of, owners_of
+from autoscaler.adapters.kubernetes.claims import HPA, SCALED_OBJECT, Claim, FloorField, claim_of, set_by_other
 from autoscaler.adapters.kubernetes.pods import PodFacts, facts
 from autoscaler.adapters.kubernetes.selectors import matches, parsed
 from autoscaler.domain.fleet import NO_LIMIT
@@ -120,7 +120,7 @@ def _with_floor(
     live = kind.floor_of(holder)
     written = live if live is not None else 1 if kind is HPA else 0
     claim = claim_of(holder)
-    foreign = claim is not None and (written != claim.floor or bool(owners_of(holder, kind.least)))
+    foreign = claim is not None and (written != claim.floor or set_by_other(holder, kind, claim))
     own = written if claim is None or foreign else claim.own if claim.own is not None else 1 if kind is HPA else 0
     ceiling = int(floor_ceiling(kind.max_of(holder), own))
     return replace(
