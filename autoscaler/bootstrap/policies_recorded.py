@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 
 from autoscaler.adapters.traces import read_trace
+from autoscaler.bootstrap.anomaly_given import GivenVerdict
 from autoscaler.bootstrap.simulate import Outcome, check_trace, rows, simulate
 from autoscaler.bootstrap.worlds import World
 from autoscaler.domain.errors import Refused
@@ -23,13 +24,26 @@ def recorded_failures(load: Workload, recording: RecordingSpec, home: Path) -> I
         raise Refused(f"{recording.name}: {load.ref} has {len(load.demands)} demands; a trace shows one")
     trace = read_trace(home / recording.trace)
     check_trace(trace)
-    outcome = simulate(trace, load, World())
+    if recording.anomalies and not load.watching.on:
+        off = "which has `anomalies: {enabled: false}`; remove one of them"
+        raise Refused(f"{recording.name}: anomalies bind nothing of {load.ref}, {off}")
+    given = [
+        GivenVerdict(
+            one.cause, one.severity, instant_of(one.from_).timestamp(), instant_of(one.until).timestamp(),
+            one.evidence or "",
+        )
+        for one in recording.anomalies
+    ]  # fmt: skip
+    outcome = simulate(trace, load, World(), given=given)
     reasons = rows(outcome)["reasons"]
-    for moments in recording.expect:
-        yield from _failures(outcome, moments, reasons, recording.trace)
+    for index, moments in enumerate(recording.expect):
+        for words in _failures(outcome, moments, reasons, recording.trace, given):
+            yield f"expect[{index}]: {words}"
 
 
-def _failures(outcome: Outcome, moments: MomentsSpec, reasons: np.ndarray, name: str) -> Iterator[str]:
+def _failures(
+    outcome: Outcome, moments: MomentsSpec, reasons: np.ndarray, name: str, given: Sequence[GivenVerdict]
+) -> Iterator[str]:
     log = outcome.log
     start, end = (moments.at, moments.at) if moments.at is not None else (moments.from_, moments.until)
     if start is None or end is None:
@@ -61,7 +75,10 @@ def _failures(outcome: Outcome, moments: MomentsSpec, reasons: np.ndarray, name:
             k = int(np.argmax(wrong))
             when = _time(log.first_step + first + k, log.step_s)
             more = f", and in {int(wrong.sum()) - 1} more steps" if wrong.sum() > 1 else ""
-            yield f"{when}: {int(granted[k])} replicas, {words} ({', '.join(sorted(told[k]))}){more}"
+            at_s = (log.first_step + first + k) * log.step_s
+            abnormal = " and ".join(one.words for one in given if one.first_s <= at_s < one.end_s)
+            while_ = f" under {abnormal}" if abnormal else ""
+            yield f"{when}{while_}: {int(granted[k])} replicas, {words} ({', '.join(sorted(told[k]))}){more}"
 
 
 def _time(step: int, step_s: int) -> str:

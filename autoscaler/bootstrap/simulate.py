@@ -6,7 +6,7 @@ of the record: the workload's identity is fixed, and refits are anchored to abso
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from autoscaler.adapters.traces import Trace
+from autoscaler.bootstrap.anomaly_given import GivenAnomalies, GivenVerdict, given_recording
 from autoscaler.bootstrap.anomaly_recorded import RecordedAnomalies, judged_recording
 from autoscaler.bootstrap.cold_start import packaged_server
 from autoscaler.bootstrap.worlds import World, steps_of, twin, with_delays
@@ -167,13 +168,14 @@ def check_length(name: str, steps: int, step_s: int) -> None:
 def simulate(
     trace: Trace, workload: Workload, world: World, progress: Progress | None = None,
     *, server: PeakServer | None = None, anomalies: bool = False, signals: Floats | None = None,
-    detectors: Path | None = None,
+    detectors: Path | None = None, given: Sequence[GivenVerdict] = (),
 ) -> Outcome:  # fmt: skip
     """Run the record through `foresee`, `decide` and the guards against the cluster twin, from its first step on.
 
     The cluster starts with the fewest replicas: what the first steps need is not known before them. progress: is told
     the share that is done, 0 to 1. server: None = the one that serves. anomalies: they are looked for (with the
     detectors of a recipe too), and bind; what they show to be wrong data is no demand that anybody was short of.
+    given: verdicts that bind in place of a detector's.
     """
     step_s = trace.step_s
     delay, held_back = steps_of(world.data_delay_s, step_s), steps_of(world.actuation_delay_s, step_s)
@@ -184,7 +186,11 @@ def simulate(
     if signals is None:
         load = replace(load, signals=())
         fleet = Fleet((load,))
-    found = judged_recording(panel, fleet, signals, data_delay_steps=delay, recipe=detectors) if anomalies else None
+    found: RecordedAnomalies | GivenAnomalies | None = None
+    if anomalies:
+        found = judged_recording(panel, fleet, signals, data_delay_steps=delay, recipe=detectors)
+    elif given:
+        found = given_recording(panel, given, delay)
     run = Run(
         fleet, Recording(panel, panel), cluster, trace.first_step, trace.end_step,
         server=server or packaged_server(), guards=CHAIN,
@@ -201,7 +207,8 @@ def simulate(
         censored=trace.censored, nodes=None if world.nodes is None else log.nodes,
     )  # fmt: skip
     asked = Asked(int(fleet.lead_steps(step_s)[0]), load.risk, load.min_replicas, load.max_replicas)
-    return Outcome(log, load, served, score(served, asked), found)
+    detected = found if isinstance(found, RecordedAnomalies) else None
+    return Outcome(log, load, served, score(served, asked), detected)
 
 
 def _told(blocks: Iterator[Block], progress: Progress | None, trace: Trace) -> Iterator[Block]:

@@ -74,6 +74,32 @@ class AnomalyGivenSpec(Part):
     )
 
 
+class AnomalyOverSpec(Part):
+    """What a detector says for a while of a recording, in place of one."""
+
+    cause: Annotated[Cause, Field(strict=False)] = Field(description="Class of the cause.", examples=["SensorLoss"])
+    from_: scalars.Instant = Field(
+        alias="from",
+        description="The first decision that knows of it: for a real detector that is minutes after it began.",
+        examples=["2026-03-02T09:05:00+01:00"],
+    )
+    until: scalars.Instant = Field(
+        description="From then on decisions know of it no more.", examples=["2026-03-02T09:45:00+01:00"]
+    )
+    severity: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] = Field(
+        default=1.0, description="Above 0, up to 1.", examples=[0.9]
+    )
+    evidence: scalars.OneLine | None = Field(
+        default=None, description="Why, for who reads what failed.", examples=["the value has not moved for 20 minutes"]
+    )
+
+    @model_validator(mode="after")
+    def _forward(self) -> AnomalyOverSpec:
+        if scalars.instant_of(self.from_) >= scalars.instant_of(self.until):
+            raise scalars.slip("ends before it begins", "write until after from", ("until",))
+        return self
+
+
 class GivenSpec(DemandGivenSpec):
     """The situation. observed, peak, quantiles and dataAge are those of the only demand; of several, see demands."""
 
@@ -179,6 +205,20 @@ class RecordingSpec(Part):
     workload: scalars.OneLine = Field(description="NAMESPACE/NAME, or NAME; with one demand.", examples=["shop/web"])
     trace: scalars.FilePath = Field(
         description="Recorded demand (CSV or Parquet: ts, value), relative to this file.", examples=["monday.csv"]
+    )
+    anomalies: Annotated[tuple[AnomalyOverSpec, ...], Field(strict=False, max_length=50)] = Field(
+        default=(),
+        description="What is abnormal, and when. Without it nothing is, as with no detector.",
+        examples=[
+            [
+                {
+                    "cause": "SensorLoss",
+                    "from": "2026-03-02T09:05:00+01:00",
+                    "until": "2026-03-02T09:45:00+01:00",
+                    "evidence": "the value has not moved for 20 minutes",
+                }
+            ]
+        ],
     )
     expect: Annotated[tuple[MomentsSpec, ...], Field(strict=False, min_length=1, max_length=200)] = Field(
         description="At least one.", examples=[[{"at": "2026-03-02T09:00:00+01:00", "atLeast": 8}]]

@@ -150,18 +150,19 @@ def test_junit_counts_and_tells_what_failed(suite) -> None:
 def recorded(tmp_path, workload, source):
     """A day and a half of a wave around 200 (twenty replicas of ten), and what is expected of it."""
 
-    def made(*expect: str, limits: str = "{replicas: {max: 22}}") -> list[CaseResult]:
+    def made(*expect: str, limits: str = "{replicas: {max: 22}}", given: str = "", **spec: object) -> list[CaseResult]:
         start = datetime(2026, 6, 9, tzinfo=UTC)
         stamps = [start + timedelta(minutes=5 * k) for k in range(432)]
         rows = [f"{t.isoformat()},{200 * (1 + 0.3 * math.sin(2 * math.pi * t.hour / 24)):.2f}" for t in stamps]
         (tmp_path / "day.csv").write_text("\n".join(["ts,value", *rows]) + "\n")
-        (tmp_path / "fleet.yaml").write_text(f"{source()}---\n{workload('web')}")
+        (tmp_path / "fleet.yaml").write_text(f"{source()}---\n{workload('web', **spec)}")
         policy = (
             "apiVersion: foresail.dev/v1alpha1\nkind: GuardPolicy\nmetadata: {name: shop}\n"
             f"spec: {{selector: {{namespaces: [shop]}}, limits: {limits}}}\n"
         )
         (tmp_path / "policy.yaml").write_text(policy)
-        head = "{name: a day, workload: shop/web, trace: day.csv, expect: ["
+        abnormal = f"anomalies: [{given}], " if given else ""
+        head = f"{{name: a day, workload: shop/web, trace: day.csv, {abnormal}expect: ["
         (tmp_path / "t_test.yaml").write_text(
             f"{HEAD}spec:\n  files: [fleet.yaml, policy.yaml]\n  recordings:\n    - {head}{', '.join(expect)}]}}\n"
         )
@@ -207,6 +208,46 @@ def test_moments_outside_the_record_and_half_a_span_are_slips(recorded) -> None:
         recorded('{at: "2026-06-10T06:00:00Z"}')
     with pytest.raises(InvalidSpec, match="cannot be asked of a record"):
         recorded('{at: "2026-06-10T06:00:00Z", rules: {max: shop}}')
+
+
+EVENING = 'from: "2026-06-09T13:00:00Z", until: "2026-06-09T18:00:00Z"'
+
+
+@pytest.mark.parametrize(
+    ("cause", "expect", "without"),
+    [
+        ("LatencyErrors", f"{{{EVENING}, atLeast: 19, holds: true}}", "fewer than 19"),
+        ("DataFault", f"{{{EVENING}, atLeast: 19, holds: true, reasons: [Anomaly]}}", "fewer than 19"),
+    ],
+)
+def test_M26_S09_verdicts_that_a_recording_gives_bind_as_a_detectors(recorded, cause, expect, without) -> None:
+    """Load falls from 19 replicas to 14 meanwhile."""
+    assert failures(recorded(expect, limits="{replicas: {max: 60}}", given=f"{{cause: {cause}, {EVENING}}}")) == []
+    assert any(without in each for each in failures(recorded(expect, limits="{replicas: {max: 60}}")))
+
+
+def test_what_fails_under_a_verdict_says_so_and_why(recorded) -> None:
+    given = f"{{cause: DataFault, {EVENING}, evidence: another unit}}"
+    (failure,) = failures(recorded(f"{{{EVENING}, replicas: 1}}", given=given))
+    assert failure.startswith("expect[0]: 2026-06-09 13:00 UTC under DataFault (another unit): ")
+    (late,) = failures(recorded('{at: "2026-06-09T18:00:00Z", replicas: 1}', given=given))
+    assert "under" not in late
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (f"{{cause: Attack, {EVENING}}}", r"recordings\[0\].anomalies\[0\].cause"),
+        ('{cause: DataFault, from: "2026-06-10T03:00:00Z", until: "2026-06-10T02:00:00Z"}', "ends before it begins"),
+        ('{cause: DataFault, from: "2027-06-10T03:00:00Z", until: "2027-06-11T02:00:00Z"}', "no decision of this"),
+        ('{cause: DataFault, from: "2026-06-10T03:01:00Z", until: "2026-06-10T03:04:00Z"}', "no decision of this"),
+        (f"{{cause: DataFault, {EVENING}}}, {{cause: DataFault, {EVENING}}}", r"anomalies\[1\]: there is DataFault"),
+        (f"{{cause: DataFault, {EVENING}, severity: 0}}", r"severity"),
+    ],
+)
+def test_a_verdict_that_no_decision_could_know_of_is_a_slip(recorded, given, told) -> None:
+    with pytest.raises(InvalidSpec, match=rf"t_test.yaml:\d+:\d+: .*{told}"):
+        recorded(f"{{{SPAN}, atLeast: 2}}", given=given)
 
 
 def test_a_case_may_tell_of_a_change_by_hand_and_of_an_anomaly(suite) -> None:

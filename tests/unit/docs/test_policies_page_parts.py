@@ -54,7 +54,7 @@ def test_each_part_is_one_and_says_what_it_must(block: Block, tutorial: Path) ->
         test = tutorial / "shop_test.yaml"
         test.write_text(test.read_text() + indented(block.text, 2))
         results = list(run_cases([test]))
-        assert [r.name for r in results][-1] == "a Monday in March"
+        assert [r.name for r in results][-1] in {"a Monday in March", "a Monday that was attacked"}
         assert {r.name: r.failures for r in results if r.failures} == {}
         return
     where = next(
