@@ -168,7 +168,10 @@ def _condition(thing: Thing, kind: str) -> Thing:
 
 
 def _stalled(thing: Thing) -> bool:
-    return bool(_condition(thing, "Stalled"))
+    """Whether what is written is not in force: Ready says so too. A query that its source refuses is, and holds."""
+    told = {c["type"]: c for c in (thing.get("status") or {}).get("conditions") or []}
+    stalled = _condition(thing, "Stalled")
+    return bool(stalled) and told.get("Ready", stalled)["reason"] == stalled["reason"]
 
 
 def _why_paused(thing: Thing | None) -> str | None:
