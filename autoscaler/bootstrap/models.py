@@ -75,11 +75,13 @@ class _Keys:
 
 @dataclass(frozen=True, slots=True)
 class ModelView:
-    """One generation as faces show it. manifest: None where it cannot be read. trouble: why it would not be taken."""
+    """One generation as faces show it. in_force: None where the record of promotions cannot be read. manifest: None
+    where it cannot be read. trouble: why it would not be taken.
+    """
 
     name: str
     generation: int
-    in_force: bool
+    in_force: bool | None
     packaged: bool
     manifest: Manifest | None
     trouble: BadArtefact | None
@@ -133,7 +135,7 @@ class Models:
         return self.folder_of(view).history(view.name)
 
     def _view(self, folder: ModelFolder, name: str, generation: int, now: datetime) -> ModelView:
-        manifest, trouble = None, None
+        manifest, trouble, in_force = None, None, None
         try:
             manifest = folder.manifest(name, generation)
             folder.load(name, generation, now)
@@ -142,7 +144,7 @@ class Models:
         try:
             in_force = folder.promoted(name) == generation
         except BadArtefact as why:
-            in_force, trouble = False, trouble or why
+            trouble = trouble or why
         return ModelView(name, generation, in_force, folder is self.packaged, manifest, trouble)
 
 

@@ -91,7 +91,7 @@ def train(models: ModelFolder, gathered: Gathered, order: Order, *, signer: Sign
         counts = Counter(each.source for each in gathered.series if each.source not in order.plan.leave_out)
         sources = [f"{source}: {count} series" for source, count in sorted(counts.items())]
         sources += [f"left out on purpose: {source}" for source in order.plan.leave_out]
-        write_card(models.place(made.manifest.name), card_text(made.manifest, sources))
+        write_card(models.place(made.manifest.name, made.manifest.generation), card_text(made.manifest, sources))
     return made
 
 

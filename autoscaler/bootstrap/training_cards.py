@@ -94,7 +94,7 @@ def card_text(made: Manifest, sources: Sequence[str], *, notices: Sequence[str] 
 
 
 def write_card(folder: Path, text: str) -> None:
-    """CARD.md of the model in `folder`; the newest generation's replaces the one before it."""
+    """CARD.md of the generation or the model in `folder`."""
     write_file(folder / CARD, text.encode())
 
 

@@ -31,7 +31,7 @@ def list_models(folder: Path, trust: list[Path], output: str) -> None:
         print_list(views)
     else:
         print(f"no models in {folder} or {models.packaged.root}")  # noqa: T201
-    _end(any(view.in_force and view.trouble is not None for view in views))
+    _end(any(view.in_force is not False and view.trouble is not None for view in views))
 
 
 def show_model(reference: str, folder: Path, trust: list[Path], output: str) -> None:
@@ -40,7 +40,7 @@ def show_model(reference: str, folder: Path, trust: list[Path], output: str) -> 
     output_kind(output)
     models = Models.at(folder, trust)
     view = models.view(reference, _now())
-    card, history = models.folder_of(view).card(view.name), models.history(view)
+    card, history = models.folder_of(view).card(view.name, view.generation), models.history(view)
     if output == "json":
         told = view_dict(view) | {"card": card, "history": [promotion_dict(each) for each in history]}
         print(json.dumps(told, indent=2))  # noqa: T201

@@ -41,7 +41,7 @@ def print_list(views: Sequence[ModelView]) -> None:
             (
                 view.name,
                 str(view.generation),
-                "yes" if view.in_force else NONE,
+                "unknown" if view.in_force is None else "yes" if view.in_force else NONE,
                 told.kind if told else NONE,
                 f"{told.created:%Y-%m-%d %H:%M}" if told else NONE,
                 told.signature.key if told and told.signature else NONE,

@@ -29,10 +29,11 @@ def read_bytes(path: Path, most_bytes: int, exactly: int | None = None) -> bytes
         if path.is_symlink():
             raise BadArtefact(Fault.UNSAFE, f"{path}: a symbolic link, and only plain files are taken") from None
         raise BadArtefact(Fault.MISSING, f"{path}: cannot be read ({why.strerror})") from None
+    found = os.fstat(handle)
+    if not stat.S_ISREG(found.st_mode):  # before it becomes a file of Python, which a folder does not: the handle stays
+        os.close(handle)
+        raise BadArtefact(Fault.UNSAFE, f"{path}: not a plain file")
     with os.fdopen(handle, "rb") as file:
-        found = os.fstat(handle)
-        if not stat.S_ISREG(found.st_mode):
-            raise BadArtefact(Fault.UNSAFE, f"{path}: not a plain file")
         if found.st_size > most_bytes:
             raise BadArtefact(Fault.TOO_LARGE, f"{path}: {found.st_size} bytes, and at most {most_bytes} are taken")
         if exactly is not None and found.st_size != exactly:

@@ -144,10 +144,11 @@ class ModelFolder:
             f"{self.place(expected.name)}: nothing is promoted; say `models promote {expected.name}@GENERATION`",
         )
 
-    def card(self, name: str) -> str | None:
-        """The model card in Markdown, if there is one."""
-        place = self.place(name) / CARD
-        return read_bytes(place, MOST_CARD_BYTES).decode(errors="replace") if place.exists() else None
+    def card(self, name: str, generation: int) -> str | None:
+        """The card in Markdown, if there is one: the generation's own, else that of the model as a whole."""
+        places = (self.place(name, generation) / CARD, self.place(name) / CARD)
+        place = next((each for each in places if each.exists()), None)
+        return None if place is None else read_bytes(place, MOST_CARD_BYTES).decode(errors="replace")
 
     def _promoted_one(self, each: Promotion, expected: Expected, now: datetime) -> Artefact:
         name = str(expected.name)

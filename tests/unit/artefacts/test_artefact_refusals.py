@@ -305,6 +305,13 @@ def test_a_pipe_in_a_files_place_does_not_hang(folder: Path, now: datetime) -> N
     assert refused(folder, now).fault == Fault.UNSAFE
 
 
+@pytest.mark.parametrize("name", ["arrays.npz", "manifest.json"])
+def test_f11_a_folder_in_a_files_place_is_refused(name: str, folder: Path, now: datetime) -> None:
+    (folder / name).unlink()
+    (folder / name).mkdir()
+    assert refused(folder, now).fault == Fault.UNSAFE
+
+
 @pytest.mark.parametrize("version", [0, 2, "1", None, True, 1.5])
 def test_an_unknown_schema_version_is_refused(version: object, folder: Path, now: datetime) -> None:
     rewritten(folder, lambda m: m.update(schemaVersion=version))

@@ -77,6 +77,24 @@ def test_a_service_goes_from_packaged_to_own_and_never_back(
     assert "serving: global@1" in caplog.text
 
 
+def test_f11_a_folder_in_place_of_the_record_of_promotions_leaves_the_packaged_one_and_no_open_file(
+    own: ModelFolder, packaged: ModelFolder
+) -> None:
+    publish(own, 1.0)
+    record = own.place("global") / "promotions.json"
+    record.unlink()
+    record.mkdir()
+    served = serving(own, packaged)
+    assert served.refreshed(NOW)
+    opened = len(list(Path("/proc/self/fd").iterdir()))
+    for _ in range(20):
+        assert not served.refreshed(NOW)
+    assert value(served.artefact) == 106
+    assert served.trouble is not None
+    assert served.trouble.fault == Fault.UNSAFE
+    assert len(list(Path("/proc/self/fd").iterdir())) == opened
+
+
 def test_an_own_one_that_was_never_good_leaves_the_packaged_one(own: ModelFolder, packaged: ModelFolder) -> None:
     publish(own, 1.0)
     (own.place("global", 1) / "manifest.json").write_text("{}")
@@ -102,9 +120,11 @@ def test_every_packaged_model_is_sound_and_has_a_card() -> None:
     """Whatever is in models/ of this repository."""
     folder = packaged_models()
     for name in folder.names():
-        assert folder.card(name), f"{name} has no CARD.md"
         artefact, faults = folder.in_force(Expected(name=name), NOW)
         assert faults == ()
+        card = folder.card(name, artefact.manifest.generation)
+        assert card, f"{name} has no CARD.md"
+        assert f"generation {artefact.manifest.generation}" in card.splitlines()[0]
         assert artefact.manifest.data_hash
         assert artefact.manifest.metrics
         assert artefact.manifest.limits

@@ -141,7 +141,8 @@ def test_F05_a_training_leaves_the_next_generation_with_card_and_metrics_and_pro
     told = artefact.manifest
     assert {"held-out.q950.coverage", "left-out.q950.loss-ratio", "pairs"} <= set(told.metrics)
     assert told.data_hash
-    card = models.card(NAME) or ""
+    assert "generation 1" in (models.card(NAME, 1) or ""), "a training that is not in force changes no card that is"
+    card = models.card(NAME, 2) or ""
     assert "generation 2" in card
     assert "- shop: 2 series" in card
     assert "left out on purpose: other" in card

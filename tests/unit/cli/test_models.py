@@ -82,6 +82,28 @@ def test_the_card_shows_metrics_limits_and_who_put_it_into_force(foresail, publi
     assert "queues" in told["card"]
 
 
+def test_each_generation_shows_its_own_card(foresail, published):
+    (published.place("global", 3) / "CARD.md").write_text("Learned in May.\n")
+    assert foresail("models", "promote", "global@2").code == 0
+    assert "not for queues" in foresail("models", "show", "global").out
+    assert "Learned in May" not in foresail("models", "show", "global").out
+    assert "Learned in May" in foresail("models", "show", "global@3").out
+
+
+@pytest.mark.parametrize("damage", ["cut", "a folder"])
+def test_a_damaged_record_of_promotions_is_a_finding(foresail, published, damage):
+    assert foresail("models", "promote", "global@1").code == 0
+    record = published.place("global") / "promotions.json"
+    record.unlink()
+    record.write_text("{") if damage == "cut" else record.mkdir()
+    said = foresail("models", "list")
+    assert (said.code, said.err) == (1, "")
+    assert " unknown " in said.out
+    assert "global/promotions.json: " in said.out
+    assert json.loads(foresail("models", "list", "-o", "json").out)["models"][0]["inForce"] is None
+    assert foresail("models", "promote", "global@2").code == 2
+
+
 def test_compare_says_what_differs(foresail, published):
     told = json.loads(foresail("models", "compare", "global@1", "global@2", "-o", "json").out)
     assert told["metrics"]["wql"] == [0.5, 0.25]

@@ -147,4 +147,4 @@ def test_the_packaged_model_is_in_force_small_and_keeps_its_coverage_on_a_load_i
     came = np.max([loads[:, origins + k] for k in range(4)], axis=0)
     assert 0.9 < (came <= found[:, :, 2]).mean() < 0.999
     assert (np.median(found[:, :, 2] / came) < 1.5).all()
-    assert folder.card(NAME)
+    assert folder.card(NAME, 1)
