@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any, Final, Protocol
 
 import numpy as np
 
-from autoscaler.bootstrap.anomaly_learning import Done, Learned, Learner, Order, masks_of, part_of
+from autoscaler.bootstrap.anomaly_learning import Done, Learned, Learner, masks_of, part_of
 from autoscaler.bootstrap.anomaly_lives import ENGINE, EXPLAINER
+from autoscaler.bootstrap.anomaly_signals import first_known
+from autoscaler.bootstrap.anomaly_turns import LEAST_S, LearningTurns
 from autoscaler.detection import fitting
 from autoscaler.detection.contract import Block
 from autoscaler.detection.engine import DAY_S, DetectionEngine
@@ -21,7 +23,7 @@ from autoscaler.domain.anomaly import CAUSES, Anomalies, Detector
 from autoscaler.domain.fleet import Fleet
 from autoscaler.domain.incident import Incident, News
 from autoscaler.domain.notes import Condition, Note
-from autoscaler.domain.series import Bools, DataVerdict, Floats, Panel
+from autoscaler.domain.series import Bools, DataVerdict, Floats, Ints, Panel
 from autoscaler.domain.verdict import Verdicts
 from autoscaler.domain.workload import Demand
 from autoscaler.intake.history import History
@@ -33,21 +35,21 @@ WAIT_STEPS: Final = 2
 """A step is looked at when all that was there a step before is in, or so many steps later."""
 MOST_STEPS: Final = 360
 """More than these are not looked at in a tick: what was missed is then lived through beside it."""
-LOOK_S: Final = 600
-"""History that has grown is lived through again at most so often."""
-GROWN_S: Final = 2 * DAY_S
-LEAST_S: Final = DAY_S
 MOST_NEWS: Final = 1000
 NEW_STEPS: Final = 16
 """Steps of a suspected attack so new are demand that counts; later they are a lower bound."""
-DOUBTED, ATTACKED, FITTED = "doubted.", "attacked.", "fitted."
-"""In what is remembered: what is taken back, what will be when it is no longer new, the day of the last refit."""
+DOUBTED, ATTACKED, TURNS = "doubted.", "attacked.", "turns."
+"""In what is remembered: what is taken back, what will be when it is no longer new, and what was learned when."""
 
 
 class SignalReader(Protocol):
     """Signals as they have come in, [signal, step], NaN where nothing has; never waits."""
 
-    def columns(self, signals: tuple[Demand, ...], first_step: int, end_step: int) -> Floats: ...
+    def columns(
+        self, signals: tuple[Demand, ...], first_step: int, end_step: int, rows: Ints | None = None
+    ) -> Floats: ...
+    def begins(self, first_step: int, end_step: int) -> Ints: ...
+    def missing(self) -> Mapping[Demand, str]: ...
 
 
 class Further(Protocol):
@@ -90,9 +92,10 @@ class AnomalyGate:
     _last: Explained | None = None
     _attacked: TakenBack = field(default_factory=TakenBack)
     _keys: Mapping[int, str] = field(default_factory=dict)
-    _lived_from: int | None = None
-    _fitted_day: int = -1
-    _looked: int = -(1 << 40)
+    turns: LearningTurns = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.turns = LearningTurns(self.learner, self.step_s)
 
     def judge(self, panel: Panel, fleet: Fleet, first_step: int, origins: int = 1) -> Anomalies:
         """As the port says, for the present: the newest verdicts hold until there are newer ones."""
@@ -103,11 +106,17 @@ class AnomalyGate:
             return nothing_known(len(fleet), origins)
         done = self.learner.taken()
         if done is not None:
-            self._take(done)
+            self._take(done, first_step)
         self._look(panel, watch, first_step)
         self._learn(panel, watch, first_step)
         self._listen(panel, watch)
         return replace(self._now(len(fleet), origins), notes=self._notes(explainer))
+
+    def between_ticks(self, left_s: Callable[[], float]) -> None:
+        """Hand on values that a job waits for. left_s: seconds until the next tick."""
+        if self.history is not None and self.turns.filling:
+            panel = self.history.panel()
+            self.turns.work(lambda part, first, end: self._values(panel, part, first, end), left_s)
 
     @property
     def open(self) -> list[Incident]:
@@ -123,7 +132,7 @@ class AnomalyGate:
             (EXPLAINER, {name: array.copy() for name, array in self.explainer.arrays().items()}),
             (DOUBTED, doubted),
             (ATTACKED, self._attacked.arrays()),
-            (FITTED, {"day": np.array([self._fitted_day], dtype=np.int64)}),
+            (TURNS, self.turns.arrays()),
         )
         return {prefix + name: array for prefix, arrays in parts for name, array in arrays.items()}
 
@@ -138,8 +147,8 @@ class AnomalyGate:
         self.engine.restore(part_of(arrays, ENGINE))
         self.explainer.restore(part_of(arrays, EXPLAINER))
         self.explainer.book.adopt(self.watch.names, standing)
-        self._next, self._lived_from = next_step, next_step - fitting.HISTORY_S // self.step_s
-        self._fitted_day = int(part_of(arrays, FITTED).get("day", np.array([-1]))[0])
+        self._next = next_step
+        self.turns.restore(part_of(arrays, TURNS), next_step)
         self._attacked.restore(part_of(arrays, ATTACKED))
         if self.history is not None:  # before it reads anything
             self.history.taken_back.restore(part_of(arrays, DOUBTED))
@@ -157,6 +166,8 @@ class AnomalyGate:
         self._keys = {int(row): key for row, key in zip(watch.demand_row, watch.watched.keys, strict=True) if row >= 0}
         if old is not None and before[1] is not None and _same(old, watch):
             before[1].watch = watch
+            if not np.array_equal(old.demand_row, watch.demand_row):
+                self.turns.adopt(watch)  # the same rows elsewhere: what waits to be copied stands elsewhere, too
             return
         if not watch.rows:
             self.engine = self.explainer = None
@@ -164,21 +175,22 @@ class AnomalyGate:
         self.engine = DetectionEngine(watch.watched, self.step_s, () if self.voices is None else self.voices.names)
         self.explainer = Explainer(watch, self.step_s)
         self._last = None
+        self.turns.adopt(watch)
         engine, explainer = before
         if engine is not None and explainer is not None:
             self.engine.restore(engine.arrays())
             self.explainer.restore(explainer.arrays())
             self.explainer.book.adopt(watch.names, list(explainer.book.standing.values()))
-            if set(watch.watched.keys) - set(old.watched.keys if old is not None else ()):
-                self._lived_from = None  # new rows have a past that was not lived through
 
     def _values(self, panel: Panel, watch: Watch, first: int, end: int) -> Floats:
-        signals = np.empty((0, 0))
-        if watch.signals:
-            signals = np.full((len(watch.signals), end - first), np.nan)
-            if self.signals is not None:
-                signals = self.signals.columns(watch.signals, first, end)
-        return watch.joined(panel.columns(first, end), signals)
+        """Of rows of a watch or of a part of it, in one copy."""
+        out = np.full((watch.rows, end - first), np.nan)
+        demands, others = np.flatnonzero(watch.demand_row >= 0), np.flatnonzero(watch.signal_row >= 0)
+        if len(demands):
+            out[demands] = panel.columns(first, end, watch.demand_row[demands])
+        if len(others) and self.signals is not None:
+            out[others] = self.signals.columns(watch.signals, first, end, watch.signal_row[others])
+        return out
 
     def _look(self, panel: Panel, watch: Watch, step: int) -> None:
         """Take in the steps that are complete."""
@@ -191,7 +203,7 @@ class AnomalyGate:
         first = self._next
         if first is None or end - first > MOST_STEPS:
             first = max(panel.first_step, end - 1) if first is None else end - MOST_STEPS
-            self._lived_from = None
+            self.turns.missed()
         if end <= first:
             self._take_back((), step)
             return
@@ -226,22 +238,21 @@ class AnomalyGate:
             history.take_back(each)
 
     def _learn(self, panel: Panel, watch: Watch, step: int) -> None:
-        """Ask for what takes longer, when there is a reason to."""
-        if self.learner.busy or self._next is None or step - self._looked < max(1, LOOK_S // self.step_s):
-            return
-        self._looked = step
-        begin = max(panel.first_step, self._next - fitting.HISTORY_S // self.step_s)
-        known = _known_from(panel, begin)
-        day = self._next * self.step_s // DAY_S
-        if known is None or (self._next - known) * self.step_s < LEAST_S:
-            return
-        grown = self._lived_from is None or (self._lived_from - known) * self.step_s >= GROWN_S
-        if grown or day != self._fitted_day:
-            values = self._values(panel, watch, known, self._next)
-            self.learner.start(Order(watch, self.step_s, known, values, lives=grown))
-            self._fitted_day = day
-            if grown:
-                self._lived_from = known
+        """Ask for what takes longer, when there is a reason to, and hand on values for it."""
+        end = self._next
+        if end is not None and self.turns.due(step):
+            self.turns.look(watch, self._known(panel, watch, end), step, end)
+        self.turns.give(lambda part, first, to: self._values(panel, part, first, to))
+
+    def _known(self, panel: Panel, watch: Watch, end: int) -> Ints:
+        """[row], the first step that is known within what is learned from; `end` where nothing is."""
+        begin = max(panel.first_step, end - fitting.HISTORY_S // self.step_s)
+        out = np.full(watch.rows, end, dtype=np.int64)
+        demands, others = watch.demand_row >= 0, watch.signal_row >= 0
+        out[demands] = first_known(panel.values, panel.first_step, (begin, end), self.step_s)[watch.demand_row[demands]]
+        if others.any() and self.signals is not None:
+            out[others] = self.signals.begins(begin, end)[watch.signal_row[others]]
+        return out
 
     def _listen(self, panel: Panel, watch: Watch) -> None:
         """Take over how high further detectors go, and have them learn anew when it is time."""
@@ -252,15 +263,16 @@ class AnomalyGate:
         if rings is not None:
             engine.hear(rings)
         if voices.due(watch.watched.keys, end * self.step_s // DAY_S):
-            known = _known_from(panel, max(panel.first_step, end - fitting.HISTORY_S // self.step_s))
-            if known is not None and (end - known) * self.step_s >= LEAST_S:
+            known = int(self._known(panel, watch, end).min())
+            if (end - known) * self.step_s >= LEAST_S:
                 past = Block(self.step_s, known, self._values(panel, watch, known, end))
                 voices.start(watch.watched.keys, past, lives=engine.unheard > 0)
 
-    def _take(self, done: Done) -> None:
+    def _take(self, done: Done, step: int) -> None:
         """What a job has learned; after a life, the steps since then are looked at again."""
+        self.turns.ended(done, step)
         engine, explainer = self.engine, self.explainer
-        if engine is None or explainer is None:
+        if engine is None or explainer is None or done.failed is not None:
             return
         try:
             if not done.lives:
@@ -293,6 +305,16 @@ class AnomalyGate:
         for group, words in explainer.baselines().items():
             lane = lanes[group]
             found[lane] = (*found.get(lane, ()), Note(Condition.BASELINE_MOVED, words))
+        missing = {} if self.signals is None else self.signals.missing()
+        for row in np.flatnonzero(explainer.watch.signal_row >= 0).tolist() if missing else ():
+            signal = explainer.watch.signals[int(explainer.watch.signal_row[row])]
+            if signal in missing:
+                lane = int(explainer.watch.lane[explainer.watch.watched.group[row]])
+                words = (
+                    f"history of signal {signal.name} from source {signal.source} did not come ({missing[signal]}); it "
+                    "is asked for again when it answers, and every hour: until then anomalies are judged without it"
+                )
+                found[lane] = (*found.get(lane, ()), Note(Condition.HISTORY_MISSING, words))
         return found
 
 
@@ -320,11 +342,3 @@ def complete_to(known: Bools) -> int:
         if (before & ~now).any():
             return column
     return int(known.shape[1])
-
-
-def _known_from(panel: Panel, begin: int) -> int | None:
-    """The first step from `begin` on at which anything is known, to an hour; None where nothing is."""
-    hour = max(1, 3600 // panel.step_s)
-    values = panel.values[:, max(0, begin - panel.first_step) :: hour]
-    there = np.flatnonzero(np.isfinite(values).any(axis=0))
-    return None if not len(there) else max(begin, panel.first_step) + int(there[0]) * hour

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import json
 import logging
+import queue
 import shutil
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import count
@@ -38,6 +39,7 @@ from autoscaler.bootstrap.anomaly_lives import (
     refitted,
 )
 from autoscaler.domain.artefact import Expected, Manifest
+from autoscaler.domain.series import Floats
 from autoscaler.intake.taken_back import Taken
 from autoscaler.learning.process import run_limited
 from autoscaler.pipeline.detecting import Watch
@@ -48,29 +50,31 @@ LEFT_OUT: Final = "left-out.json"
 MOST_TOLD_BYTES: Final = 16_384
 TIME_SHARE: Final = 0.85
 """Of a job's time: by then groups for which the rest does not suffice are left out."""
+POLL_S: Final = 0.2
 Learned = Mapping[str, NDArray[Any]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Order:
-    """lives: through the history from nothing, else a refit. watch: of the rows of `values` [row, step]."""
+    """lives: through the history from nothing, else a refit. watch: of the rows; first_step, steps: of their values."""
 
     watch: Watch
     step_s: int
     first_step: int
-    values: NDArray[np.float64]
+    steps: int
     lives: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Done:
     """arrays: of engine and explainer, under their prefixes, as they stand at end_step, and what of the history is not
-    to be learned from; of a refit, of the engine alone.
+    to be learned from; of a refit, of the engine alone. failed: why nothing was learned at all.
     """
 
     arrays: Learned
     end_step: int
     lives: bool
+    failed: str | None = None
 
     def part(self, prefix: str) -> dict[str, NDArray[Any]]:
         return part_of(self.arrays, prefix)
@@ -120,9 +124,9 @@ def masks_of(done: Done) -> list[Taken]:
 
 @dataclass(slots=True)
 class Learner:
-    """One job at a time. scratch: folder of ours. own_process: False = in the caller's thread.
+    """One job at a time: begun, handed its values part by part, taken when it is done. scratch: folder of ours.
 
-    trouble: what has not learned last time, and why.
+    own_process: False = in the caller's thread. trouble: what has not learned last time, and why.
     """
 
     scratch: Path
@@ -133,26 +137,60 @@ class Learner:
     _life_trouble: str | None = None
     _thread: threading.Thread | None = None
     _done: Done | None = None
+    _order: Order | None = None
+    _lacks: int = 0
+    _parts: queue.Queue[Floats] = field(default_factory=lambda: queue.Queue(1))
+    _given: list[Floats] = field(default_factory=list)
     _stop: threading.Event = field(default_factory=threading.Event)
+    _abandoned: threading.Event = field(default_factory=threading.Event)
 
     @property
     def busy(self) -> bool:
-        return (self._thread is not None and self._thread.is_alive()) or self._done is not None
+        there = self._thread is not None and self._thread.is_alive()
+        return there or self._done is not None or (not self.own_process and self._lacks > 0)
 
-    def start(self, order: Order) -> None:
-        """Begin, if nothing is under way."""
+    @property
+    def filling(self) -> bool:
+        """Whether a job is under way that lacks values."""
+        return self._lacks > 0 and self._done is None and (not self.own_process or self.busy)
+
+    @property
+    def wants(self) -> bool:
+        """Whether it can take a part now: the one before is in a file, or about to be."""
+        return self.filling and self._parts.empty()
+
+    def begin(self, order: Order) -> bool:
+        """Whether a job was begun: nothing is under way. It waits for its values."""
         if self.busy or self._stop.is_set():
+            return False
+        self._order, self._lacks, self._given = order, order.watch.rows, []
+        if self.own_process:
+            self._parts, self._abandoned = queue.Queue(1), threading.Event()
+            held = (order, self._parts, self._abandoned)
+            self._thread = threading.Thread(target=self._run, args=held, name="foresail-detection", daemon=True)
+            self._thread.start()
+        return True
+
+    def add(self, part: Floats) -> None:
+        """The next rows of its values [row, step], in their order; where it `wants` them, it waits for nothing."""
+        self._lacks -= len(part)
+        if self.own_process:
+            self._parts.put(part)
             return
-        if not self.own_process:
-            rows, steps = order.values.shape
-            left_out, times = LeftOut(), Times(order.step_s, order.first_step, steps)
-            arrays = joined(_groups(order, times, of_array(order.values), left_out))
-            self._done = Done(arrays, order.first_step + steps, order.lives)
-            self._tell(_trouble(left_out.rows, left_out.words, rows), lives=order.lives)
-            return
-        held = [order]  # taken out by the thread, so that values live no longer than until they are in a file
-        self._thread = threading.Thread(target=self._run, args=(held,), name="foresail-detection", daemon=True)
-        self._thread.start()
+        self._given.append(part)
+        order = self._order
+        if self._lacks <= 0 and order is not None:
+            left_out, times = LeftOut(), Times(order.step_s, order.first_step, order.steps)
+            arrays = joined(_groups(order, times, of_array(np.concatenate(self._given)), left_out))
+            self._given = []
+            self._done = Done(arrays, order.first_step + order.steps, order.lives)
+            self._tell(_trouble(left_out.rows, left_out.words, order.watch.rows), lives=order.lives)
+
+    def abandon(self) -> None:
+        """Drop a job that lacks values."""
+        if self.filling:
+            self._abandoned.set()
+            self._lacks, self._given = 0, []
 
     def taken(self) -> Done | None:
         """What is done, once."""
@@ -170,15 +208,14 @@ class Learner:
             self._life_trouble = words
         self.trouble = words or self._life_trouble
 
-    def _run(self, held: list[Order]) -> None:
-        began_s, lives = monotonic(), held[0].lives
+    def _run(self, order: Order, parts: queue.Queue[Floats], abandoned: threading.Event) -> None:
+        began_s, end, rows = monotonic(), order.first_step + order.steps, order.watch.rows
         try:
             shutil.rmtree(self.scratch, ignore_errors=True)
             self.scratch.mkdir(parents=True)
             source, place = self.scratch / "values.npy", self.scratch / "job"
-            rows, steps = held[0].values.shape
-            np.save(source, held[0].values)
-            order = replace(held.pop(), values=np.empty((0, 0)))
+            if not _filled(source, order, parts, lambda: self._stop.is_set() or abandoned.is_set()):
+                return
             arguments = (replace(order, watch=replace(order.watch, signals=())), source, self.seconds)
             ended = run_limited(
                 job, place, arguments, seconds=self.seconds, memory_bytes=self.memory_bytes, stop=self._stop
@@ -186,6 +223,7 @@ class Learner:
             if not ended.done:
                 self._tell(ended.words, lives=order.lives)
                 log.warning("detection_not_learned %s: what was learned before stays", ended.words)
+                self._done = Done({}, end, order.lives, ended.words)
                 return
             arrays = joined(_read_groups(place))
             left = json.loads(read_bytes(place / LEFT_OUT, MOST_TOLD_BYTES))
@@ -194,13 +232,35 @@ class Learner:
             if in_part is not None:
                 log.warning("detection_learned_in_part %s: what was learned of them before stays", in_part)
             what = "lived through kept history" if order.lives else "refitted"
-            log.info("detection_learned %s: %d rows, %d steps in %.1f s", what, rows, steps, monotonic() - began_s)
-            self._done = Done(arrays, order.first_step + steps, order.lives)
+            log.info(
+                "detection_learned %s: %d rows, %d steps in %.1f s", what, rows, order.steps, monotonic() - began_s
+            )
+            self._done = Done(arrays, end, order.lives)
         except Exception as why:
-            self._tell(f"{type(why).__name__}: {why}", lives=lives)
+            words = f"{type(why).__name__}: {why}"
+            self._tell(words, lives=order.lives)
             log.exception("detection_not_learned")
+            self._done = Done({}, end, order.lives, words)
         finally:
             shutil.rmtree(self.scratch, ignore_errors=True)
+
+
+def _filled(source: Path, order: Order, parts: queue.Queue[Floats], given_up: Callable[[], bool]) -> bool:
+    """A file of all values as they come, as StoredValues reads it; False where nobody wants it any more."""
+    header = {"descr": "<f8", "fortran_order": False, "shape": (order.watch.rows, order.steps)}
+    lacks = order.watch.rows
+    with source.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        while lacks > 0:
+            if given_up():
+                return False
+            try:
+                part = parts.get(timeout=POLL_S)
+            except queue.Empty:
+                continue
+            np.ascontiguousarray(part, dtype="<f8").tofile(file)
+            lacks -= len(part)
+    return True
 
 
 def _trouble(left_out: int, words: Sequence[str], rows: int) -> str | None:

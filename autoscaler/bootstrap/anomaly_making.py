@@ -22,7 +22,7 @@ from autoscaler.bootstrap.settings import ServiceSettings
 from autoscaler.detection.engine import DAY_S
 from autoscaler.domain.fleet import Fleet
 from autoscaler.domain.incident import Incident, News
-from autoscaler.domain.series import Floats
+from autoscaler.domain.series import Floats, Ints
 from autoscaler.domain.workload import Demand
 from autoscaler.intake.history import History
 from autoscaler.pipeline.detecting import as_demand
@@ -67,9 +67,18 @@ class Signals:
     def __init__(self, beside: SignalHistory, within: SignalHistory, servers: Callable[[], bool]) -> None:
         self._beside, self._within, self._servers = beside, within, servers
 
-    def columns(self, signals: tuple[Demand, ...], first_step: int, end_step: int) -> Floats:
-        chosen = self._beside if self._servers() else self._within
-        return chosen.columns(signals, first_step, end_step)
+    def columns(self, signals: tuple[Demand, ...], first_step: int, end_step: int, rows: Ints | None = None) -> Floats:
+        return self._chosen.columns(signals, first_step, end_step, rows)
+
+    def begins(self, first_step: int, end_step: int) -> Ints:
+        return self._chosen.begins(first_step, end_step)
+
+    def missing(self) -> dict[Demand, str]:
+        return self._chosen.missing()
+
+    @property
+    def _chosen(self) -> SignalHistory:
+        return self._beside if self._servers() else self._within
 
     def close(self) -> None:
         self._beside.close()

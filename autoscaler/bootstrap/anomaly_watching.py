@@ -121,10 +121,13 @@ class Heard:
 
     reader: MetricsReader
     reached: bool = True
+    _newest: int = -1
 
     def load(self, demands: Sequence[Demand], first_step: int, end_step: int, step_s: int) -> SeriesBatch:
         batch = answer_of(self.reader, demands, first_step, end_step, step_s)
-        self.reached = not batch.verdicts.size or bool((batch.verdicts != int(DataVerdict.UNREACHABLE)).any())
+        if end_step >= self._newest:  # of the past it is asked again, which says nothing of now
+            self._newest = end_step
+            self.reached = not batch.verdicts.size or bool((batch.verdicts != int(DataVerdict.UNREACHABLE)).any())
         return batch
 
 

@@ -139,6 +139,8 @@ class Service:
         """After a tick, in its thread: learn what waits. left_s: seconds until the next one is due."""
         if self.between is not None:
             self.between.work(left_s)
+        if self.anomalies is not None:
+            self.anomalies.gate.between_ticks(left_s)
 
     def _follow_models(self, now: datetime) -> None:
         if self.cold_start is not None:

@@ -23,6 +23,8 @@ class Condition(StrEnum):
     CAPACITY_LEARNED = "CapacityLearned"
     CAPACITY_REFUSED = "CapacityRefused"
     CALIBRATION_EXCLUDED = "CalibrationExcluded"
+    BACKFILL_PENDING = "BackfillPending"
+    HISTORY_MISSING = "HistoryMissing"
     LEAD_TOO_SHORT = "LeadTooShort"
     SAVING_NEEDS_HIGHER_TARGET = "SavingNeedsHigherTarget"
     POLICY_CONDITION = "PolicyCondition"

@@ -25,6 +25,7 @@ from autoscaler.pipeline.detecting import Asked, Group, Watch
 
 DAY_S = 86_400
 FIRST_DAY = 20_000
+TOGETHER = 200
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,17 +38,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = parser.parse_args(arguments)
     watch = Watch.of_groups([_group(k) for k in range(asked.rows)])
     values = fleet(asked.rows, asked.days, asked.step)
-    order = Order(watch, asked.step, FIRST_DAY * DAY_S // asked.step, values, lives=not asked.refit)
+    order = Order(watch, asked.step, FIRST_DAY * DAY_S // asked.step, values.shape[1], lives=not asked.refit)
     with tempfile.TemporaryDirectory() as folder:
         learner = Learner(Path(folder) / "learning", memory_bytes=asked.memory_mb * 1024**2)
         began_s = time.monotonic()
-        learner.start(order)
+        learner.begin(order)
+        for at in range(0, asked.rows, TOGETHER):
+            while learner.busy and not learner.wants:
+                time.sleep(0.01)
+            learner.add(values[at : at + TOGETHER])
         done: Done | None = None
         while done is None and learner.busy:
             time.sleep(0.2)
             done = learner.taken()
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    there = 0 if done is None else len(done.arrays["engine.key"])
+    there = 0 if done is None or done.failed is not None else len(done.arrays["engine.key"])
     print(
         f"{there} of {asked.rows} rows, {asked.days} days at {asked.step} s: {used.ru_utime + used.ru_stime:.1f} s of "
         f"the processor, at most {used.ru_maxrss / 1024:.0f} MiB, {time.monotonic() - began_s:.1f} s by the clock"

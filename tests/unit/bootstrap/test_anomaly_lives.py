@@ -153,13 +153,13 @@ def test_a_file_of_values_is_read_by_parts(tmp_path: Path) -> None:
 def test_its_process_hands_back_files_of_groups(tmp_path: Path) -> None:
     some = watch(3)
     past = values(some.rows)
-    done = _done(Learner(tmp_path / "job"), Order(some, STEP_S, FIRST, past, lives=True))
+    done = _done(Learner(tmp_path / "job"), some, past, lives=True)
     whole = at_once(some, past)
     assert done.end_step == FIRST + past.shape[1]
     assert all(same(array, done.arrays[name]) for name, array in whole.items() if name != "spans")
     assert len(masks_of(done)) == len(whole["spans"])
     assert not (tmp_path / "job").exists()
-    again = _done(Learner(tmp_path / "job"), Order(some, STEP_S, FIRST, past, lives=False))
+    again = _done(Learner(tmp_path / "job"), some, past, lives=False)
     fitted = memory.keyed(some.watched.keys, fitting.fit(past, DAY))
     assert all(same(array, again.part(lives.ENGINE)[name]) for name, array in fitted.items())
 
@@ -168,21 +168,35 @@ def test_its_process_hands_back_files_of_groups(tmp_path: Path) -> None:
 def test_a_limit_of_memory_is_told_and_nothing_is_handed_over(tmp_path: Path) -> None:
     some = watch(3)
     learner = Learner(tmp_path / "job", memory_bytes=64 * 1024**2)
-    learner.start(Order(some, STEP_S, FIRST, values(some.rows), lives=True))
-    assert _waited(learner) is None
-    assert "64 MiB" in str(learner.trouble)
+    _handed(learner, some, values(some.rows), lives=True)
+    done = _waited(learner)
+    assert done is not None
+    assert not done.arrays
+    assert "64 MiB" in str(done.failed)
+    assert learner.trouble == done.failed
     learner.memory_bytes = 1024**3
-    learner.start(Order(some, STEP_S, FIRST, values(some.rows), lives=False))
-    assert _waited(learner) is not None
+    _handed(learner, some, values(some.rows), lives=False)
+    done = _waited(learner)
+    assert done is not None
+    assert done.arrays
     assert "64 MiB" in str(learner.trouble)  # that a refit succeeds teaches no history
 
 
-def _done(learner: Learner, order: Order) -> Done:
-    learner.start(order)
+def _done(learner: Learner, some: Watch, past: Floats, *, lives: bool) -> Done:
+    _handed(learner, some, past, lives=lives)
     done = _waited(learner)
     assert learner.trouble is None
     assert done is not None
     return done
+
+
+def _handed(learner: Learner, some: Watch, past: Floats, *, lives: bool) -> None:
+    """Begun, and given its values two rows at a time."""
+    assert learner.begin(Order(some, STEP_S, FIRST, past.shape[1], lives))
+    for at in range(0, len(past), 2):
+        while not learner.wants:
+            sleep(0.01)
+        learner.add(past[at : at + 2])
 
 
 def _waited(learner: Learner) -> Done | None:
