@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from autoscaler.adapters.demand_store import DemandStore
 from autoscaler.domain.fleet import Fleet
+from autoscaler.domain.notes import Condition, Note
 from autoscaler.domain.series import DataVerdict, Panel, SeriesBatch
 from autoscaler.intake.backfill import Backfill
 from autoscaler.intake.backfill_progress import BackfillLimits, BackfillProgress
@@ -88,6 +90,23 @@ class Past:
             cut = slice(max(0, taken.first - kept.first_step), min(end, taken.end - kept.first_step))
             mask(values, verdicts, rows[taken.key], cut, taken.code)
         return Panel(self.history.step_s, kept.first_step, values, verdicts)
+
+    def notes(self, fleet: Fleet) -> Mapping[int, tuple[Note, ...]]:
+        """By lane, demands whose past did not come although it was asked for. Words that stay while nothing is new."""
+        progress = self.progress
+        if progress is None or not progress.unanswered:
+            return {}
+        rows = {key: row for row, key in enumerate(fleet.row_keys())}
+        found: dict[int, tuple[Note, ...]] = {}
+        for key, why in progress.unanswered:
+            if (row := rows.get(key)) is not None:
+                demand, lane = fleet.demands[row], int(fleet.row_lane[row])
+                words = (
+                    f"history of {demand.name} from source {demand.source} did not come ({why}); it is asked for again "
+                    f"every {self.limits.retry_most_s / 60:.0f} min: until then forecasts rest on what there is"
+                )
+                found[lane] = (*found.get(lane, ()), Note(Condition.HISTORY_MISSING, words))
+        return found
 
     @property
     def progress(self) -> BackfillProgress | None:

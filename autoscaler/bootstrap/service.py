@@ -106,6 +106,7 @@ def _made(settings: ServiceSettings, files: FleetFiles, outside: Outside, undone
     pipeline = Pipeline(judged, cluster, store, history, PeakServer(serving_models()), CHAIN)
     past = Past(history, sources.beside(judged), settings.demand_store, settings.backfill)
     past.suspicions = judged.suspicions
+    pipeline.cluster = WithNotes(pipeline.cluster, past.notes)
     made = Service(settings, chosen, files, sources, past, pipeline, store, caretaker=caretaker)
     undone.pop_all()  # the service closes what it was given
     undone.callback(made.close)

@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -20,7 +20,7 @@ from autoscaler.domain.errors import AutoscalerError
 from autoscaler.domain.fleet import Fleet
 from autoscaler.domain.series import LAST_VALUED, Bools, DataVerdict, SeriesBatch
 from autoscaler.domain.workload import Demand
-from autoscaler.intake.backfill_progress import BackfillLimits, BackfillProgress
+from autoscaler.intake.backfill_progress import TOLD_FAILURES, BackfillLimits, BackfillProgress
 from autoscaler.intake.gaps import SILENT, RowPast
 from autoscaler.intake.handover import Handover, Piece, Roster
 from autoscaler.intake.history import History, answer_of
@@ -36,6 +36,8 @@ WAITING_PIECES = 16
 COUNT_EVERY_S = 10.0
 TELL_EVERY_S = 60.0
 AFTER_ERROR_S = 60.0
+NEWEST_S = 7 * 86_400
+"""What a forecast needs to know a week: while it lacks, what stands is kept."""
 
 
 @dataclass(slots=True)
@@ -278,6 +280,13 @@ class Backfill:
         begins = {key: at for key in keys if (at := self._rows[key].begins) is not None}
         self._pending.add(KeptDemand(keys, batch.step_s, batch.first_step, values, marks, begins), self.clock())
 
+    def _unanswered(self) -> Iterator[tuple[str, str]]:
+        for key in self._open:
+            row = self._rows[key]
+            source = self._sources.get(row.demand.source) or _Source()
+            if max(row.failures, source.failures) >= TOLD_FAILURES:
+                yield key, row.why or source.why or DataVerdict.UNREACHABLE.words
+
     def _count(self) -> None:
         """Renew `progress`, and log it now and then while there is something to do."""
         now_s, was_done = self.clock(), self.progress.done
@@ -296,9 +305,13 @@ class Backfill:
             chunks_left=left,
             eta_s=(now_s - began_s) / self._chunks_done * left if self._chunks_done else None,
             why=tuple(sorted(whys.items())),
+            unanswered=tuple(self._unanswered()),
             unsaved_points=self._pending.points,
             store_error=self._pending.error,
         )
+        week = NEWEST_S // self.history.step_s
+        unread = (key for key, _, _ in self._unread)
+        self._link.lacking = frozenset([*unread, *(key for key, row in self._rows.items() if row.lacks(week))])
         self._counted_s = now_s
         if (left and now_s >= self._told_s + TELL_EVERY_S) or (was_done != self.progress.done and self._chunks_done):
             self._told_s = now_s

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from autoscaler.intake.gaps import Reach
 
+TOLD_FAILURES = 3
+"""Answers in a row that did not come, after which decisions say so."""
+
 
 @dataclass(frozen=True, slots=True)
 class BackfillLimits:
@@ -37,7 +40,8 @@ class BackfillLimits:
 class BackfillProgress:
     """rows: known to the fleet; rows_done: nothing of their past is wanted; rows_failing: not answered last time.
     chunks: requests of one row. eta_s: seconds left at the pace so far, None before there is one.
-    why: source → what keeps it from being filled. unsaved_points: values that are not in the store yet.
+    why: source → what keeps it from being filled. unanswered: key of a row → why its past did not come, where it was
+    asked for TOLD_FAILURES times in a row. unsaved_points: values that are not in the store yet.
     """
 
     rows: int = 0
@@ -48,6 +52,7 @@ class BackfillProgress:
     chunks_left: int = 0
     eta_s: float | None = None
     why: tuple[tuple[str, str], ...] = ()
+    unanswered: tuple[tuple[str, str], ...] = ()
     unsaved_points: int = 0
     store_error: str | None = None
 

@@ -119,6 +119,16 @@ class RowPast:
     def open(self) -> bool:
         return bool(self.gaps or self.holes)
 
+    def lacks(self, steps: int) -> bool:
+        """Whether more than a fourteenth of the newest steps (half a day of a week) was never answered."""
+        end = self.seen_at if self.live_end is None else self.live_end
+        gaps = self.gaps
+        if self.live_end is None:
+            gaps = [(max(0, end - steps), end)]
+            for low, high in self.known:
+                gaps = without(gaps, low, high)
+        return sum(max(0, high - max(low, end - steps)) for low, high in gaps) > steps // 14
+
     @property
     def chunks_left(self) -> int:
         """Requests that are still to come, at today's size of one."""

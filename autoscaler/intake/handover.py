@@ -40,7 +40,11 @@ class Roster:
 
 @dataclass(slots=True)
 class Handover:
-    """settled: from History, steps that ticks do not ask for again, and who is there. found: to History."""
+    """settled: from History, steps that ticks do not ask for again, and who is there. found: to History.
+
+    lacking: keys of rows whose newest week was not answered yet; replaced as a whole.
+    """
 
     settled: deque[Piece | Roster] = field(default_factory=deque)
     found: deque[Piece] = field(default_factory=deque)
+    lacking: frozenset[str] = frozenset()

@@ -85,6 +85,14 @@ class History:
         found, self._older = tuple(self._older), {}
         return found
 
+    @property
+    def lacking(self) -> frozenset[str]:
+        """Keys of rows whose newest week is still being fetched, and has not been taken in."""
+        if self.handover is None:
+            return frozenset()
+        waiting = [key for piece in list(self.handover.found) for key in piece.keys]
+        return self.handover.lacking.union(waiting) if waiting else self.handover.lacking
+
     def take_back(self, taken: Taken) -> None:
         """What stands there is not to be learned from, now and when it is told again."""
         self.taken_back.add(taken)

@@ -20,9 +20,10 @@ from autoscaler.pipeline.counted import counted
 from autoscaler.pipeline.decide import decide
 from autoscaler.pipeline.exclusions import exclusion_notes
 from autoscaler.pipeline.foresee import foresee
-from autoscaler.pipeline.inherited import Inherited
+from autoscaler.pipeline.inherited import Inherited, either
 from autoscaler.pipeline.older import Older
 from autoscaler.pipeline.state import LoopState
+from autoscaler.pipeline.unfilled import Unfilled, unfilled_notes
 from autoscaler.ports.anomalies import AnomalyDetector
 from autoscaler.ports.cluster import Cluster
 from autoscaler.ports.metrics import MetricsReader
@@ -45,6 +46,7 @@ class Pipeline:
     detector: AnomalyDetector | None = None
     older: Older = field(default_factory=Older)
     inherited: Inherited = field(default_factory=Inherited)
+    unfilled: Unfilled = field(default_factory=Unfilled)
 
     def tick(self, fleet: Fleet, now: datetime) -> Decisions:
         """Metrics in, forecast, plan, guards, actuation, one record. `now` is aware; nothing reads a clock."""
@@ -59,7 +61,8 @@ class Pipeline:
         abnormal = judged(self.detector, panel, fleet, step)  # before it is learned from: what is wrong is taken back
         foresight = foresee(panel, fleet, self.server, step, data_delay_steps=delay)
         status = self.cluster.observe(fleet)
-        stands = self.inherited.stands(fleet, status)
+        lacks = self.unfilled.lanes(fleet, self.history.lacking, now.timestamp())
+        stands = either(self.inherited.stands(fleet, status), lacks)
         self.leads.learn(fleet, status.starts)
         remembered = (self.state or LoopState.fresh(fleet, step_s)).for_fleet(fleet, step_s)
         decisions, self.state = decide(
@@ -69,6 +72,7 @@ class Pipeline:
         self.inherited.remembered(fleet, status)
         decisions, self.state = counted(decisions, self.state)
         decisions = decisions.noted(self.leads.notes(fleet)).noted(exclusion_notes(fleet, now.timestamp()))
+        decisions = decisions.noted(unfilled_notes(lacks))
         try:
             decisions = decisions.noted(self.cluster.apply(fleet, requests(decisions), now.timestamp()))
         finally:

@@ -236,7 +236,9 @@ def test_a_source_that_is_down_is_asked_ever_more_seldom_and_delays_no_other(
     progress = world.backfill.progress
     assert (progress.rows, progress.rows_done) == (4, 2)
     assert progress.why == (("dead", DataVerdict.UNREACHABLE.words),)
+    assert progress.unanswered == tuple((key, DataVerdict.UNREACHABLE.words) for key in world.fleet.row_keys()[:2])
     world.settle()
+    assert world.backfill.progress.unanswered == ()
     world.check()
 
 

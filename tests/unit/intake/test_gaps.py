@@ -45,6 +45,26 @@ def _codes(steps: int, verdict: DataVerdict = DataVerdict.OK) -> np.ndarray:
     return np.full(steps, verdict, dtype=np.uint8)
 
 
+def test_a_row_lacks_its_newest_steps_until_all_but_a_few_were_answered() -> None:
+    row = _row()
+    assert row.lacks(700)
+    for low in range(9_900, 9_200, -100):
+        row.answered(low, _codes(100))
+    assert not row.lacks(700)
+    assert row.lacks(900)
+    row.lived(10_040, 10_050, None)
+    assert not row.lacks(700), "a hole of forty steps"
+    row.lived(10_200, 10_210, None)
+    assert row.lacks(700)
+
+
+def test_what_the_store_has_is_not_lacking_before_the_first_tick() -> None:
+    row = RowPast(Demand("d", "prom", "q", 1.0), REACH, seen_at=10_000)
+    assert row.lacks(700)
+    row.restored(9_000, _codes(1000), np.ones(1000, dtype=np.bool_), np.zeros(1000, dtype=np.bool_))
+    assert not row.lacks(700)
+
+
 def test_the_past_is_wanted_newest_first_on_absolute_multiples() -> None:
     row, asked = _row(), []
     while (want := row.want()) is not None:

@@ -10,12 +10,14 @@ from autoscaler.bootstrap.engine_state import resumed
 from autoscaler.domain.fleet import NO_LIMIT, Fleet
 from autoscaler.domain.forecast import PeakForecast
 from autoscaler.domain.ladder import Why
+from autoscaler.domain.notes import Condition
 from autoscaler.domain.replicas import ReplicaStatus
 from autoscaler.domain.series import Floats, Ints, Panel
 from autoscaler.domain.workload import Demand, Lead, Mode, Target, Workload, WorkloadRef
 from autoscaler.forecasting.naive import LastValue
 from autoscaler.forecasting.serving import PeakServer, Rows
 from autoscaler.guards.chain import CHAIN
+from autoscaler.intake.handover import Handover, Piece
 from autoscaler.intake.history import History
 from autoscaler.pipeline.tick import Pipeline
 from autoscaler.simulator.metrics import MemoryMetrics
@@ -183,3 +185,59 @@ def test_L05_a_floor_does_not_come_down_because_its_forecast_waits_to_be_learned
     floors = run(pipeline, ZERO + 4 * WINDOW, WINDOW + 3)
     assert [row[:2] for row in floors[: WINDOW - 1]] == [[20, 20]] * (WINDOW - 1)
     assert max(floors[-1]) < 20
+
+
+def lacking(objects: Objects, *rows: int) -> Pipeline:
+    """A new process without any kept state, and of these rows the past is still being fetched."""
+    pipeline, keys = process(objects), fleet_of().row_keys()
+    pipeline.history.handover = Handover(lacking=frozenset(keys[row] for row in rows))
+    return pipeline
+
+
+def pending(pipeline: Pipeline, step: int) -> list[int]:
+    """Lanes that say so, of one more tick."""
+    decisions = pipeline.tick(fleet_of(), datetime.fromtimestamp(step * 60, UTC))
+    notes = [[note.condition for note in decisions[k].notes] for k in range(len(NAMES))]
+    return [k for k, said in enumerate(notes) if Condition.BACKFILL_PENDING in said]
+
+
+def test_K24_L05_after_a_lost_record_floors_stand_until_the_past_is_in_and_a_window_more():
+    objects = Objects(20)
+    pipeline = lacking(objects, 0, 1)
+    floors = run(pipeline, ZERO, 3 * WINDOW)
+    assert [row[:2] for row in floors] == [[20, 20]] * 3 * WINDOW
+    assert floors[-1][2] < 20, "its past is in: observed load alone decides after a window"
+    assert pending(pipeline, ZERO + 3 * WINDOW) == [0, 1]
+    assert pipeline.history.handover is not None
+    pipeline.history.handover.lacking = frozenset()
+    floors = run(pipeline, ZERO + 3 * WINDOW + 1, WINDOW + 3)
+    assert [row[:2] for row in floors[: WINDOW - 1]] == [[20, 20]] * (WINDOW - 1)
+    assert max(floors[-1]) < 20
+    assert pending(pipeline, ZERO + 5 * WINDOW) == []
+
+
+def test_K24_what_is_found_and_not_yet_taken_in_lacks_too():
+    objects = Objects(20)
+    pipeline = lacking(objects)
+    handover, key = pipeline.history.handover, fleet_of().row_keys()[1]
+    assert handover is not None
+    handover.found.append(Piece((key,), ZERO - 10, np.ones((1, 1)), np.zeros((1, 1), dtype=np.uint8)))
+    assert pipeline.history.lacking == {key}
+
+
+def test_K24_a_past_that_never_comes_keeps_a_floor_for_an_hour_and_no_longer():
+    objects = Objects(20)
+    pipeline = lacking(objects, 0)
+    floors = run(pipeline, ZERO, 60 + WINDOW + 4)
+    assert [row[0] for row in floors[:60]] == [20] * 60
+    assert floors[-1][0] < 20
+    assert pending(pipeline, ZERO + 60 + WINDOW + 4) == []
+
+
+def test_K24_while_the_past_is_fetched_floors_grow_as_ever():
+    demand = np.full(400, 50.0)
+    demand[305:] = 300.0
+    objects = Objects(8)
+    pipeline = process(objects, demand)
+    pipeline.history.handover = Handover(lacking=frozenset(fleet_of().row_keys()))
+    assert min(run(pipeline, ZERO, 12)[-1]) >= 30
