@@ -34,6 +34,7 @@ class Unfilled:
         """[lane], what stands counts as wanted; None = nowhere. lacking: keys of rows. A clock that was set back makes
         nobody wait longer.
         """
+        self._since_s = {key: at for key, at in self._since_s.items() if key in lacking}
         if not lacking:
             return None
         keys = fleet.row_keys()

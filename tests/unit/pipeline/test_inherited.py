@@ -232,6 +232,12 @@ def test_K24_a_past_that_never_comes_keeps_a_floor_for_an_hour_and_no_longer():
     assert [row[0] for row in floors[:60]] == [20] * 60
     assert floors[-1][0] < 20
     assert pending(pipeline, ZERO + 60 + WINDOW + 4) == []
+    handover = pipeline.history.handover
+    assert handover is not None
+    lacked, handover.lacking = handover.lacking, frozenset()
+    assert pending(pipeline, ZERO + 60 + WINDOW + 5) == []
+    handover.lacking = lacked
+    assert pending(pipeline, ZERO + 60 + WINDOW + 6) == [0], "another time is another hour"
 
 
 def test_K24_while_the_past_is_fetched_floors_grow_as_ever():
