@@ -9,14 +9,17 @@ from autoscaler.domain.fleet import StepLimits
 from autoscaler.domain.workload import PolicyType, ScalingRule, SelectPolicy, StepPolicy
 from autoscaler.planning.behavior import Behavior
 from autoscaler.planning.margin import (
+    CLOSE_MARGIN,
     FIRST_MARGIN,
     GREATEST_MARGIN,
     LEAST_MARGIN,
     MOST_DELAY_STEPS,
+    SPENDING,
     MarginState,
     Pushes,
     Settled,
     gain,
+    least_margin,
     remember,
     settle,
     slowed,
@@ -70,6 +73,62 @@ def test_the_margin_stays_within_its_bounds() -> None:
     for step in range(4001, 4005):
         again = settle(remember(again, step, np.array([1e9])), _settled(step, 50.0))
     assert again.margin[0] < GREATEST_MARGIN  # not wound up beyond the bound
+
+
+@given(risks=st.lists(st.floats(1e-5, 0.5), min_size=2, max_size=5).map(sorted))
+def test_the_less_risk_is_accepted_the_less_a_calm_time_takes_from_the_margin(risks: list[float]) -> None:
+    least = least_margin(np.array(risks))
+    assert (np.diff(least) <= 1e-12).all()
+    assert ((least >= LEAST_MARGIN - 1e-12) & (least <= CLOSE_MARGIN + 1e-12)).all()
+    np.testing.assert_allclose(least_margin(np.array([0.001, 0.005, 0.1, 0.3])), [0.97, 0.97, 0.75, 0.75])
+
+
+def test_what_goes_unused_at_the_lower_limit_is_kept_a_week_and_spent_by_a_quarter_a_step() -> None:
+    week, lead = 7 * 24, 0
+    pushes = Pushes.of(np.array([0.1]), 3600)
+
+    def after(state: MarginState, step: int, need: float) -> MarginState:
+        state = remember(state, step, np.array([5.0]))
+        return settle(state, Settled(np.array([step]), np.array([need]), np.array([lead]), pushes))
+
+    state, step = MarginState.fresh(1, lead), 0
+    while state.margin[0] > LEAST_MARGIN + 1e-9:
+        assert state.unspent[0] == 0
+        state, step = after(state, step, 1.0), step + 1
+    for kept in range(week + 10):
+        assert state.unspent[0] == min(kept, week)
+        state, step = after(state, step, 1.0), step + 1
+    unseen = after(state, step, np.nan)
+    assert unseen.unspent[0] == week
+
+    for _ in range(20):
+        before, state, step = state, after(state, step, 9.0), step + 1
+        assert state.unspent[0] == week, "a short step spends nothing"
+        assert state.log_margin[0] > before.log_margin[0]
+    hit = after(state, step, 1.0)
+    assert hit.unspent[0] == week - SPENDING
+    slow = slowed(state.judged, pushes.settling_steps)[0]
+    assert hit.log_margin[0] - state.log_margin[0] == pytest.approx((1 + SPENDING) * pushes.hit[0] * slow)
+    np.testing.assert_array_equal(state.carried(np.array([-1, 0]), lead, 0).unspent, [0, week])
+
+
+def test_what_a_calm_time_left_is_spent_when_it_saves_and_the_whole_keeps_the_risk() -> None:
+    lanes, risk, calm, busy = 400, 0.1, 600, 2400
+    rng = np.random.default_rng(5)
+    one, lead = np.ones(lanes), np.zeros(lanes, dtype=np.int64)
+    pushes = Pushes.of(np.full(lanes, risk), 3600)
+    state, short = MarginState.fresh(lanes, 0), []
+    for step in range(calm + busy):
+        level = 0.3 if step < calm else 100.0  # of a replica, then of a hundred
+        shadow = replicas_for(level * state.margin, one).astype(np.float64)
+        need = replicas_for(level * rng.lognormal(0, 0.05, lanes), one).astype(np.float64)
+        state = remember(state, step, shadow)
+        state = settle(state, Settled(np.full(lanes, step), need, lead, pushes))
+        short.append(float((need > shadow).mean()))
+    begun, later = np.mean(short[calm + 250 : calm + 600]), np.mean(short[-1200:])
+    assert begun == pytest.approx(risk * (1 + SPENDING), rel=0.06)
+    assert later == pytest.approx(risk, rel=0.06)
+    assert np.mean(short) <= 1.01 * risk
 
 
 def test_one_miss_weighs_as_many_quiet_steps_as_the_risk_says() -> None:
