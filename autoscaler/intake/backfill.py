@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -103,6 +103,8 @@ class Backfill:
             wait_s = self._ask()
         if self._pending.due(self.clock(), self.limits.flush_s):
             self.flush()
+        if self._link.lacking:  # whoever lacks no more is not kept waiting for the next count
+            self._link.lacking = frozenset(self._lacking(self._link.lacking))
         if self.clock() >= self._counted_s + COUNT_EVERY_S:
             self._count()
         return wait_s
@@ -280,6 +282,14 @@ class Backfill:
         begins = {key: at for key in keys if (at := self._rows[key].begins) is not None}
         self._pending.add(KeptDemand(keys, batch.step_s, batch.first_step, values, marks, begins), self.clock())
 
+    def _lacking(self, keys: Iterable[str]) -> Iterator[str]:
+        """Of these rows those whose newest week is not in; one that was not looked up yet lacks it."""
+        week = NEWEST_S // self.history.step_s
+        for key in keys:
+            row = self._rows.get(key)
+            if row is None or row.lacks(week):
+                yield key
+
     def _unanswered(self) -> Iterator[tuple[str, str]]:
         for key in self._open:
             row = self._rows[key]
@@ -309,9 +319,7 @@ class Backfill:
             unsaved_points=self._pending.points,
             store_error=self._pending.error,
         )
-        week = NEWEST_S // self.history.step_s
-        unread = (key for key, _, _ in self._unread)
-        self._link.lacking = frozenset([*unread, *(key for key, row in self._rows.items() if row.lacks(week))])
+        self._link.lacking = frozenset(self._lacking([*self._rows, *(key for key, _, _ in self._unread)]))
         self._counted_s = now_s
         if (left and now_s >= self._told_s + TELL_EVERY_S) or (was_done != self.progress.done and self._chunks_done):
             self._told_s = now_s

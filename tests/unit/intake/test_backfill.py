@@ -553,3 +553,30 @@ def test_the_thread_survives_what_nobody_thought_of(
     backfill.stop()
     assert backfill.progress.rows == 1
     assert "backfill_failed" in caplog.messages
+
+
+def test_K24_what_lacks_its_newest_week_is_told_until_it_is_in_and_not_after_a_restart_with_it(
+    make_fleet: Callable[..., Fleet], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "NEWEST_S", 60 * STEP_S)
+    world = _world(make_fleet)
+    keys = frozenset(world.fleet.row_keys())
+    world.past.how, world.past.verdict = "verdict", DataVerdict.UNREACHABLE
+    world.backfill.restore(world.fleet, world.now)
+    assert world.history.lacking == keys, "before the first tick"
+    world.tick()
+    for _ in range(40):
+        world.work(1.0)
+    assert world.history.lacking == keys, "the source does not answer"
+    world.past.how = "sound"
+    asked = 0
+    while world.backfill._link.lacking:
+        world.work(1.0)
+        asked += 1
+        assert asked < 400
+    assert world.history.lacking == keys, "found, and not taken in"
+    world.tick()
+    assert not world.history.lacking
+    world.settle()
+    world.restart()
+    assert not world.backfill._link.lacking
