@@ -5,7 +5,7 @@ recipe, and the rival that everybody has.
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -61,17 +61,25 @@ def read_labels(path: Path) -> dict[str, list[tuple[float, float]]]:
     """By series, begin and end in seconds since the epoch. Refused with the line of a slip."""
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            lines = list(csv.DictReader(file))
+            reader = csv.DictReader(file)
+            lines, columns = list(reader), tuple(reader.fieldnames or ())
     except (OSError, UnicodeDecodeError) as why:
-        raise Refused(f"--labels {path}: cannot be read: {why}") from why
+        raise Refused(f"--labels {path}: cannot be read: {getattr(why, 'strerror', None) or why}") from why
+    if lines and not {"start", "end"} <= set(columns):
+        raise Refused(
+            f"{path}:1: has the columns {', '.join(columns)}; needs start, end and, of several series, series"
+        )
     found: dict[str, list[tuple[float, float]]] = {}
     for number, line in enumerate(lines, start=2):
         try:
             start, end = (datetime.fromisoformat(str(line[name])) for name in ("start", "end"))
-        except (KeyError, ValueError) as why:
-            raise Refused(f"{path}:{number}: needs start and end as RFC 3339 moments ({why})") from why
-        if start.tzinfo is None or end.tzinfo is None or end <= start:
-            raise Refused(f"{path}:{number}: start and end have a zone, and end is after start: {line}")
+        except ValueError as why:
+            raise Refused(f"{path}:{number}: start and end are RFC 3339 moments with a zone: {why}") from why
+        said = f"{line['start']} to {line['end']}"
+        if start.tzinfo is None or end.tzinfo is None:
+            raise Refused(f"{path}:{number}: {said} has no zone; write 2026-03-02T09:00:00Z or +01:00")
+        if end <= start:
+            raise Refused(f"{path}:{number}: {said} ends before it begins")
         found.setdefault((line.get("series") or EVERY).strip(), []).append((start.timestamp(), end.timestamp()))
     if not found:
         raise Refused(f"{path}: holds no label; write start,end,series and a line for each known incident")
@@ -99,6 +107,11 @@ def evaluated(
     if not any(one.spans for one in series):
         names = ", ".join(trace.name for trace in traces[:5])
         raise Refused(f"no label lies within any series ({names}); check their times and names")
+    if not any(one.judged[first:end].any() for one in series for first, end in one.spans):
+        raise Refused(
+            f"no label lies after the first {learn_s / DAY_S:g} days of its series, of which nothing is judged: pass a "
+            "shorter --learn, or a longer record"
+        )
     alone = _alone(detectors)
     scores: dict[str, list[Floats]] = {name: [] for name in (OURS, SEVERITY, *alone, RIVAL)}
     alarms: dict[float, list[Bools]] = {budget: [] for budget in budgets}
@@ -124,6 +137,26 @@ def evaluated(
             rows.append(Row(name, budget, found_over(rival, mark), volume[name]))
     rows.append(Row(SEVERITY, float("nan"), Found(0, 0, float("nan"), float("nan")), volume[SEVERITY]))
     return Evaluation(tuple(rows), series, tuple(t.values for t in traces), {n: tuple(s) for n, s in scores.items()})
+
+
+def uncounted(
+    labels: Mapping[str, list[tuple[float, float]]], traces: Sequence[Trace], series: Sequence[Labelled]
+) -> Iterator[str]:
+    """What labels are not looked at, and why."""
+    names = {one.name for one in series}
+    for name, spans in labels.items():
+        if name not in names and name != EVERY:
+            yield f"{len(spans)} of the labels are of {name}, which is no series here ({', '.join(sorted(names)[:5])})"
+    early = sum(not one.judged[first:end].any() for one in series for first, end in one.spans)
+    if early:
+        yield f"{early} of the labels lie in the first days, of which nothing is judged (--learn)"
+    outside = sum(
+        end_s <= trace.first_step * trace.step_s or start_s >= trace.end_step * trace.step_s
+        for trace in traces
+        for start_s, end_s in labels.get(trace.name, ())
+    )
+    if outside:
+        yield f"{outside} of the labels lie before or after what was recorded of their series"
 
 
 def _alone(detectors: Sequence[Detector]) -> dict[str, Detector]:

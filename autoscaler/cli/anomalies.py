@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from autoscaler.adapters.store.incidents import Listed, StoredIncidents
+from autoscaler.cli.cluster_choice import DEFAULT_STORE
 from autoscaler.cli.inputs import folder_of, output_kind, seconds
 from autoscaler.cli.screen import screen
 from autoscaler.domain.errors import Refused
@@ -67,7 +68,7 @@ def show_incident(key: str, store: Path, out: Path | None, output: str) -> None:
     if output == "json":
         print(json.dumps(_plain(found, scaled=_scaled(found.incident)), indent=2, ensure_ascii=False))  # noqa: T201
         return
-    tell(screen(), found.incident, scaled=_scaled(found.incident))
+    tell(screen(), found.incident, scaled=_scaled(found.incident), store=store)
     if found.feedback is not None:
         note = f": {found.feedback.note}" if found.feedback.note else ""
         screen().print(f"labelled {found.feedback.label} at {stamp(found.feedback.at_s)}{note}", markup=False)
@@ -91,8 +92,8 @@ def label_incident(key: str, said: str, store: Path, note: str) -> None:
     screen().print(f"{found.incident.id} is labelled {said}; {words}", markup=False, highlight=False)
 
 
-def tell(console: Console, incident: Incident, *, scaled: bool = True) -> None:
-    """All of one incident, for people."""
+def tell(console: Console, incident: Incident, *, scaled: bool = True, store: Path | None = DEFAULT_STORE) -> None:
+    """All of one incident, for people. store: the record that commands about it have to name; None = there is none."""
 
     def say(words: str, style: str | None = None) -> None:
         console.print(words, style=style, markup=False, highlight=False, soft_wrap=True)
@@ -113,7 +114,11 @@ def tell(console: Console, incident: Incident, *, scaled: bool = True) -> None:
         _drawn(say, trail, incident)
     act = act_of(incident, scaled=scaled)
     say(f"what may be done: {act.words}")
-    say(f"  {act.command}", "cyan")
+    if store is None and not scaled:
+        say("  with --store FILE it is kept, and can be shown and labelled", "dim")
+        return
+    named = f" --store {store}" if not scaled and store != DEFAULT_STORE else ""
+    say(f"  {act.command}{named}", "cyan")
 
 
 def _drawn(say: Any, trail: Trail, incident: Incident) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.table import Table
 
 from autoscaler.adapters.traces import Trace, read_series
-from autoscaler.bootstrap.anomaly_evaluation import Evaluation, evaluated, read_labels
+from autoscaler.bootstrap.anomaly_evaluation import Evaluation, evaluated, read_labels, uncounted
 from autoscaler.bootstrap.recorded import prometheus_trace
 from autoscaler.cli.inputs import output_kind, seconds, whole_seconds
 from autoscaler.cli.screen import screen
@@ -45,11 +45,15 @@ def evaluate_files(options: EvaluateOptions) -> None:
     step_s = None if options.step is None else whole_seconds("--step", options.step)
     labels = read_labels(options.labels)
     recipe = _recipe(options.detectors)
-    found = evaluated(_traces(options, step_s), labels, options.pages, learn_s, recipe)
+    traces = _traces(options, step_s)
+    found = evaluated(traces, labels, options.pages, learn_s, recipe)
+    left_out = list(uncounted(labels, traces, found.series))
     if options.output == "json":
-        print(json.dumps(plain(found), indent=2, ensure_ascii=False))  # noqa: T201
+        print(json.dumps(plain(found) | {"notCounted": left_out}, indent=2, ensure_ascii=False))  # noqa: T201
     else:
         _table(found)
+        for words in left_out:
+            screen().print(words, style="yellow", markup=False, highlight=False)
 
 
 def _recipe(path: Path | None) -> tuple[Detector, ...]:

@@ -96,10 +96,10 @@ def watch_queries(options: WatchOptions) -> None:
             log.warning("query_silent name=%s: it has never answered within the history: %s", name, reason)
         if store is not None:
             _kept(store, past, groups, now_s)
-        _told_past(past, watcher, options.output)
+        _told_past(past, watcher, options)
         if not options.once:
             watcher.speak()
-            _Round(watcher, store, Source(options.prometheus, bound_s), options.output).go_on(listen)
+            _Round(watcher, store, Source(options.prometheus, bound_s), options.output, options.store).go_on(listen)
 
 
 def _folder(store: Path | None, undone: ExitStack) -> Path:
@@ -134,15 +134,16 @@ def _kept(store: StoredIncidents, past: list[News], groups: tuple[Group, ...], n
         store.put(list(known.values()))
 
 
-def _told_past(past: list[News], watcher: Watcher, output: str) -> None:
+def _told_past(past: list[News], watcher: Watcher, options: WatchOptions) -> None:
     found = [one for one in {n.incident.id: n.incident for n in past}.values() if not one.merged_into]
-    if output == "json":
+    if options.output == "json":
         print(json.dumps({"incidents": [told(one, scaled=False) for one in found]}, ensure_ascii=False), flush=True)  # noqa: T201
         return
     console = screen()
     watch = watcher.watch
     console.print(
-        f"{watch.rows} queries in {len(watch.lane)} groups; {len(found)} incidents in the history, "
+        f"{_counted(watch.rows, 'query', 'queries')} in {_counted(len(watch.lane), 'group', 'groups')}; "
+        f"{_counted(len(found), 'incident', 'incidents')} in the history, "
         f"{len(watcher.open)} open", markup=False, highlight=False,
     )  # fmt: skip
     for one in found:
@@ -150,7 +151,11 @@ def _told_past(past: list[News], watcher: Watcher, output: str) -> None:
             words = f"{stamp(one.opened_s)}  {lasted(one, one.updated_s):>8}  {one.title}: {one.why}"
             console.print(words, markup=False, highlight=False, soft_wrap=True)
     for one in watcher.open:
-        tell(console, one, scaled=False)
+        tell(console, one, scaled=False, store=options.store)
+
+
+def _counted(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +178,7 @@ class _Round:
     store: StoredIncidents | None
     source: Source
     output: str
+    kept: Path | None = None
     looked_s: float = field(default_factory=time.monotonic)
     at: str | None = None
     trouble: str | None = None
@@ -214,7 +220,7 @@ class _Round:
             log.exception("step_failed")
         self.looked_s = time.monotonic()
         for each in news:
-            _say(each, self.output)
+            _say(each, self.output, self.kept)
         self._waiting |= {n.incident.id: n.incident for n in news}
         if self.store is not None and self._waiting:
             try:
@@ -251,12 +257,12 @@ def _on_signals(stop: threading.Event) -> None:
         signal.signal(number, lambda *_: stop.set())
 
 
-def _say(news: News, output: str) -> None:
+def _say(news: News, output: str, store: Path | None) -> None:
     if output == "json":
         plain = {"happening": news.happening.value} | told(news.incident, scaled=False)
         print(json.dumps(plain, ensure_ascii=False), flush=True)  # noqa: T201
     elif news.happening is Happening.OPENED:
-        tell(screen(), news.incident, scaled=False)
+        tell(screen(), news.incident, scaled=False, store=store)
     else:
         words = f"{news.incident.id} {news.happening.value.lower()}: {news.incident.title}"
         screen().print(words, markup=False, highlight=False)

@@ -32,6 +32,7 @@ def draw_incident(path: Path, incident: Incident) -> Path:
     axes = figure.subplots(count, 1, sharex=True, squeeze=False)[:, 0]
     for ax, trail in zip(axes, incident.trails, strict=True):
         _panel(ax, trail, incident)
+    axes[-1].set_xlabel("UTC", fontsize=8)
     figure.suptitle(f"{incident.id}  {incident.title}", fontsize=11, parse_math=False)
     figure.savefig(path, format="png")
     return path
@@ -40,16 +41,16 @@ def draw_incident(path: Path, incident: Incident) -> Path:
 def _panel(ax: Any, trail: Trail, incident: Incident) -> None:
     steps = (trail.first_step + np.arange(len(trail.observed))) * trail.step_s
     times = steps.astype("datetime64[s]")
-    ax.fill_between(times, trail.lower, trail.upper, color=_GREY, alpha=0.5, linewidth=0, label="expected, 999 of 1000")
+    ax.fill_between(times, trail.lower, trail.upper, color=_GREY, alpha=0.5, linewidth=0, label="expected, 199 of 200")
     ax.plot(times, trail.expected, color="#777777", linewidth=0.9, label="expected")
     ax.plot(times, trail.observed, color=palette.RUNS[0], linewidth=1.4, label="observed")
     end_s = incident.updated_s if incident.resolved_s is None else incident.resolved_s
     begin, end = (datetime.fromtimestamp(s, UTC).replace(tzinfo=None) for s in (incident.opened_s, end_s))
-    ax.axvspan(begin, end, color="#d62728", alpha=0.08, linewidth=0)
+    ax.axvspan(begin, end, color="#d62728", alpha=0.08, linewidth=0, label="incident")
     ax.set_title(f"{trail.workload}: {trail.metric}", fontsize=9, loc="left", parse_math=False)
     ax.margins(x=0)
     ax.grid(visible=True, color="#eeeeee")
     for side in ("top", "right"):
         ax.spines[side].set_visible(False)
     if trail is incident.trails[0]:
-        ax.legend(fontsize=8, frameon=False, ncols=3, loc="upper left")
+        ax.legend(fontsize=8, frameon=False, ncols=4, loc="upper left")

@@ -33,7 +33,8 @@ _WORDS: Mapping[Cause | None, str] = {
 def act_of(incident: Incident, *, scaled: bool = True) -> Act:
     """What may be done. scaled: its workloads are PredictiveAutoscalers; else they are watched only."""
     if not scaled:
-        return Act("Look at its metrics.", f"foresail anomalies show {incident.id}")
+        words = "Look at its metrics; then say whether it was one, which moves what is accepted, within bounds."
+        return Act(words, f"foresail anomalies label {incident.id} real")
     namespace, _, name = incident.workloads[0].partition("/")
     words = _WORDS[incident.cause]
     if incident.rule is Rule.LESS_DEMAND:

@@ -185,3 +185,54 @@ def test_evaluate_tells_recall_at_the_asked_rate(tmp_path: Path) -> None:
     (tmp_path / "l.csv").write_text("start,end\n2026-05-01,2026-05-02\n")
     refused = run("evaluate", *asked)
     assert "l.csv:2" in str(refused.exception)
+
+
+def labelled(tmp_path: Path, labels: str) -> tuple[Any, ...]:
+    """Six days of a wave at five minutes, and a file of labels."""
+    at = pd.date_range("2026-10-01", periods=6 * 288, freq="5min", tz="UTC")
+    noise = np.random.default_rng(2).lognormal(0, 0.04, at.size)
+    frame = pd.DataFrame({"ts": at, "series": "web", "value": 300 + 100 * np.sin(np.arange(at.size) / 45.8) * noise})
+    frame.to_parquet(tmp_path / "m.parquet")
+    (tmp_path / "labels.csv").write_text(labels, encoding="utf-8")
+    return "evaluate", "--labels", tmp_path / "labels.csv", "--trace", tmp_path / "m.parquet"
+
+
+@pytest.mark.parametrize(
+    ("labels", "told"),
+    [
+        ("begin,end\n1,2\n", r"labels.csv:1: has the columns begin, end; needs start, end"),
+        ("start,end\nsoon,later\n", r"labels.csv:2: start and end are RFC 3339 moments.*soon"),
+        ("start,end\n2026-10-05T00:00,2026-10-05T01:00\n", r"labels.csv:2: .* has no zone; write"),
+        ("start,end\n2026-10-05T01:00Z,2026-10-05T00:00Z\n", r"labels.csv:2: .* ends before it begins"),
+        ("start,end,series\n2026-10-05T01:00Z,2026-10-05T02:00Z,wbe\n", r"no label lies within any series \(web\)"),
+        ("start,end\n2026-10-01T01:00Z,2026-10-01T02:00Z\n", r"after the first 3 days .* shorter --learn"),
+    ],
+)
+def test_labels_that_cannot_be_judged_are_refused_with_the_way_out(tmp_path: Path, labels: str, told: str) -> None:
+    with pytest.raises(Refused, match=told):
+        raise run(*labelled(tmp_path, labels)).exception
+
+
+def test_labels_that_are_not_counted_are_told(tmp_path: Path) -> None:
+    labels = (
+        "start,end,series\n2026-10-05T01:00Z,2026-10-05T02:00Z,web\n2026-10-01T01:00Z,2026-10-01T02:00Z,web\n"
+        "2026-11-01T01:00Z,2026-11-01T02:00Z,web\n2026-10-05T01:00Z,2026-10-05T02:00Z,wbe\n"
+    )
+    found = json.loads(run(*labelled(tmp_path, labels), "--pages", "1", "-o", "json").output)
+    assert found["notCounted"] == [
+        "1 of the labels are of wbe, which is no series here (web)",
+        "1 of the labels lie in the first days, of which nothing is judged (--learn)",
+        "1 of the labels lie before or after what was recorded of their series",
+    ]
+
+
+def test_a_watched_incident_names_the_command_with_its_record(tmp_path: Path) -> None:
+    path = tmp_path / "watch.db"
+    bring_to_head(Place.of(path))
+    StoredIncidents(path).put([replace(incident(), workloads=("watch/queries",))])
+    shown = run("show", ID, "--store", path).output
+    (command,) = [line.split() for line in shown.splitlines() if line.startswith("  foresail anomalies")]
+    assert command[:4] == ["foresail", "anomalies", "label", ID]
+    said = CliRunner().invoke(app, command[1:])
+    assert said.exit_code == 0, said.exception
+    assert "labelled real" in run("show", ID, "--store", path).output
