@@ -17,6 +17,10 @@ from autoscaler.forecasting.contract import observed_peaks, shifted
 from autoscaler.learning.backtest.candidates import learnable
 from autoscaler.learning.backtest.plan import DAY_S, Plan
 
+ROUNDING: Final = 1e-9
+"""Relative distance above a quantile within which a demand is at most that quantile, as it is when replicas are sized:
+a mean of equal numbers may lie a last bit below them.
+"""
 ANSWERS: Final = 0.5
 """Least share of the scored origins that a model has to answer; below, its figures would be of other origins."""
 
@@ -137,7 +141,7 @@ def _figures(mine: Floats, came: _Came, loss: float, levels: tuple[float, ...]) 
         loss=None if np.isnan(loss) else loss,
         relative=loss / came.base if came.base > 0 and not np.isnan(loss) else None,
         mase=error / came.naive if error is not None and came.naive > 0 else None,
-        peak_coverage=tuple(float((came.peak <= mine[:, k]).mean()) for k in range(len(levels))),
-        step_coverage=tuple(float((came.window <= mine[:, k])[seen].mean()) for k in range(len(levels))),
+        peak_coverage=tuple(float((came.peak <= atop).mean()) for atop in (mine * (1 + ROUNDING)).T),
+        step_coverage=tuple(float((came.window <= atop)[seen].mean()) for atop in (mine * (1 + ROUNDING)).T),
         size=float(mine[:, sizing].mean() / mean) if sizing is not None and mean > 0 else None,
     )

@@ -142,6 +142,20 @@ def worst_hour(zone: str, change: str, follows: str | None, models: tuple[PeakFo
     return float((np.abs(found - came) / came).reshape(24, -1).mean(axis=1).max())
 
 
+@pytest.mark.parametrize("day", ["2028-02-29T00:00Z", "2028-03-01T00:00Z", "2027-12-31T00:00Z", "2028-01-01T00:00Z"])
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "Asia/Kathmandu"])
+def test_F07_a_leap_day_and_the_end_of_a_year_are_days_as_any_other(zone: str, day: str) -> None:
+    """The same local minute of yesterday and of the same weekday is found: no day is missing, none is double."""
+    at = step_of(day)
+    origins = np.arange(at - DAY // 2, at + 2 * DAY, dtype=np.int64)
+    steps = np.arange(int(origins[0]) - 8 * DAY, int(origins[-1]) + 1, dtype=np.int64)
+    panel = panel_of(local_minutes(zone, steps)[None].astype(np.float64), int(steps[0]))
+    now = local_minutes(zone, origins)
+    for name, back in (("day", 1440), ("week", 7 * 1440)):
+        found = BySeason(NAIVE[name], grouped([Season(zone)])).peaks(panel, origins, 0)[0]
+        np.testing.assert_array_equal(found, (now - back) % (7 * 1440))
+
+
 @pytest.mark.parametrize(("zone", "change"), CASES)
 def test_F07_the_day_after_is_forecast_as_any_other(zone: str, change: str) -> None:
     """A load with a fixed local profile: by local time within its noise at its steepest hour, else far off there."""

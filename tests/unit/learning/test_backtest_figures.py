@@ -67,6 +67,16 @@ def test_zero_demand_is_forecast_as_zero():
     assert (found == 0).all()
 
 
+def test_a_quantile_that_lies_a_last_bit_below_covers():
+    """As the mean of equal numbers does; a demand that is really above is not covered."""
+    values = np.concatenate([np.full(48, 42.0), [42.0, 42.0, 42.00001, 42.0]])
+    plan = Plan(HOUR, 0, 52, 48, 1, (0,), (0.5, 0.95))
+    found = np.full((1, len(plan.scored()), 2), np.nextafter(42.0, 0.0))
+    (figures,) = score({"day": found}, _panel(values), plan, 0, "day").figures["day"]
+    assert figures is not None
+    assert figures.peak_coverage == figures.step_coverage == (0.75, 0.75)
+
+
 def test_figures_by_hand():
     """Two scored windows of two steps; quantiles .5 and .95; the day before was 4 lower in the warm-up."""
     values = np.concatenate([np.full(24, 6.0), np.full(24, 10.0), [10.0, 20.0, 8.0]])
