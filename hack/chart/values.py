@@ -11,7 +11,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
-Duration = Annotated[str, StringConstraints(pattern=r"^[0-9]+(ms|s|m|h)$")]
+Duration = Annotated[str, StringConstraints(pattern=r"^[0-9]*[1-9][0-9]*(ms|s|m|h)$")]
+LeaseDuration = Annotated[str, StringConstraints(pattern=r"^(([3-9]|[1-9][0-9]+)s|[1-9][0-9]*m)$")]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", max_length=253)]
 MaybeName = Annotated[str, StringConstraints(pattern=r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?)?$", max_length=253)]
 Quantity = Annotated[str, StringConstraints(pattern=r"^[0-9.]+(m|k|Ki|M|Mi|G|Gi|T|Ti)?$")]
@@ -50,7 +51,9 @@ class Image(Part):
 class Operator(Part):
     tick: Duration = Field("15s", description="Time between decisions.")
     step: Duration = Field("60s", description="Grid of the demand.")
-    lease_duration: Duration = Field("15s", description="A standby takes over after so long without a renewal.")
+    lease_duration: LeaseDuration = Field(
+        "15s", description="A standby takes over after so long without a renewal; whole seconds, three or more."
+    )
     site: str = Field("", description="Where this runs, for the selectors of policies.")
     port: Port = Field(9464, description="Of /metrics, /healthz, /readyz and the read-only API.")
     anomalies: bool = Field(True, description="Look for anomalies (docs/anomalies.md); off: `--anomalies off`.")

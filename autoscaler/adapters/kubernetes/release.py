@@ -5,15 +5,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from autoscaler.adapters.kubernetes.claims import HPA, SCALED_OBJECT, Claim, FloorField, claim_of
+from autoscaler.adapters.kubernetes.claims import ANNOTATION, HPA, SCALED_OBJECT, Claim, FloorField, claim_of
 from autoscaler.adapters.kubernetes.connection import Connection
 from autoscaler.adapters.kubernetes.faults import ApiFault
 from autoscaler.adapters.kubernetes.floors import Floors
 from autoscaler.adapters.kubernetes.reading import Kinds
 
 log = logging.getLogger("foresail")
+_UNREADABLE: Final = (
+    f"floor_not_handed_back %s %s/%s: its annotation {ANNOTATION} cannot be read, somebody has edited it; "
+    "%s is %s: set it to what it should be and remove the annotation"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,10 @@ class Released:
 
 
 def held(connection: Connection, kinds: Kinds, installation: str, namespaces: Sequence[str] = ()) -> list[Held]:
-    """What this installation holds, in the whole cluster or in `namespaces`. ApiFault when it cannot be listed."""
+    """What this installation holds, in the whole cluster or in `namespaces`. ApiFault when it cannot be listed.
+
+    A mark that somebody has made unreadable says neither whose the floor is nor what it was: it is told, and left.
+    """
     found = []
     for field in (HPA, SCALED_OBJECT):
         if field is SCALED_OBJECT and kinds.of(field.api_version, field.kind) is None:
@@ -63,7 +70,12 @@ def held(connection: Connection, kinds: Kinds, installation: str, namespaces: Se
         paths = [field.path(n) for n in namespaces] or [f"{base}/{field.plural}"]
         for path in paths:
             for thing in connection.items(path):
-                claim = None if _copied(thing) else claim_of(thing)
+                if _copied(thing):
+                    continue
+                claim = claim_of(thing)
+                if claim is None and ANNOTATION in (thing["metadata"].get("annotations") or {}):
+                    log.warning(_UNREADABLE, field.kind, thing["metadata"]["namespace"], thing["metadata"]["name"],
+                                field.least, thing["spec"].get(field.least))  # fmt: skip
                 if claim is not None and claim.by == installation:
                     found.append(Held(field, thing, claim))
     return found
