@@ -84,7 +84,8 @@ ADVICE: Final[Mapping[str, Advice]] = {
         "Foresail stays within the limit.", "Raise the limit, or accept that demand goes unserved."
     ),
     "ForesailRiskAboveAsked": Advice(
-        "Foresail has widened its margin as far as it may.", "Look at headroom and capacity in 'kubectl foresail explain'."
+        "Foresail has widened its margin as far as it may.",
+        "Look at headroom and capacity in 'kubectl foresail explain'.",
     ),
     "ForesailForecastDemoted": Advice(
         "Yesterday's demand serves in place of the forecast.", "Nothing at night. Look at the workload's backtest."
@@ -95,10 +96,13 @@ ADVICE: Final[Mapping[str, Advice]] = {
     "ForesailNotWriting": Advice(
         "What was written last stands; nothing new is.", "Grant or mend what the words name: 'kubectl foresail doctor -A' tells."
     ),
-    "ForesailSourceDown": Advice(_HELD, "Look at the metrics backend: 'kubectl foresail doctor -A' tells what it answers."),
+    "ForesailSourceDown": Advice(
+        _HELD, "Look at the metrics backend: 'kubectl foresail doctor -A' tells what it answers."
+    ),
     "ForesailPauseOpen": Advice("Foresail moves nothing that is paused.", "Give the pause an end, or end it."),
     "ForesailTicksFailing": Advice(
-        "Floors stand as they were written; nothing new is decided.", "Read Foresail's log; 'kubectl foresail doctor -A' helps."
+        "Floors stand as they were written; nothing new is decided.",
+        "Read Foresail's log; 'kubectl foresail doctor -A' helps.",
     ),
     "ForesailNotifierFailing": Advice(
         "Changes wait for the destination for a day.", "Mend the destination, then run 'foresail notify test'."
