@@ -94,7 +94,8 @@ ADVICE: Final[Mapping[str, Advice]] = {
         "Foresail keeps off what another manager writes.", "Find the other manager: the workload's status names it."
     ),
     "ForesailNotWriting": Advice(
-        "What was written last stands; nothing new is.", "Grant or mend what the words name: 'kubectl foresail doctor -A' tells."
+        "What was written last stands; nothing new is.",
+        "Grant or mend what the words name: 'kubectl foresail doctor -A' tells.",
     ),
     "ForesailSourceDown": Advice(
         _HELD, "Look at the metrics backend: 'kubectl foresail doctor -A' tells what it answers."
