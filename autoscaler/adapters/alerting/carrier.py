@@ -27,6 +27,7 @@ STOP_S: Final = 2.0
 class Round:
     """What a carrier works with beside its destination. standing: what lasts and what ended lately. now_s: seconds
     since the epoch, as alerts are timed. may_send: False = another process sends. heard: told of each sending.
+    void: what waits in the outbox is of an earlier term, and is about to be forgotten.
     """
 
     outbox: Outbox
@@ -34,6 +35,7 @@ class Round:
     now_s: Callable[[], float]
     may_send: Callable[[], bool]
     heard: Callable[[str, Delivery, float], None]
+    void: Callable[[], bool] = lambda: False
 
 
 class Carrier:
@@ -109,6 +111,8 @@ class Carrier:
     def _waiting(self, now: float) -> Sequence[Notice]:
         """A disk that does not work costs the queue, not what is sent again out of memory."""
         self._anything, self._look_again_s = False, float("inf")
+        if self._round.void():
+            return ()
         try:
             return self._round.outbox.waiting(self.notifier.name, self.notifier.most_at_once, self._round.now_s())
         except AutoscalerError as error:

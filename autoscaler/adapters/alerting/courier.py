@@ -38,10 +38,11 @@ class Courier:
         self._disk_away = False
         self._outbox, self._metrics, self._now_s = outbox, metrics, now_s
         self._names = [one.name for one in notifiers]
-        round_ = Round(outbox, self._on_record, now_s, lambda: self.leads, self._heard)
+        round_ = Round(outbox, self._on_record, now_s, lambda: self.leads, self._heard, lambda: self._afresh)
         self.carriers = [Carrier(one, round_, pause_s) for one in notifiers]
         self._in_hand: deque[Alert] = deque()
         self._afresh = False
+        self._list = 0
         self._changed = threading.Condition()
         self._stopping = False
         self._overflowed = 0
@@ -64,7 +65,7 @@ class Courier:
                 return
             if afresh:
                 self._in_hand.clear()
-                self._afresh = True
+                self._afresh, self._list = True, self._list + 1
             self._in_hand.extend(alerts)
             while len(self._in_hand) > MOST_IN_HAND:  # a disk that has not worked for long
                 self._in_hand.popleft()
@@ -127,17 +128,18 @@ class Courier:
                 self._changed.wait_for(lambda: self._in_hand or self._afresh or self._stopping)
                 if not self._in_hand and not self._afresh:
                     return
-                batch, afresh = list(self._in_hand), self._afresh
+                batch, afresh, number = list(self._in_hand), self._afresh, self._list
             done = self._put(batch, afresh=afresh)
             self._disk_away = not done
             if afresh:  # not before: what waited may be long over
                 self.leads = True
             if done:
                 with self._changed:
-                    for one in batch:  # what was handed afresh meanwhile is another list
-                        if self._in_hand and self._in_hand[0] is one:
-                            self._in_hand.popleft()
-                    self._afresh = self._afresh and not afresh
+                    if number == self._list:  # else another list was handed afresh, whose alerts were not told by this
+                        for one in batch:
+                            if self._in_hand and self._in_hand[0] is one:
+                                self._in_hand.popleft()
+                        self._afresh = False
                     self._changed.notify_all()
                 for carrier in self.carriers:
                     carrier.wake()

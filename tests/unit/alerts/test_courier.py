@@ -13,6 +13,7 @@ from autoscaler.adapters.alert_metrics import AlertMetrics
 from autoscaler.adapters.alerting import carrier
 from autoscaler.adapters.alerting.courier import Courier
 from autoscaler.domain.alert import Alert, Severity, labels_of
+from autoscaler.domain.errors import Retryable
 from autoscaler.ports.alerts import Delivery, Outcome
 
 T0 = 1_800_000_000.0
@@ -207,6 +208,47 @@ def test_who_does_not_lead_records_and_sends_nothing_until_it_does(bring):
     courier.leads = True
     courier.hand(courier.standing, afresh=True)
     until(lambda: x.taken, lambda: x.sent)
+
+
+def test_A03_what_stands_at_a_take_over_is_told_though_the_disk_still_takes_it_as_a_change(bring, outbox_at):
+    x, slow, disk = Told(), threading.Event(), outbox_at()
+    put, begun = disk.put, threading.Event()
+
+    def put_slowly(*told: Any) -> None:
+        begun.set()
+        slow.wait(100)
+        put(*told)
+
+    disk.put = put_slowly
+    courier, first, second = bring(x, leads=False, outbox=disk), alert("a"), alert("b")
+    courier.hand([first])
+    assert begun.wait(60)
+    courier.hand([first, second], standing=(first, second), afresh=True)
+    slow.set()
+    until(lambda: "b+" in x.taken, lambda: x.sent)
+    assert x.taken == ["a+", "b+"]
+
+
+def test_A03_at_a_take_over_nothing_that_waited_is_told_where_the_disk_cannot_forget_it(bring, outbox_at):
+    disk = outbox_at()
+    disk.put([alert("over")], ["x"], T0)
+    forget, full = disk.forget_waiting, threading.Event()
+    full.set()
+
+    def forget_if_it_can() -> None:
+        if full.is_set():
+            raise Retryable("database or disk is full")
+        forget()
+
+    disk.forget_waiting = forget_if_it_can
+    x = Told(repeat_s=0.02)
+    courier, lasts = bring(x, leads=False, outbox=disk), alert("lasts")
+    courier.hand([lasts], standing=(lasts,), afresh=True)
+    until(lambda: len(x.taken) > 3, lambda: x.sent)
+    full.clear()
+    until(lambda: courier.flush(0.1), "recorded once the disk works", 10)
+    until(lambda: courier.outbox.lengths["x"] == 0, "told of the queue too")
+    assert set(x.taken) == {"lasts+"}
 
 
 def test_A09_what_waited_is_sent_after_a_restart(bring, outbox_at):
