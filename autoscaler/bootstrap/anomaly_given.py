@@ -65,13 +65,15 @@ class GivenAnomalies:
 def given_recording(panel: Panel, verdicts: Sequence[GivenVerdict], data_delay_steps: int = 0) -> GivenAnomalies:
     """A verdict of a decision is about the values that came in since the decision before.
 
-    Refused for one that no decision of the recording falls into, and for two of one cause at once.
+    Refused for one that reaches beyond the recording or that no decision falls into, and for two of one cause at once.
     """
     step_s, end_step = panel.step_s, panel.first_step + panel.values.shape[1]
     spans: list[Span] = []
     for index, each in enumerate(verdicts):
         first, end = (int(-(-at_s // step_s)) for at_s in (each.first_s, each.end_s))
-        if first < panel.first_step or end > end_step or end <= first:
+        if first < panel.first_step or end > end_step:
+            raise Refused(f"anomalies[{index}]: {each.words} reaches beyond this recording; check from, until")
+        if end <= first:
             raise Refused(
                 f"anomalies[{index}]: no decision of this recording falls into {each.words}; check from, until"
             )

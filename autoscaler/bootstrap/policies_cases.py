@@ -112,13 +112,18 @@ def _result(
 
 
 def _misnamed(document: Document, index: int, case: CaseSpec, load: Workload) -> Iterator[Problem]:
-    """Demands that the workload does not have, and a bare value where it is not clear of which demand it is."""
+    """Demands that the workload does not have, a bare value where it is not clear of which demand it is, and an anomaly
+    that no detector would tell.
+    """
     at = ("spec", "cases", index, "given")
     names = [d.name for d in load.demands]
     for name in case.given.demands:
         if name not in names:
             remedy = did_you_mean(name, names, "demands")
             yield problem_at(document, (*at, "demands", name), "no such demand", value=name, remedy=remedy)
+    if case.given.anomaly is not None and not load.watching.on:
+        message = f"an anomaly binds nothing of {load.ref}, which has `anomalies: {{enabled: false}}`"
+        yield problem_at(document, (*at, "anomaly"), message, remedy="remove one of them")
     bare = case.given.model_fields_set & DemandGivenSpec.model_fields.keys()
     if bare and (len(names) > 1 or case.given.demands):
         yield problem_at(document, at, "of which demand is this?", remedy=f"write demands: {{{names[0]}: ...}}")

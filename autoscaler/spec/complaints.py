@@ -147,6 +147,8 @@ def _unknown(model: type[BaseModel], loc: Loc) -> str:
 
 
 def _model_at(model: type[BaseModel], loc: Loc) -> type[BaseModel] | None:
+    while loc and isinstance(loc[-1], int):  # an item is what its list is of
+        loc = loc[:-1]
     if not loc:
         return model
     field = _field(model, loc)

@@ -239,7 +239,7 @@ def test_what_fails_under_a_verdict_says_so_and_why(recorded) -> None:
     [
         (f"{{cause: Attack, {EVENING}}}", r"recordings\[0\].anomalies\[0\].cause"),
         ('{cause: DataFault, from: "2026-06-10T03:00:00Z", until: "2026-06-10T02:00:00Z"}', "ends before it begins"),
-        ('{cause: DataFault, from: "2027-06-10T03:00:00Z", until: "2027-06-11T02:00:00Z"}', "no decision of this"),
+        ('{cause: DataFault, from: "2027-06-10T03:00:00Z", until: "2027-06-11T02:00:00Z"}', "beyond this recording"),
         ('{cause: DataFault, from: "2026-06-10T03:01:00Z", until: "2026-06-10T03:04:00Z"}', "no decision of this"),
         (f"{{cause: DataFault, {EVENING}}}, {{cause: DataFault, {EVENING}}}", r"anomalies\[1\]: there is DataFault"),
         (f"{{cause: DataFault, {EVENING}, severity: 0}}", r"severity"),
@@ -259,3 +259,9 @@ def test_a_case_may_tell_of_a_change_by_hand_and_of_an_anomaly(suite) -> None:
     assert failures(suite(held, over)) == []
     assert failures(suite(case(attack, "{replicas: 6, reasons: [Anomaly]}"))) == []
     assert failures(suite(case(short, "{atMost: 9, atLeast: 2, holds: true}", **{"for": "10m"}))) == []
+
+
+def test_D17_an_anomaly_of_a_workload_that_is_not_looked_at_is_a_slip_as_in_a_recording(suite, workload) -> None:
+    attack = case("{replicas: 4, observed: 60, peak: 150, anomaly: {cause: SuspectedAttack}}", "{replicas: 6}")
+    with pytest.raises(InvalidSpec, match=r"cases\[0\]\.given\.anomaly: an anomaly binds nothing of shop/web"):
+        suite(attack, fleet=workload("web", anomalies="{enabled: false}"))

@@ -79,6 +79,7 @@ P01: list[Row] = [
     ("    source: prod", "    source: a: b", 13, 14, "spec.demands[0]", "YAML syntax", "indentation"),
     ("    min: 2", "    max: 2", 18, 5, "spec.replicas.max", 'key "max" stands twice', "line 17"),
     ("min: 2", "mni: 2", 17, 5, "spec.replicas.mni", "unknown field", 'did you mean "min"?', "max, min"),
+    ("web_requests", "web_requests\n    quary: x", 15, 5, "spec.demands[0].quary", "unknown", "capacity, name, query"),
     ("  replicas:", "  modee: Act\n  replicas:", 16, 3, "spec.modee", 'did you mean "mode"?', "headroom"),
     ("source: prod", "source: prd", 13, 13, "spec.demands[0].source", "no such MetricsSource", 'did you mean "prod"?'),
     (
