@@ -193,7 +193,8 @@ class Backfill:
         if known:
             low = max(0, reach.reach_steps - self.history.keep_steps)
             values, verdicts = kept.values[known, low:], verdicts[known, low:]
-            self._link.found.append(Piece(tuple(keys[i] for i in known), kept.first_step + low, values, verdicts))
+            found = tuple(keys[i] for i in known)
+            self._link.found.append(Piece(found, kept.first_step + low, values, verdicts, frozenset(found)))
         return len(known) * reach.reach_steps
 
     def _live(self, piece: Piece) -> None:
@@ -243,9 +244,10 @@ class Backfill:
         source.turn, source.next_at_s = self._turn, now_s + max(self.limits.pause_s, now_s - began_s)
         verdicts = np.full((len(keys), end - first), DataVerdict.UNREACHABLE, dtype=np.uint8)
         verdicts[:, : batch.values.shape[1]] = batch.verdicts
+        awaited = frozenset(self._lacking(keys))
         taken = np.stack([self._rows[key].answered(first, verdicts[i]) for i, key in enumerate(keys)])
         self._judge(source, keys, batch, np.asarray(taken.any(axis=1)), now_s)
-        self._keep(tuple(keys), batch, taken[:, : batch.values.shape[1]])
+        self._keep(tuple(keys), batch, taken[:, : batch.values.shape[1]], awaited)
 
     def _judge(self, source: _Source, keys: list[str], batch: SeriesBatch, answered: Bools, now_s: float) -> None:
         """Who was not answered is asked later: the source if it was silent to several rows, else those rows alone."""
@@ -267,7 +269,7 @@ class Backfill:
         code = int(batch.verdicts[row].max(initial=0)) or int(DataVerdict.UNREACHABLE)
         return batch.notes.get(row) or DataVerdict(code).words
 
-    def _keep(self, keys: tuple[str, ...], batch: SeriesBatch, taken: Bools) -> None:
+    def _keep(self, keys: tuple[str, ...], batch: SeriesBatch, taken: Bools, awaited: frozenset[str]) -> None:
         """To History, as far back as it reaches, and to the store; only what was wanted of the answer."""
         if not taken.any():
             return
@@ -276,7 +278,7 @@ class Backfill:
         oldest = max((self._rows[key].live_end or 0 for key in keys), default=0) - self.history.keep_steps
         if batch.end_step > oldest:
             low = max(0, oldest - batch.first_step)
-            self._link.found.append(Piece(keys, batch.first_step + low, values[:, low:], verdicts[:, low:]))
+            self._link.found.append(Piece(keys, batch.first_step + low, values[:, low:], verdicts[:, low:], awaited))
         unknown = np.where(verdicts > LAST_VALUED, np.uint8(FINAL), np.uint8(0))
         marks = np.where(taken, verdicts | unknown, np.uint8(UNASKED)).astype(np.uint8)
         begins = {key: at for key in keys if (at := self._rows[key].begins) is not None}

@@ -14,12 +14,16 @@ from autoscaler.domain.workload import Demand
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Piece:
-    """Demand of some rows from first_step on. values, verdicts: [row, step]; nobody writes to them any more."""
+    """Demand of some rows from first_step on. values, verdicts: [row, step]; nobody writes to them any more.
+
+    awaited: keys of those whose newest week was lacking before it.
+    """
 
     keys: tuple[str, ...]
     first_step: int
     values: Floats
     verdicts: Codes
+    awaited: frozenset[str] = frozenset()
 
     @property
     def end_step(self) -> int:

@@ -90,8 +90,8 @@ class History:
         """Keys of rows whose newest week is still being fetched, and has not been taken in."""
         if self.handover is None:
             return frozenset()
-        waiting = [key for piece in list(self.handover.found) for key in piece.keys]
-        return self.handover.lacking.union(waiting) if waiting else self.handover.lacking
+        lacking = self.handover.lacking  # first: who is answered meanwhile is found below
+        return lacking.union(*(piece.awaited for piece in list(self.handover.found)))
 
     def take_back(self, taken: Taken) -> None:
         """What stands there is not to be learned from, now and when it is told again."""

@@ -559,6 +559,7 @@ def test_K24_what_lacks_its_newest_week_is_told_until_it_is_in_and_not_after_a_r
     make_fleet: Callable[..., Fleet], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(engine, "NEWEST_S", 60 * STEP_S)
+    monkeypatch.setitem(globals(), "KEEP", 90)
     world = _world(make_fleet)
     keys = frozenset(world.fleet.row_keys())
     world.past.how, world.past.verdict = "verdict", DataVerdict.UNREACHABLE
@@ -577,6 +578,13 @@ def test_K24_what_lacks_its_newest_week_is_told_until_it_is_in_and_not_after_a_r
     assert world.history.lacking == keys, "found, and not taken in"
     world.tick()
     assert not world.history.lacking
+    older = 0
+    while not world.backfill.progress.done:
+        world.work(11.0)
+        older += len(world.backfill._link.found)
+        assert not world.history.lacking, "what is on its way is older, and nobody waits for it"
+        world.history.collect(world.live, world.fleet, world.now)
+    assert older
     world.settle()
     world.restart()
     assert not world.backfill._link.lacking

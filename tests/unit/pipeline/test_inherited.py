@@ -221,7 +221,10 @@ def test_K24_what_is_found_and_not_yet_taken_in_lacks_too():
     pipeline = lacking(objects)
     handover, key = pipeline.history.handover, fleet_of().row_keys()[1]
     assert handover is not None
-    handover.found.append(Piece((key,), ZERO - 10, np.ones((1, 1)), np.zeros((1, 1), dtype=np.uint8)))
+    older = Piece((key,), ZERO - 10, np.ones((1, 1)), np.zeros((1, 1), dtype=np.uint8))
+    handover.found.append(older)
+    assert pipeline.history.lacking == frozenset()
+    handover.found.append(replace(older, awaited=frozenset([key])))
     assert pipeline.history.lacking == {key}
 
 
