@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
+import fcntl
 import math
 import multiprocessing
 import os
@@ -247,6 +248,7 @@ def _child(theirs: Connection, order: _Order) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever stops the service stops us, by killing
     faulthandler.disable()
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    _end_though_busy()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _lower(resource.RLIMIT_DATA, order.limits.memory_bytes)
     _lower(resource.RLIMIT_CPU, math.ceil(_processor_s(order.limits)))
@@ -282,3 +284,14 @@ def _end_with_parent() -> None:
     if parent is not None:
         parent.join()
         os.killpg(0, signal.SIGKILL)
+
+
+def _end_though_busy() -> None:
+    """A thread cannot end a process while a library's code holds the interpreter: the kernel itself signals the group
+    when the pipe from the parent closes (SIGIO, whose default on Linux is to end).
+    """
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        pipe = parent.sentinel
+        fcntl.fcntl(pipe, fcntl.F_SETOWN, -os.getpgrp())
+        fcntl.fcntl(pipe, fcntl.F_SETFL, fcntl.fcntl(pipe, fcntl.F_GETFL) | os.O_ASYNC)

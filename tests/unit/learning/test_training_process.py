@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -37,6 +39,8 @@ def job(folder: Path, what: str, *more: Any) -> None:
     elif what == "spin":
         while True:
             pass
+    elif what == "held":  # in C, without giving the interpreter to any other thread
+        re.match("(a+)+$", "a" * 64 + "b")
     elif what == "deaf":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         time.sleep(600)
@@ -120,11 +124,12 @@ def test_it_is_stopped_when_the_service_stops(tmp_path: Path) -> None:
     assert run(tmp_path, "hang", seconds=60.0, stop=stop).end is End.STOPPED
 
 
-def test_it_ends_when_the_service_is_killed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("what", ["hang", "held"])
+def test_f05_it_ends_when_the_service_is_killed(tmp_path: Path, what: str) -> None:
     code = (
         "import sys; from pathlib import Path; from autoscaler.learning.process import run_limited\n"
         "from tests.unit.learning.test_training_process import job\n"
-        f"if __name__ == '__main__': run_limited(job, Path({str(tmp_path / 'made')!r}), ('hang',), "
+        f"if __name__ == '__main__': run_limited(job, Path({str(tmp_path / 'made')!r}), ({what!r},), "
         "seconds=60, memory_bytes=2**28)\n"
     )
     script = tmp_path / "service.py"
@@ -136,8 +141,12 @@ def test_it_ends_when_the_service_is_killed(tmp_path: Path) -> None:
                 break
             time.sleep(0.1)
         pid = int(begun.read_text())
+        time.sleep(0.2)  # it is in the midst of its job
         service.kill()
-    assert gone(pid)
+    ended = gone(pid)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+    assert ended
 
 
 def test_f05_a_thread_that_ticks_keeps_its_period(tmp_path: Path) -> None:
