@@ -33,7 +33,8 @@ def prometheus_trace(
     try:
         settings = PrometheusSettings("prometheus", url, timeout_s=QUERY_S)
     except ValueError as error:
-        raise Refused(f"--prometheus {url}: {error}") from None
+        shown = url.rpartition("@")[2]  # what stands before it would reach the log by our own words
+        raise Refused(f"--prometheus {shown}: {error}") from None
     end = int(now_s // step_s)
     demands = [Demand("demand", "prometheus", query, 1.0)]
     if censored_query is not None:

@@ -74,7 +74,8 @@ def watch_queries(options: WatchOptions) -> None:
         wide = open_server(PrometheusSource(SOURCE, options.prometheus, timeout_s=DEADLINE_S), 2 * DEADLINE_S)
         steps = open_server(PrometheusSource(SOURCE, options.prometheus, timeout_s=DEADLINE_S), bound_s)
     except ValueError as wrong:
-        raise Refused(f"--prometheus {options.prometheus}: {wrong}") from None
+        shown = options.prometheus.rpartition("@")[2]  # what stands before it would reach the log by our own words
+        raise Refused(f"--prometheus {shown}: {wrong}") from None
     log_to_stderr()
     with ExitStack() as undone:
         undone.callback(wide.close)

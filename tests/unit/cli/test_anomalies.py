@@ -125,6 +125,13 @@ def test_watch_refuses_slips_with_their_place(tmp_path: Path) -> None:
             group_of([typed], 1.0)
 
 
+def test_watch_does_not_repeat_a_password_that_it_refuses_in_a_url() -> None:
+    refused = run("watch", "--prometheus", "http://me:hush@x", "--query", "a=up", "--once")
+    assert isinstance(refused.exception, Refused)
+    assert "--prometheus x: source watch: no user or password in the URL" in str(refused.exception)
+    assert "hush" not in str(refused.exception)
+
+
 @pytest.mark.slow
 def test_watch_finds_what_happens_now_without_any_workload() -> None:
     rng = np.random.default_rng(5)

@@ -18,6 +18,10 @@ from tests.unit.cli.recorded import AUTOSCALER
         (("--prometheus", "http://x", "--censored-column", "x"), "--censored-column needs --trace FILE"),
         (("--prometheus", "http://x"), "--prometheus needs --query"),
         (("--prometheus", "x:9090", "--query", "up"), "--prometheus x:9090: source prometheus: the URL needs http://"),
+        (
+            ("--prometheus", "http://me:hush@x", "--query", "up"),
+            "foresail: --prometheus x: source prometheus: no user or password in the URL",
+        ),
         (("--prometheus", "http://x", "--query", "up", "--since", "soon"), "--since 'soon' is not a duration"),
         (("--trace", "web.csv", "--risk", "0.5"), "--risk '0.5': a risk of 50 % of the time short of capacity is"),
         (("--trace", "web.csv", "--risk", "21%"), "the limit is 20 %"),
