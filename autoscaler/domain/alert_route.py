@@ -14,6 +14,8 @@ from autoscaler.domain.calendar import Window, is_open
 
 HELD: Final = "ForesailAlertsHeld"
 """Name of the one alert that stands for those beyond a limit."""
+BEGINS: Final = "Foresail"
+"""So begins the name of every alert."""
 
 
 class GroupBy(StrEnum):
@@ -45,6 +47,13 @@ class Match:
     @property
     def everything(self) -> bool:
         return not (self.severities or self.names or self.labels)
+
+    @property
+    def whatever_wakes(self) -> bool:
+        """Every alert that has a severity, however that is written: as nothing, as all severities, * or Foresail*."""
+        severities = not self.severities or self.severities >= frozenset(Severity) - {Severity.NONE}
+        names = not self.names or any(name.endswith("*") and fnmatchcase(BEGINS, name) for name in self.names)
+        return severities and names and not self.labels
 
 
 @dataclass(frozen=True, slots=True)

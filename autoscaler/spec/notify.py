@@ -162,7 +162,7 @@ class SilenceSpec(Part):
 
     @model_validator(mode="after")
     def _bounded(self) -> SilenceSpec:
-        if self.match.value().everything:
+        if self.match.value().whatever_wakes:
             raise scalars.slip("would silence everything", "name alerts, labels or severities", ("match",))
         if self.from_ is not None:
             span_s = (scalars.instant_of(self.until) - scalars.instant_of(self.from_)).total_seconds()

@@ -9,7 +9,7 @@ from pathlib import Path
 from autoscaler.domain.errors import InvalidSpec, Problem
 from autoscaler.spec.complaints import problem_at
 from autoscaler.spec.nodes import Document
-from autoscaler.spec.notify import Notifications
+from autoscaler.spec.notify import MAX_SILENCE_S, Notifications
 from autoscaler.spec.scalars import instant_of
 from autoscaler.spec.single import read_single
 from autoscaler.spec.words import did_you_mean
@@ -71,6 +71,12 @@ def _odd(document: Document, found: Notifications, now_s: float) -> Iterator[Pro
         if instant_of(silence.until).timestamp() <= now_s:
             at = ("spec", "silences", index, "until")
             yield problem_at(document, at, "is over", value=silence.until, remedy="remove the silence")
+        elif silence.from_ is None and instant_of(silence.until).timestamp() > now_s + MAX_SILENCE_S:
+            at, message = (
+                ("spec", "silences", index, "until"),
+                "is more than 90 days from now: nobody remembers it then",
+            )
+            yield problem_at(document, at, message, value=silence.until, remedy="end it sooner, or route it to nobody")
     heard = {name for route in spec.routes for name in route.destinations}
     heard |= {d.fallback for d in spec.destinations if d.fallback is not None}
     for index, one in enumerate(spec.destinations):

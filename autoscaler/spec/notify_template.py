@@ -64,15 +64,19 @@ def check(text: str) -> str:
 def _title(text: str) -> str:
     if "\n" in text.strip("\n") or len(text) > MOST_TITLE:
         raise slip(f"must be one line of at most {MOST_TITLE} characters", f'for example "{TITLE}"')
-    return check(text)
+    return check(_printable(text))
 
 
 def _text(text: str) -> str:
     if len(text) > MOST_TEXT:
         raise slip(f"is longer than {MOST_TEXT} characters", "a page at night is read on a phone: leave some out")
+    return check(_printable(text))
+
+
+def _printable(text: str) -> str:
     if any(not (c.isprintable() or c == "\n") for c in text):
         raise slip("holds characters that cannot be printed", "remove them; tabs too")
-    return check(text)
+    return text
 
 
 Title = Annotated[str, AfterValidator(_title)]

@@ -112,6 +112,10 @@ def test_every_destination_can_be_made(write, tmp_path):
         ("severity: [critical]", "severity: [fatal]", 19, "is not a choice here"),
         ("Europe/Berlin", "CET", 22, "is not an IANA time zone"),
         ("{labels: {namespace: shop}}", "{}", 29, "would silence everything"),
+        ("{labels: {namespace: shop}}", '{alerts: [ForesailConflict, "*"]}', 29, "would silence everything"),
+        ("{labels: {namespace: shop}}", '{alerts: ["Fore*"]}', 29, "would silence everything"),
+        ("{labels: {namespace: shop}}", "{severity: [info, warning, critical]}", 29, "would silence everything"),
+        ("{severity} {summary}", "\\u202e{summary}", 13, "cannot be printed"),
         ("remindAfter: 4h", "remindAfter: 1m", 12, "more often than every 5 min"),
         ("{env: SLACK_TOKEN}", "{env: SLACK_TOKEN, file: /x}", 11, "takes either file or env"),
         ("channel: C0123456789, ", "", 11, "takes channel and token, or webhook alone"),
@@ -154,6 +158,13 @@ def test_what_is_allowed_but_odd_is_said(write):
     told = [str(w) for w in read_notifications(file, T0).warnings]
     assert any("silences[0].until: is over" in w for w in told)
     assert any("hears of nothing: no route names it (got hook)" in w for w in told)
+
+
+def test_a_silence_that_nobody_will_remember_is_said_and_a_narrow_one_is_taken(write):
+    file = write(WHOLE, ("2027-01-20", "2037-01-20"), ("{labels: {namespace: shop}}", '{alerts: ["Foresail*Down"]}'))
+    told = [str(w) for w in read_notifications(file, T0).warnings]
+    assert any("silences[0].until: is more than 90 days from now" in w for w in told)
+    assert not any("until" in str(w) for w in read_notifications(write(WHOLE), T0).warnings)
 
 
 def test_a_silence_comes_into_force_without_a_restart_and_a_broken_file_changes_nothing(write, caplog):
