@@ -1,5 +1,5 @@
-"""F09, S08: what lies in imported history, through a service with the real engine: an outage day of the sensor, a load
-test, and an attack that drifted for two weeks.
+"""F09, S08: what lies in imported history, through a service with the real engine: an outage day of the sensor, one of
+the service, a load test, and an attack that drifted for two weeks.
 """
 
 import numpy as np
@@ -7,6 +7,7 @@ import pytest
 
 from autoscaler.domain.decision import Decision
 from autoscaler.domain.notes import Condition
+from autoscaler.forecasting.naive import SeasonalNaive
 from tests.unit.bootstrap.test_anomalies_in_service import (
     BEGIN,
     DAYS,
@@ -63,6 +64,30 @@ def test_F09_a_fault_of_the_sensor_in_imported_history_teaches_nothing(start, cl
     at = int(BEGIN.timestamp() // 300) + YESTERDAY.start + 6
     assert np.isnan(panel.columns(at, at + 12)).all()
     assert np.isfinite(panel.columns(at - DAY, at - DAY + 12)).all()
+
+
+def test_F09_an_imported_day_of_outage_at_zero_is_not_taken_for_demand(start, clock, ordinary) -> None:
+    """Zeros are values, so yesterday and the same day a week ago both say that nobody comes at this hour."""
+    found, excluded = metrics(), []
+    for begin in (AT - DAY - 72, AT - 7 * DAY - 144):
+        at = slice(begin, begin + DAY)
+        found["web"][at], found["web_errors"][at], found["web_cpu"][at] = 0.0, 0.0, 0.0
+        began, ended = (f"{BEGIN + k * STEP:%Y-%m-%dT%H:%M:%SZ}" for k in (at.start, at.stop))
+        excluded.append(f'{{when: {{once: {{from: "{began}", until: "{ended}"}}}}, reason: outage}}')
+    learning = start(found)
+    learned = decided(learning, clock)
+    panel, origins = learning.pipeline.history.panel(), int(EVENT.timestamp() // 300) + np.arange(LATER)
+    yesterday = SeasonalNaive(86400, "day").peaks(panel, origins, 1)[:1]
+    np.testing.assert_array_equal(yesterday, 0.0)  # who believes yesterday alone, forecasts the outage again
+    spec = {"calibration": f"{{exclude: [{', '.join(excluded)}]}}"}
+    without = decided(start(found, spec, record="excluded.db"), clock)
+    need = np.array([np.ceil((d.demands[0].observed or np.nan) / 10) for d in learned])
+    for got in (learned, without):
+        np.testing.assert_allclose(granted(got), granted(ordinary), rtol=0.15, atol=2)
+        assert (granted(got) >= need).all()
+    told = [n.words for n in without[-1].notes if n.condition is Condition.CALIBRATION_EXCLUDED]
+    assert len(told) == 1
+    assert "outage" in told[0]
 
 
 def test_F09_load_tests_that_the_user_excludes_are_not_forecast_again(start, clock, ordinary) -> None:
