@@ -17,6 +17,7 @@ from prometheus_client import generate_latest
 
 from autoscaler.adapters.operator_metrics import OperatorMetrics
 from autoscaler.bootstrap.anomaly_alerts import NAME as INCIDENT
+from autoscaler.bootstrap.notify_trial import NAME as TEST
 from autoscaler.bootstrap.service import service
 from autoscaler.bootstrap.settings import ServiceSettings
 from autoscaler.cli.app import app
@@ -32,7 +33,7 @@ RULES: list[dict[str, Any]] = [
     for group in yaml.safe_load((ROOT / "charts/foresail/files/rules/foresail.rules.yaml").read_text())["groups"]
     for rule in group["rules"]
 ]
-NAMES = sorted({rule["alert"] for rule in RULES} | {cause.alert for cause in Cause} | {HELD, INCIDENT})
+NAMES = sorted({rule["alert"] for rule in RULES} | {cause.alert for cause in Cause} | {HELD, INCIDENT, TEST})
 OUTSIDE = {"kubectl", "amtool", "curl", "promtool", "helm"}
 OF_A_CLUSTER = {"get", "explain", "history", "pause", "resume", "doctor"}
 """They ask a cluster as kubectl's plugin, and else a record or files on the disk of whoever types."""
