@@ -19,7 +19,7 @@ export UV_PYTHON_DOWNLOADS := never
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-metrics demo-real parts test e2e check lint types unit format bench bench-decisions bench-forecast bench-gates bench-fleet bench-operator soak chart image sbom clean lock
+.PHONY: help setup demo demo-metrics demo-real parts test e2e check lint types unit format bench bench-decisions bench-forecast bench-anomalies bench-gates bench-fleet bench-operator soak chart image sbom clean lock
 
 help: ## Say what can be done here
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -10,10 +10,12 @@ knows. Cost is in replica-hours, a missing replica counting 1 / risk; demand of 
 from __future__ import annotations
 
 import argparse
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -246,7 +248,8 @@ def _page(names: Sequence[str], lines: Sequence[str]) -> str:
     return "\n".join(
         [
             "# Gates of anomalies: worth and price", "",
-            f"`make bench-gates`; {len(names)} loads ({', '.join(names)}),",
+            f"`make bench-gates`, {datetime.now(UTC):%Y-%m-%d}, commit {_commit()};",
+            f"{len(names)} loads ({', '.join(names)}),",
             f"{DAYS} days at {STEP_S // 60}-minute steps, the last {DAYS - JUDGED} judged; two incidents of a kind on",
             "every load; gates off → on, per load and day.",
             f"A missing replica counts {1 / RISK:.0f} running ones. Latency, errors and saturation are made for each",
@@ -255,6 +258,14 @@ def _page(names: Sequence[str], lines: Sequence[str]) -> str:
             "", *head, *lines, "", *READING, "",
         ]
     )  # fmt: skip
+
+
+def _commit() -> str:
+    def git(*words: str) -> str:
+        return subprocess.run(("git", "-C", str(ROOT), *words), capture_output=True, text=True, check=False).stdout
+
+    changed = git("status", "--porcelain", "--", "autoscaler", "tests/bench/bench_gates.py")
+    return (git("rev-parse", "--short", "HEAD").strip() or "unknown") + (" with changes" if changed else "")
 
 
 if __name__ == "__main__":
