@@ -21,6 +21,7 @@ from autoscaler.simulator.figures import Scores
 
 CALIBRATED: Final = "their quantiles come from their own errors of the last 7 days (conformal)"
 SHOWN_S: Final = 4 * DAY_S
+NAMED: Final = 3
 _LAST: Final = float("inf")
 
 
@@ -141,6 +142,7 @@ def _notes(tested: Sequence[Tested], choice: Choice, terms: Terms) -> tuple[str,
     if any(level not in plan.levels for level in LEVELS):
         gone = ", ".join(f"{level:g}" for level in LEVELS if level not in plan.levels)
         notes.append(f"{tested[0].trace.name}: the warm-up is too short for quantiles at {gone}")
+    notes += _without_mase(tested)
     if choice.references and (grid := library_step(plan.step_s)) is not None:
         limits = terms.effort.limits
         notes.append(
@@ -154,3 +156,31 @@ def _notes(tested: Sequence[Tested], choice: Choice, terms: Terms) -> tuple[str,
             f"{duration(terms.leads_s[0])}, accepted risk {terms.risk:.3g}, from the same scored step on"
         )
     return tuple(notes)
+
+
+def _without_mase(tested: Sequence[Tested]) -> list[str]:
+    """Why MASE has no number, once for each reason."""
+    odd, short = dict[int, list[str]](), list[str]()
+    for one in tested:
+        step_s = one.backtest.plan.step_s
+        rows = [row for h in one.backtest.horizons for f in h.scored.figures.values() if (row := f[one.row])]
+        if DAY_S % step_s:
+            odd.setdefault(step_s, []).append(one.trace.name)
+        elif rows and all(row.mase is None for row in rows):
+            short.append(one.trace.name)
+    notes = [
+        f"no MASE for {_some(names)}: a day is no whole number of steps of {duration(step_s)}, so no window lies a day "
+        "before another; pass --step with one that divides a day"
+        for step_s, names in odd.items()
+    ]
+    if short:
+        notes.append(
+            f"no MASE for {_some(short)}: in the warm-up no window is known that changed from the day before; pass a "
+            "longer --warmup or record"
+        )
+    return notes
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - NAMED
+    return ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -106,12 +106,17 @@ class Models:
         return Models(own_models(root, trust), packaged_models())
 
     def views(self, now: datetime, name: str | None = None) -> tuple[ModelView, ...]:
-        """Every generation, each checked as if it were loaded; own ones first, newest first."""
-        found = []
+        """Every generation, each checked as if it were loaded; own ones first, newest first.
+
+        A packaged one is not in force where a sound own one of its name is.
+        """
+        found, served = list[ModelView](), set[str]()
         for folder in (self.own, self.packaged):
             for each in folder.names() if name is None else (name,):
                 found += [self._view(folder, each, g, now) for g in reversed(folder.generations(each))]
-        return tuple(found)
+            if folder is self.own:
+                served = {view.name for view in found if view.in_force and view.trouble is None}
+        return tuple(replace(v, in_force=False) if v.packaged and v.name in served else v for v in found)
 
     def view(self, reference: str, now: datetime) -> ModelView:
         """NAME@GENERATION, or NAME: the generation in force, or else the newest. Refused where there is none."""

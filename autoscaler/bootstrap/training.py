@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -81,10 +81,21 @@ def of_kept_demand(path: Path) -> Gathered:
     return _usable(list(kept_series(path)), [])
 
 
+def check_left_out(names: Sequence[str], sources: Collection[str]) -> None:
+    """Refused where a name is no source, or nothing but them is there."""
+    there = ", ".join(sorted(sources))
+    for name in names:
+        if name not in sources:
+            raise Refused(f"--leave-out {name!r} is no source with a series to learn from; there are {there}")
+    if names and not set(sources) - set(names):
+        raise Refused(f"--leave-out takes out every source ({there}), and nothing is left to learn from; keep one")
+
+
 def train(models: ModelFolder, gathered: Gathered, order: Order, *, signer: Signer | None = None) -> Trained:
     """The next generation in `models`, with its card; what is in force stays so."""
     if not gathered.series:
         raise Refused("no series to learn from: " + ("; ".join(gathered.passed_over[:5]) or "nothing was given"))
+    check_left_out(order.plan.leave_out, {each.source for each in gathered.series})
     arguments = (gathered.series, order.plan, order.now)
     made = train_limited(models, EXPECTED, job, arguments, now=order.now, limits=order.limits, signer=signer)
     if made.manifest is not None:

@@ -17,6 +17,7 @@ from autoscaler.cli.import_app import import_app
 from autoscaler.cli.live_app import doctor, explain, get, once, release, run
 from autoscaler.cli.models_app import models_app
 from autoscaler.cli.notify_app import notify_app
+from autoscaler.cli.once_each import OnceEach
 from autoscaler.cli.operator_app import operator
 from autoscaler.cli.order import InOrderOfUse
 from autoscaler.cli.outlook_app import outlook
@@ -42,7 +43,7 @@ app.add_typer(policy, name="policy")
 app.add_typer(import_app, name="import")
 
 for over_recorded_demand in (demo, advise, report, simulate, backtest, capacity, outlook, train):
-    app.command()(over_recorded_demand)
+    app.command(cls=OnceEach)(over_recorded_demand)
 for of_a_running_fleet in (run, operator, once, get, explain, history, export, doctor, pause, resume, release, crds):
     app.command()(of_a_running_fleet)
 

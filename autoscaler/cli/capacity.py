@@ -6,6 +6,7 @@ import json
 import sys
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -45,7 +46,7 @@ def show_capacity(options: CapacityOptions) -> None:
 
     if options.output not in OUTPUTS:
         raise Refused(f"--output {options.output!r} is not known; use {', '.join(OUTPUTS)}")
-    question = CapacityQuestion(options.limit, options.summed, moment("--new-image", options.new_image))
+    question = CapacityQuestion(options.limit, options.summed, _new_image(options.new_image))
     if options.summed and options.replicas is None:
         raise Refused("--summed needs --replicas: a sum over all replicas is divided by them")
     rows = _rows(options)
@@ -60,6 +61,17 @@ def show_capacity(options: CapacityOptions) -> None:
         if options.output == "yaml":
             sys.stderr.write(f"foresail: no capacity: {answer.found.refused.words}\n")
         raise SystemExit(REFUSED)
+
+
+def _new_image(text: str | None) -> datetime | None:
+    """Since when pods of another image run; it cannot be seen in a record before they do."""
+    when, now = moment("--new-image", text), datetime.now(UTC)
+    if when is not None and when > now:
+        raise Refused(
+            f"--new-image {text!r} is still to come (it is {now:%Y-%m-%dT%H:%M:%SZ}): no pod of that image is on "
+            "record; give the moment at which its first pods began to run, or leave the option out"
+        )
+    return when
 
 
 def _rows(options: CapacityOptions) -> dict[str, Row]:

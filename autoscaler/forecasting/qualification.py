@@ -155,12 +155,14 @@ def standings(progress: Progress, judged: Judged, least_s: float, refit_s: Float
     return found
 
 
-def with_start(own: NDArray[Any], own_s: Floats, anchor_s: Floats, refit_s: float) -> NDArray[Any]:
-    """[row], the standings of rows that the start has a share in. anchor_s: [row], epoch of their refit."""
+def with_start(own: NDArray[Any], since_s: Floats, anchor_s: Floats, refit_s: float) -> NDArray[Any]:
+    """[row], the standings of rows that the start has a share in. since_s: [row], epoch from which their own demand
+    counts. anchor_s: [row], epoch of their refit.
+    """
     found = own.copy()
     found["rung"], found["why"], found["loss_ratio"] = Rung.PRETRAINED, Why.SHORT_HISTORY, np.inf
     found["decision_ratio"] = np.inf
-    found["next_s"] = anchor_s + np.maximum(np.ceil((OWN_DAY_S - own_s) / refit_s), 1.0) * refit_s
+    found["next_s"] = anchor_s + np.maximum(np.ceil((since_s + OWN_DAY_S - anchor_s) / refit_s), 1.0) * refit_s
     return found
 
 

@@ -257,11 +257,25 @@ class _OfTeam:
         never, next_s = learned.anchor == NEVER, float((int(origins[0]) + 1) * step_s)
         anchor_s = np.where(never, origins[0], learned.anchor) * float(step_s)
         own = not_learned(learned.standing, never | learned.stale, next_s)
-        lifted = with_start(own, learned.own_s, anchor_s, float(self.server.plan.refit_s))
+        since_s = self._since_s(part, begun.any(axis=1) & ~never, anchor_s, int(origins[-1]))
+        lifted = with_start(own, since_s, anchor_s, float(self.server.plan.refit_s))
         lifted = not_learned(lifted, never | learned.stale, next_s)
         quiet = silent(own)
         standing = np.where(begun, lifted[:, None], np.where(by < 0, quiet[:, None], own[:, None]))
         return quantiles, by, standing
+
+    def _since_s(self, part: slice, begun: Bools, anchor_s: Floats, end: int) -> Floats:
+        """[row], epoch from which own demand counts: as much before the refit as was known at it; where that was
+        nothing, the first known step since. begun: [row], that the start serves, and that have had a refit.
+        """
+        own_s, step_s = self.learned.own_s[part], self.panel.step_s
+        since_s = anchor_s - own_s
+        which = np.flatnonzero(begun & (own_s == 0))
+        if len(which):
+            first = int(anchor_s[which].min()) // step_s
+            known = ~np.isnan(self._view(np.arange(part.start, part.stop)[which], first, end).values)
+            since_s[which] = np.where(known.any(axis=1), (first + known.argmax(axis=1)) * float(step_s), since_s[which])
+        return since_s
 
     def _begin(self, part: slice, own_s: Floats, origins: Ints, own: tuple[Floats, Ints]) -> Bools:
         """Mix the start into what the rows' own experts say (`own`: quantiles and model, changed in place).

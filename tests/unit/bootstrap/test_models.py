@@ -11,7 +11,7 @@ import pytest
 
 from autoscaler.adapters.artefacts import ModelFolder
 from autoscaler.adapters.artefacts.in_force import InForce
-from autoscaler.bootstrap.models import models_folder, own_models, own_signer, packaged_models, parsed
+from autoscaler.bootstrap.models import Models, models_folder, own_models, own_signer, packaged_models, parsed
 from autoscaler.bootstrap.models_serving import ServedModel
 from autoscaler.domain.artefact import Artefact, Expected, Fault, Manifest
 from autoscaler.domain.errors import Refused
@@ -48,6 +48,23 @@ def value(artefact: Artefact | None) -> float | None:
 
 def serving(own: ModelFolder, packaged: ModelFolder) -> ServedModel:
     return ServedModel(InForce(own, TREES), InForce(packaged, TREES))
+
+
+@pytest.mark.parametrize("sound", [True, False])
+def test_of_one_name_only_what_serves_is_shown_to_be_in_force(
+    own: ModelFolder, packaged: ModelFolder, sound: bool
+) -> None:
+    models = Models(own, packaged)
+    assert [v.label for v in models.views(NOW) if v.in_force] == ["global@7"]
+    made = publish(own, 1.0)
+    if not sound:
+        next(own.place("global", made).glob("*.npz")).write_bytes(b"torn")
+    shown = [(v.label, v.packaged) for v in models.views(NOW) if v.in_force]
+    served = serving(own, packaged)
+    served.refreshed(NOW)
+    assert value(served.artefact) == (1.0 if sound else 106.0)
+    assert shown == [("global@1", False)] + ([] if sound else [("global@7", True)])
+    assert models.view("global", NOW).packaged is False
 
 
 def test_none_at_all_is_told(own: ModelFolder, tmp_path: Path) -> None:

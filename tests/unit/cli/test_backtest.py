@@ -175,3 +175,34 @@ def test_every_option_and_key_is_documented(foresail, load):
     found = json.loads(foresail("backtest", "--trace", load, "--series", "all", *FAST, "-o", "json").out)
     keys = set(found) | set(found["series"][0]) | set(found["series"][0]["models"][0]) | set(found["pooled"][0])
     assert not [key for key in keys if f"`{key}`" not in text]
+
+
+@pytest.mark.parametrize(("option", "value"), [("--trace", "other.csv"), ("--lead", "2h")])
+def test_what_takes_one_value_and_is_given_two_is_refused_and_none_is_dropped(foresail, load, option, value):
+    said = foresail("backtest", "--trace", load, "--series", "web", *FAST, option, value)
+    assert (said.code, said.out) == (2, "")
+    assert f"{option} was given 2 times and takes one value" in said.err
+
+
+@pytest.mark.parametrize(("step_s", "words"), [(420, "a day is no whole number of steps of 7 min"), (1800, None)])
+def test_where_there_is_no_mase_it_is_said_why(foresail, tmp_path, step_s, words):
+    steps = DAYS * 86400 // step_s
+    ts = pd.to_datetime(1_777_852_800 // step_s * step_s + np.arange(steps) * step_s, unit="s")
+    values = 100 + 50 * np.sin(np.arange(steps) * step_s * 2 * np.pi / 86400) + np.arange(steps) % 7
+    pd.DataFrame({"ts": ts, "value": values}).to_csv(tmp_path / "odd.csv", index=False)
+    options = ("--trace", tmp_path / "odd.csv", *FAST, "-o", "json")
+    found = json.loads(foresail("backtest", *options).out)
+    mase = [row["mase"] for part in found["series"] for row in part["models"] if row["quantileLoss"] is not None]
+    told = [note for note in found["notes"] if "MASE" in note]
+    assert mase
+    if words is None:
+        assert all(mase)
+        assert not told
+        return
+    assert not any(mase)
+    assert len(told) == 1
+    assert words in told[0]
+    assert "pass --step" in told[0]
+    short = json.loads(foresail("backtest", *options, "--step", "1h", "--warmup", "23h").out)
+    (told,) = (note for note in short["notes"] if "MASE" in note)
+    assert told.startswith("no MASE for odd: in the warm-up")

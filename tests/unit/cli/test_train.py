@@ -35,6 +35,31 @@ def test_what_cannot_be_done_is_refused_with_the_option_named(words, said: str) 
     assert said in str(found.exception)
 
 
+def _record(folder, name: str):
+    stamps = np.datetime64("2026-01-01T00:00:00") + np.arange(120) * np.timedelta64(60, "s")
+    path = folder / f"{name}.csv"
+    path.write_text("ts,value\n" + "\n".join(f"{at},{100 + k % 7}" for k, at in enumerate(stamps)))
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("left_out", "said"),
+    [
+        (("shpo",), "--leave-out 'shpo' is no source with a series to learn from; there are bank, shop"),
+        (("shop", "bank"), "--leave-out takes out every source (bank, shop), and nothing is left to learn from"),
+    ],
+)
+def test_what_leaves_nothing_out_or_nothing_in_is_refused_before_any_training(
+    tmp_path, monkeypatch, left_out, said
+) -> None:
+    monkeypatch.setattr("autoscaler.bootstrap.training.train_limited", None)  # whoever asks it, raises
+    traces = [word for name in ("shop", "bank") for word in ("--trace", _record(tmp_path, name))]
+    options = [word for name in left_out for word in ("--leave-out", name)]
+    found = _run(*traces, *options, "--folder", str(tmp_path / "models"))
+    assert isinstance(found.exception, Refused), found.output
+    assert said in str(found.exception)
+
+
 @pytest.mark.slow
 def test_a_training_over_ones_own_demand_is_published_signed_and_not_in_force(tmp_path) -> None:
     rng = np.random.default_rng(0)

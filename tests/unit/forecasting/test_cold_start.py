@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from autoscaler.domain.forecast import LEVELS, PeakForecast
+from autoscaler.domain.ladder import Rung, Standing
 from autoscaler.domain.series import Floats, Ints, Panel
 from autoscaler.forecasting.naive import LastValue
 from autoscaler.forecasting.serving import CalibrationPlan, PeakServer, Rows
@@ -61,6 +62,32 @@ def test_it_fades_over_the_first_day(hours: int, model: str, make_panel: Callabl
     assert served.models[int(served.model[1, 0])] == model
     share = (served.quantiles[1, 0, 0] - 100) / 400
     assert share == pytest.approx(min(1, 1 - (hours - 2) / 24), abs=0.04)
+
+
+@pytest.mark.parametrize("onset", [3, 40, 77, 119])
+def test_the_day_of_a_new_workload_is_counted_from_its_first_value(
+    onset: int, make_panel: Callable[..., Panel]
+) -> None:
+    """Its first refit may be before that: a date counted from it was up to two hours early."""
+    begin, rows = 20 * DAY + onset, Rows.punctual(("a/new",), np.array([3]))
+    values = 100 + np.random.default_rng(2).normal(0, 1, (1, 22 * DAY + 240))
+    values[0, :begin] = np.nan
+    panel = make_panel(values, first_step=0)
+
+    def at(*steps: int) -> list[Standing]:
+        origins = np.arange(steps[0], steps[-1] + 1)
+        found = PeakServer((LastValue(),), start=Start()).forecast(panel, rows, origins)
+        assert found.standing is not None
+        return [Standing.of(found.standing[0, step - steps[0]]) for step in steps]
+
+    said = [at(begin + 1)[0], *at(begin + 2, begin + 60), at(begin + 130)[0]]
+    dates = {s.next_at for s in said}
+    assert [s.rung for s in said] == [Rung.PRETRAINED] * 4
+    assert len(dates) == 1, "the date stays as the day goes on"
+    (date,) = dates
+    assert date is not None
+    step = int(date.timestamp()) // 60
+    assert [s.rung > Rung.PRETRAINED for s in at(step - 1, step)] == [False, True]
 
 
 FAULTS: dict[str, Callable[[Floats], Any]] = {
