@@ -38,6 +38,7 @@ from autoscaler.ports.metrics import MetricsReader
 log = logging.getLogger("foresail")
 SOURCE: Final = "watch"
 MOST_STEPS: Final = 1440
+MOST_NAME: Final = 120
 EMPTY: Final = "no series; are names and labels right, and does rate() span two scrapes at least, four at best?"
 KINDS: Final = {kind.value.lower(): kind for kind in SignalKind}
 _FIELDS: Final = {"name", "falsePagesPerWeek", "metrics"}
@@ -75,7 +76,8 @@ def group_of(queries: Sequence[str], pages: float) -> Group:
         name, _, kind = head.partition(":")
         if not equals or not name.strip() or not query.strip():
             raise Refused(f"--query {text!r}: write NAME=PROMQL, or NAME:KIND=PROMQL with a kind of {', '.join(KINDS)}")
-        asked.append(Asked(name.strip(), SOURCE, query.strip(), _kind(f"--query {text!r}", kind or "other")))
+        name = _named(f"--query {text!r}", name.strip())
+        asked.append(Asked(name, SOURCE, query.strip(), _kind(f"--query {text!r}", kind or "other")))
     if len({a.name for a in asked}) != len(asked):
         raise Refused("two queries have the same name; give each its own")
     return Group("watch/queries", pages, tuple(asked))
@@ -84,6 +86,8 @@ def group_of(queries: Sequence[str], pages: float) -> Group:
 def _group(place: str, entry: Any, pages: float) -> Group:
     if not isinstance(entry, dict) or not isinstance(entry.get("name"), str) or not entry.get("metrics"):
         raise Refused(f"{place}: a group has a name and metrics")
+    if not isinstance(entry["metrics"], list):
+        raise Refused(f"{place}.metrics: write a list of name, query and kind")
     _known(place, entry, _FIELDS)
     accepted = entry.get("falsePagesPerWeek", pages)
     if not isinstance(accepted, (int, float)) or not 0 <= accepted <= MOST_FALSE_PAGES:
@@ -96,11 +100,23 @@ def _group(place: str, entry: Any, pages: float) -> Group:
             raise Refused(f"{at}: a metric has a name and a query")
         _known(at, metric, _METRIC)
         asked.append(
-            Asked(metric["name"], SOURCE, metric["query"], _kind(f"{at}.kind", str(metric.get("kind", "other"))))
+            Asked(
+                _named(f"{at}.name", metric["name"]),
+                SOURCE,
+                metric["query"],
+                _kind(f"{at}.kind", str(metric.get("kind", "other"))),
+            )
         )
     if len({a.name for a in asked}) != len(asked):
         raise Refused(f"{place}: two metrics have the same name; give each its own")
-    return Group(f"watch/{entry['name']}", float(accepted), tuple(asked))
+    return Group(f"watch/{_named(f'{place}.name', entry['name'])}", float(accepted), tuple(asked))
+
+
+def _named(place: str, name: str) -> str:
+    """It goes to terminals, messages and labels of metrics as it is."""
+    if not name.strip() or not name.isprintable() or len(name) > MOST_NAME:
+        raise Refused(f"{place}: a name is one line of at most {MOST_NAME} printable characters, not {name[:40]!r}")
+    return name
 
 
 def _known(place: str, entry: dict[str, Any], fields: set[str]) -> None:

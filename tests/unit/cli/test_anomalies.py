@@ -109,6 +109,9 @@ def test_watch_refuses_slips_with_their_place(tmp_path: Path) -> None:
         ("groups: [{name: a, metrics: [{name: x, query: q, kind: speed}]}]", "kind 'speed' is not known"),
         ("groups: [{name: a, budget: 1, metrics: [{name: x, query: q}]}]", "unknown field 'budget'"),
         ("groups: [{name: a, falsePagesPerWeek: -1, metrics: [{name: x, query: q}]}]", "falsePagesPerWeek"),
+        ("groups: [{name: a, metrics: 5}]", "groups[0].metrics: write a list"),
+        ('groups: [{name: "a\\e[2J", metrics: [{name: x, query: q}]}]', "groups[0].name: a name is one line"),
+        ('groups: [{name: a, metrics: [{name: "x\\ny", query: q}]}]', "groups[0].metrics[0].name: a name is one line"),
     ):
         path.write_text(text)
         with pytest.raises(Refused) as caught:
@@ -120,7 +123,7 @@ def test_watch_refuses_slips_with_their_place(tmp_path: Path) -> None:
     for pages in (-1.0, 101.0, float("nan")):
         with pytest.raises(Refused, match="--false-pages-per-week"):
             group_of(["x=q"], pages)
-    for typed in ("=q", "x", "x:speed=q"):
+    for typed in ("=q", "x", "x:speed=q", "x\x1b[2J=q"):
         with pytest.raises(Refused, match="--query"):
             group_of([typed], 1.0)
 
