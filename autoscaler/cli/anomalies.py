@@ -61,19 +61,19 @@ def show_incident(key: str, store: Path, out: Path | None, output: str) -> None:
     record = _opened(store)
     found = record.one(key)
     record.close()
-    if out is not None:
+    if output == "json":
+        print(json.dumps(_plain(found, scaled=_scaled(found.incident)), indent=2, ensure_ascii=False))  # noqa: T201
+    else:
+        tell(screen(), found.incident, scaled=_scaled(found.incident), store=store)
+        if found.feedback is not None:
+            note = f": {found.feedback.note}" if found.feedback.note else ""
+            screen().print(f"labelled {found.feedback.label} at {stamp(found.feedback.at_s)}{note}", markup=False)
+    if out is not None:  # last: what has no course to draw is told all the same
         from autoscaler.reporting.anomaly_picture import draw_incident
 
         draw_incident(out, found.incident)
-    if output == "json":
-        print(json.dumps(_plain(found, scaled=_scaled(found.incident)), indent=2, ensure_ascii=False))  # noqa: T201
-        return
-    tell(screen(), found.incident, scaled=_scaled(found.incident), store=store)
-    if found.feedback is not None:
-        note = f": {found.feedback.note}" if found.feedback.note else ""
-        screen().print(f"labelled {found.feedback.label} at {stamp(found.feedback.at_s)}{note}", markup=False)
-    if out is not None:
-        screen().print(f"picture: {out}", markup=False)
+        if output != "json":
+            screen().print(f"picture: {out}", markup=False)
 
 
 def label_incident(key: str, said: str, store: Path, note: str) -> None:

@@ -43,6 +43,7 @@ def evaluate_files(options: EvaluateOptions) -> None:
     if not all(0 < budget <= 100 for budget in options.pages):
         raise Refused("--pages: false pages a week are above 0 and at most 100")
     step_s = None if options.step is None else whole_seconds("--step", options.step)
+    _one_place(options)
     labels = read_labels(options.labels)
     recipe = _recipe(options.detectors)
     traces = _traces(options, step_s)
@@ -67,9 +68,14 @@ def _recipe(path: Path | None) -> tuple[Detector, ...]:
         raise Refused(f"--detectors {path}: {why}; install pyod, or leave --detectors out") from why
 
 
-def _traces(options: EvaluateOptions, step_s: int | None) -> list[Trace]:
-    if bool(options.trace) == (options.prometheus is not None):
+def _one_place(options: EvaluateOptions) -> None:
+    if options.trace and options.prometheus is not None:
+        raise Refused("--trace and --prometheus are two places of metrics; name one of them")
+    if not options.trace and options.prometheus is None:
         raise Refused("name the metrics: --trace FILE (repeat), or --prometheus URL with --query (repeat)")
+
+
+def _traces(options: EvaluateOptions, step_s: int | None) -> list[Trace]:
     if options.prometheus is None:
         return [trace for path in options.trace for trace in read_series(path, step_s).values()]
     if not options.query:

@@ -78,6 +78,20 @@ def test_show_tells_evidence_course_and_command_and_draws_it(record: Path, tmp_p
     assert json.loads(run("show", ID, "--store", record, "-o", "json").output)["bindsScaling"] is True
 
 
+def test_show_tells_of_an_incident_that_has_no_course_to_draw(record: Path, tmp_path: Path) -> None:
+    StoredIncidents(record).put([replace(incident("20260101-0200-000001"), trails=())])
+    found = run("show", "20260101-0200-000001", "--store", record, "--out", tmp_path / "i.png")
+    assert isinstance(found.exception, Refused)
+    assert "errors 20, expected 0.5 (0.1 to 0.9)" in found.output
+
+
+def test_evaluate_takes_one_place_of_metrics(tmp_path: Path) -> None:
+    found = run(
+        "evaluate", "--trace", tmp_path / "a.csv", "--prometheus", "http://127.0.0.1:9", "--labels", tmp_path / "l.csv"
+    )
+    assert "two places of metrics" in str(found.exception), found.output
+
+
 def test_a_label_is_kept_and_its_calibration_told(record: Path) -> None:
     found = run("label", ID, "false", "--store", record, "--note", "a load test")
     assert "shop/web: accepted rate × 0.70: 0 labelled real, 1 false" in found.output
