@@ -243,7 +243,7 @@ def _check_sources(candidate: _Candidate, sources: dict[str, _Candidate], known:
             continue
         source = sources.get(name)
         if source is None:
-            remedy = did_you_mean(name, [*_for(candidate, sources), *known], "MetricsSource")
+            remedy = did_you_mean(name, [*_allowed_for(candidate, sources), *known], "MetricsSource")
             problem = problem_at(document, path, "no such MetricsSource", value=shown(name), remedy=remedy)
             candidate.problems.append(problem)
         elif source.problems:
@@ -260,14 +260,14 @@ def _not_allowed(
     namespace = candidate.ref.namespace if candidate.ref else ""
     if allows(source.spec.allowed_namespaces, namespace):
         return
-    name, for_it = source.metadata.name, sorted(_for(candidate, sources))
+    name, for_it = source.metadata.name, sorted(_allowed_for(candidate, sources))
     instead = f"name one that is ({', '.join(for_it[:5])}), or " if for_it else ""
     remedy = f"{instead}ask whoever runs {name} to add {namespace} to its allowedNamespaces"
     message = f"this MetricsSource is not for namespace {namespace}"
     yield problem_at(candidate.document, path, message, value=shown(name), remedy=remedy)
 
 
-def _for(candidate: _Candidate, sources: Mapping[str, _Candidate]) -> list[str]:
+def _allowed_for(candidate: _Candidate, sources: Mapping[str, _Candidate]) -> list[str]:
     """Sources that it may name: what else there is, is nothing to a tenant."""
     namespace = candidate.ref.namespace if candidate.ref else ""
     models = [c.model for c in sources.values() if isinstance(c.model, MetricsSource)]

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
-from autoscaler.domain.decision import Decisions
 from autoscaler.domain.fleet import Fleet
 from autoscaler.domain.notes import Note
 from autoscaler.domain.replicas import ScaleRequest
@@ -20,6 +19,7 @@ from autoscaler.guards.chain import CHAIN
 from autoscaler.intake.history import History
 from autoscaler.pipeline.tick import Pipeline
 from autoscaler.simulator.cluster import MemoryCluster
+from tests.unit.pipeline.kept import Kept
 
 ZERO = 30_000_000
 
@@ -35,14 +35,6 @@ class LateSources:
         steps = np.arange(first_step, end)
         raw = np.stack([np.where(steps < end_step - late, 50.0 + steps % 7, np.nan) for late in self.late])
         return SeriesBatch.judge(step_s, first_step, raw)
-
-
-@dataclass
-class Kept:
-    ticks: list[Decisions] = field(default_factory=list)
-
-    def append(self, decisions: Decisions) -> None:
-        self.ticks.append(decisions)
 
 
 def pipeline(fleet: Fleet, late: list[int], cluster: MemoryCluster | None = None) -> Pipeline:

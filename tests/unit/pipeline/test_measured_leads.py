@@ -23,6 +23,7 @@ from autoscaler.pipeline.state import LoopState
 from autoscaler.pipeline.tick import Pipeline
 from autoscaler.planning.margin import shadow_depth
 from autoscaler.simulator.cluster import MemoryCluster
+from tests.unit.pipeline.kept import Kept
 
 ZERO = 30_000_000
 DEFAULT = Lead(180.0, 0.0, 15.0, basis=LeadBasis.DEFAULT)
@@ -33,14 +34,6 @@ class Waves:
     def load(self, demands: Sequence[Demand], first_step: int, end_step: int, step_s: int) -> SeriesBatch:
         steps = np.arange(first_step, max(first_step, end_step))
         return SeriesBatch.judge(step_s, first_step, np.tile(50.0 + steps % 7, (len(demands), 1)))
-
-
-@dataclass
-class Kept:
-    ticks: list[Decisions] = field(default_factory=list)
-
-    def append(self, decisions: Decisions) -> None:
-        self.ticks.append(decisions)
 
 
 class Starting(MemoryCluster):

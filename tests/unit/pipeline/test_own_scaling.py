@@ -14,7 +14,6 @@ import pytest
 
 from autoscaler.bootstrap.checkup.asking import Notes
 from autoscaler.bootstrap.checkup.queries import look_at_text
-from autoscaler.domain.decision import Decisions
 from autoscaler.domain.fleet import Fleet
 from autoscaler.domain.series import Floats, SeriesBatch
 from autoscaler.domain.workload import Actuation, Demand, Lead, ScalingRule, Workload
@@ -24,6 +23,7 @@ from autoscaler.guards.chain import CHAIN
 from autoscaler.intake.history import History
 from autoscaler.pipeline.tick import Pipeline
 from autoscaler.simulator.cluster import MemoryCluster
+from tests.unit.pipeline.kept import Kept
 
 FIRST, WARM, STEPS = 500_000, 360, 240
 CAPACITY, START = 10.0, 20
@@ -58,14 +58,6 @@ class Live:
             answers = {TOTAL: load, PER_POD: load / ready, IN_FLIGHT: ready * busy / (1 - busy)}
             raw[row, known.start - first : known.stop - first] = answers[demand.query]
         return SeriesBatch.judge(step_s, first_step, raw)
-
-
-@dataclass
-class Kept:
-    ticks: list[Decisions] = field(default_factory=list)
-
-    def append(self, decisions: Decisions) -> None:
-        self.ticks.append(decisions)
 
 
 def offered(shape: str) -> Floats:
