@@ -138,6 +138,17 @@ class FloorCaretaker:
 
 
 @dataclass(frozen=True, slots=True)
+class Release:
+    """done: each that was tried. missing: names for which nothing is held. unreadable: of floors whose mark does not
+    say whose they are, what is to be done.
+    """
+
+    done: Sequence[Released]
+    missing: Sequence[str]
+    unreadable: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ReleaseRequest:
     """What is handed back: `workloads` (NAMESPACE/NAME, or NAME), or all that the installation holds.
 
@@ -150,10 +161,8 @@ class ReleaseRequest:
     lease: tuple[str, str] | None = None
 
 
-def release_now(
-    settings: ClusterSettings, request: ReleaseRequest, told: Callable[[Released], None]
-) -> tuple[list[Released], list[str]]:
-    """Returns what was done, and the names for which nothing is held. Retryable when the cluster cannot be asked."""
+def release_now(settings: ClusterSettings, request: ReleaseRequest, told: Callable[[Released], None]) -> Release:
+    """Retryable when the cluster cannot be asked."""
     connection = connect(settings)
     try:
         if request.lease is None:
@@ -162,21 +171,22 @@ def release_now(
         takeover.take()
         whole = False
         try:
-            done, missing = _released(connection, settings, request, told)
-            whole = not any(each.failed for each in done)
+            ended = _released(connection, settings, request, told)
+            whole = not any(each.failed for each in ended.done)
         finally:
             takeover.end(keep=whole)  # a floor that still stands still needs its operator
-        return done, missing
+        return ended
     finally:
         connection.close()
 
 
 def _released(
     connection: Connection, settings: ClusterSettings, request: ReleaseRequest, told: Callable[[Released], None]
-) -> tuple[list[Released], list[str]]:
+) -> Release:
     kinds, workloads = Kinds(connection), request.workloads
+    unreadable: list[str] = []
     try:
-        mine = held(connection, kinds, settings.installation, request.namespaces)
+        mine = held(connection, kinds, settings.installation, request.namespaces, unreadable.append)
     except ApiFault as fault:
         namespaces = sorted({w.partition("/")[0] for w in workloads if "/" in w})
         if not fault.forbidden or request.namespaces:
@@ -187,10 +197,11 @@ def _released(
                 "or grant list on horizontalpodautoscalers in the cluster"
             )
             raise Refused(f"floors cannot be looked for in the whole cluster: {way_out} ({fault})") from fault
-        mine = held(connection, kinds, settings.installation, namespaces)  # rights in some namespaces are enough
+        # rights in some namespaces are enough
+        mine = held(connection, kinds, settings.installation, namespaces, unreadable.append)
     chosen = [h for h in mine if not workloads or any(_is(h.claim.workload, w) for w in workloads)]
     missing = [w for w in workloads if not any(_is(h.claim.workload, w) for h in mine)]
-    return release(Floors(connection, settings.installation), chosen, told), missing
+    return Release(release(Floors(connection, settings.installation), chosen, told), missing, unreadable)
 
 
 def _is(full: str, named: str) -> bool:

@@ -20,7 +20,10 @@ def release_floors(
     workloads: list[str], kubeconfig: Path | None, context: str | None, installation: str, output: str,
     *, everything: bool, in_cluster: bool, namespaces: Sequence[str] = (), take_lease: str | None = None,
 ) -> None:  # fmt: skip
-    """Exit code 1 when a floor could not be given back or a named workload holds none."""
+    """Exit code 1 when a floor could not be given back or a named workload holds none.
+
+    A mark that cannot be read may be another installation's: it is told, and holds up no uninstall.
+    """
     from autoscaler.bootstrap.clusters import ReleaseRequest, release_now
     from autoscaler.bootstrap.settings import ClusterSettings
 
@@ -33,11 +36,14 @@ def release_floors(
     settings = ClusterSettings(kubeconfig, context, in_cluster, installation)
     plain = output != "json"
     request = ReleaseRequest(tuple(workloads), tuple(namespaces), lease)
-    done, missing = release_now(settings, request, lambda each: print(each.words) if plain else None)  # noqa: T201
+    ended = release_now(settings, request, lambda each: print(each.words) if plain else None)  # noqa: T201
+    done, missing = ended.done, ended.missing
     if plain:
+        for words in ended.unreadable:
+            print(words)  # noqa: T201
         for name in missing:
             print(f"{name}: installation {installation!r} holds no floor for it")  # noqa: T201
-        if everything and not done:
+        if everything and not done and not ended.unreadable:
             print(f"installation {installation!r} holds no floor in {' and '.join(namespaces) or 'this cluster'}")  # noqa: T201
     else:
         told = [
@@ -47,7 +53,7 @@ def release_floors(
             }
             for each in done
         ]  # fmt: skip
-        print(json.dumps({"released": told, "notHeld": missing}, indent=2))  # noqa: T201
+        print(json.dumps({"released": told, "notHeld": [*missing], "unreadable": [*ended.unreadable]}, indent=2))  # noqa: T201
     if lease is None and any(each.gave for each in done):
         print(AGAIN, file=sys.stderr)  # noqa: T201
     if missing or any(each.failed for each in done):

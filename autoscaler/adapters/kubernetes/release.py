@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from autoscaler.adapters.kubernetes.claims import ANNOTATION, HPA, SCALED_OBJECT, Claim, FloorField, claim_of
 from autoscaler.adapters.kubernetes.connection import Connection
@@ -14,10 +14,6 @@ from autoscaler.adapters.kubernetes.floors import Floors
 from autoscaler.adapters.kubernetes.reading import Kinds
 
 log = logging.getLogger("foresail")
-_UNREADABLE: Final = (
-    f"floor_not_handed_back %s %s/%s: its annotation {ANNOTATION} cannot be read, somebody has edited it; "
-    "%s is %s: set it to what it should be and remove the annotation"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +53,14 @@ class Released:
         return f"{self.held.name}: {self.held.field.least} {claim.floor} → {own}{owner} (of {claim.workload})"
 
 
-def held(connection: Connection, kinds: Kinds, installation: str, namespaces: Sequence[str] = ()) -> list[Held]:
+def _warn(words: str) -> None:
+    log.warning("floor_not_handed_back %s", words)
+
+
+def held(
+    connection: Connection, kinds: Kinds, installation: str, namespaces: Sequence[str] = (),
+    unreadable: Callable[[str], None] = _warn,
+) -> list[Held]:  # fmt: skip
     """What this installation holds, in the whole cluster or in `namespaces`. ApiFault when it cannot be listed.
 
     A mark that somebody has made unreadable says neither whose the floor is nor what it was: it is told, and left.
@@ -74,11 +77,18 @@ def held(connection: Connection, kinds: Kinds, installation: str, namespaces: Se
                     continue
                 claim = claim_of(thing)
                 if claim is None and ANNOTATION in (thing["metadata"].get("annotations") or {}):
-                    log.warning(_UNREADABLE, field.kind, thing["metadata"]["namespace"], thing["metadata"]["name"],
-                                field.least, thing["spec"].get(field.least))  # fmt: skip
+                    unreadable(_unreadable(field, thing))
                 if claim is not None and claim.by == installation:
                     found.append(Held(field, thing, claim))
     return found
+
+
+def _unreadable(field: FloorField, thing: dict[str, Any]) -> str:
+    meta, floor = thing["metadata"], thing["spec"].get(field.least)
+    return (
+        f"{field.kind} {meta['namespace']}/{meta['name']}: not handed back: its annotation {ANNOTATION} cannot be "
+        f"read, somebody has edited it; {field.least} is {floor}: set it to what it should be and remove the annotation"
+    )
 
 
 def _copied(thing: dict[str, Any]) -> bool:

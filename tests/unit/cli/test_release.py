@@ -14,14 +14,18 @@ from autoscaler.domain.errors import Refused
 
 
 def asked(
-    monkeypatch: pytest.MonkeyPatch, workloads: Sequence[str] = (), done: Sequence[Any] = (), **more: Any
+    monkeypatch: pytest.MonkeyPatch,
+    workloads: Sequence[str] = (),
+    done: Sequence[Any] = (),
+    unreadable: Sequence[str] = (),
+    **more: Any,
 ) -> list[clusters.ReleaseRequest]:
     """The requests that reach the cluster, which answers that `done` was handed back."""
     seen: list[clusters.ReleaseRequest] = []
 
-    def release_now(_: Any, request: clusters.ReleaseRequest, told: Callable[..., None]) -> tuple[list[Any], list[str]]:
+    def release_now(_: Any, request: clusters.ReleaseRequest, told: Callable[..., None]) -> clusters.Release:
         seen.append(request)
-        return list(done), []
+        return clusters.Release(done, (), unreadable)
 
     monkeypatch.setattr(clusters, "release_now", release_now)
     settings = {"everything": not workloads, "in_cluster": True} | more
@@ -56,3 +60,10 @@ def test_who_still_runs_raises_again_and_that_is_said_where_nobody_took_the_leas
     asked(monkeypatch, done=[gave], take_lease="ops/foresail")
     asked(monkeypatch)
     assert capsys.readouterr().err == ""
+
+
+def test_a_mark_that_cannot_be_read_is_told_in_place_of_nothing_held(monkeypatch, capsys):
+    asked(monkeypatch, unreadable=["hpa shop/web: not handed back: its annotation cannot be read"])
+    said = capsys.readouterr().out
+    assert "hpa shop/web: not handed back" in said
+    assert "holds no floor" not in said
